@@ -1,0 +1,42 @@
+# Two commands to know: `make demo` and `make test`. Everything lives in .venv and .ballast; `make clean` removes both.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test test-slow check up clean install format
+
+demo: install          ## a whole seller's world, orders from payment to sign-off
+	$(BIN)/ballast demo
+
+test: install          ## every test that a change must pass
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: install     ## the long ones too
+	$(BIN)/python -m pytest
+
+check: install         ## lint, types, layers, size budget
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/unit/test_budget.py
+
+up: install            ## all services of one machine, until Ctrl-C
+	$(BIN)/ballast up
+
+format: install
+	$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
+
+install: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ballast needs Python 3.11 or newer: make PYTHON=python3.11 demo")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV) .ballast .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

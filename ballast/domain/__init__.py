@@ -1,0 +1,1 @@
+"""Pure rules: states, events, the life cycle, money, stock. Standard library only."""

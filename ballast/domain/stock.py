@@ -1,0 +1,58 @@
+"""Who gets which pieces. Pure: the ledger locks the rows, this decides, the ledger writes."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+Place = tuple[str, str]
+"""(SKU, warehouse)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """All pieces that one order needs, summed per SKU."""
+
+    order_id: int
+    pieces: Mapping[str, int]
+
+    @classmethod
+    def of(cls, order_id: int, lines: Iterable[tuple[str, int]]) -> "Want":
+        """Two lines of one SKU are one want: each alone would pass where both together do not."""
+        pieces: defaultdict[str, int] = defaultdict(int)
+        for sku, quantity in lines:
+            pieces[sku] += quantity
+        return cls(order_id, dict(pieces))
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """The whole order from one warehouse, or nothing and what is missing where it came closest."""
+
+    order_id: int
+    warehouse: str | None
+    pieces: Mapping[str, int]
+    missing: Mapping[str, int]
+
+
+def allocate(wants: Sequence[Want], free: Mapping[Place, int]) -> list[Allocation]:
+    """First come, first served, in the order given; each order whole from the first warehouse (by name) that has it."""
+    left = dict(free)
+    warehouses = sorted({warehouse for _, warehouse in free})
+    return [_allocate_one(want, left, warehouses) for want in wants]
+
+
+def _allocate_one(want: Want, left: dict[Place, int], warehouses: Sequence[str]) -> Allocation:
+    best: dict[str, int] | None = None
+    for warehouse in warehouses:
+        missing = {
+            sku: quantity - left.get((sku, warehouse), 0)
+            for sku, quantity in want.pieces.items()
+            if left.get((sku, warehouse), 0) < quantity
+        }
+        if not missing:
+            for sku, quantity in want.pieces.items():
+                left[sku, warehouse] -= quantity
+            return Allocation(want.order_id, warehouse, want.pieces, {})
+        if best is None or sum(missing.values()) < sum(best.values()):
+            best = missing
+    return Allocation(want.order_id, None, {}, best if best is not None else dict(want.pieces))

@@ -1,0 +1,196 @@
+"""One frozen tree of settings, from the environment and `.env`. No secret has a default; unknown keys are refused.
+
+Names: `BALLAST_DATABASE_URL`, `BALLAST_KINGDEE__APP_SECRET`, ... (two underscores go down one level).
+"""
+
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ballast.clock import Clock
+
+
+class Part(BaseModel):
+    """One branch of the tree."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KingdeeSettings(Part):
+    """金蝶云星空: third-party app authorisation."""
+
+    server_url: str  # ends in /k3cloud/
+    acct_id: str
+    user_name: str
+    app_id: str
+    app_secret: SecretStr
+    org_num: str = "100"
+    lcid: int = 2052
+    bill_type: str = "XSDD01_SYS"
+    currency: str = "PRE001"
+    unit: str = "Pcs"
+    salesman: str = "XSY01"
+    customer: str = ""  # one ERP customer for all retail orders; empty: the order's own customer number
+    push_rule: str = "SaleOrder-OutStock"
+    max_calls: int = 16
+
+
+class QimenSettings(Part):
+    """奇门: gateway or a WMS that speaks it directly."""
+
+    url: str
+    app_key: str
+    secret: SecretStr
+    customer_id: str
+    owner_code: str = "OWNER1"
+    method_prefix: str = "taobao.qimen."
+    shop_nick: str = "官方商城"
+    default_carrier: str = "YTO"
+    sender_name: str = "仓库"
+    sender_mobile: SecretStr = SecretStr("13800000000")
+    sender_province: str = "上海"
+    sender_city: str = "上海市"
+    sender_address: str = "青浦区"
+    warehouses: dict[str, str] = Field(default_factory=lambda: {"CK001": "WH01", "CK002": "WH02"})  # ours -> theirs
+    max_calls: int = 32
+
+
+class KdniaoSettings(Part):
+    """快递鸟."""
+
+    query_url: str = "https://api.kdniao.com/Ebusiness/EbusinessOrderHandle.aspx"
+    dist_url: str = "https://api.kdniao.com/api/dist"
+    ebusiness_id: str
+    api_key: SecretStr
+    query_type: str = "8001"  # 1002 for the free edition (no StateEx)
+    subscribe_type: str = "1008"  # 8008 for the value-added edition
+    max_calls: int = 16
+
+
+class WechatSettings(Part):
+    """微信小程序: shipping information and message push."""
+
+    api_url: str = "https://api.weixin.qq.com"
+    app_id: str
+    app_secret: SecretStr
+    token: SecretStr
+    encoding_aes_key: SecretStr
+    mchid: str
+    max_calls: int = 16
+
+
+class WechatpaySettings(Part):
+    """微信支付 v3, public-key or platform-certificate mode."""
+
+    api_url: str = "https://api.mch.weixin.qq.com"
+    mchid: str
+    app_id: str
+    merchant_serial: str
+    merchant_private_key: SecretStr  # PEM
+    apiv3_key: SecretStr
+    platform_keys: dict[str, str]  # serial (or PUB_KEY_ID_...) -> public key PEM
+    notify_url: str = ""
+    max_calls: int = 16
+
+
+class DingtalkSettings(Part):
+    """钉钉 group robot with 加签."""
+
+    url: str = "https://oapi.dingtalk.com/robot/send"
+    access_token: SecretStr
+    secret: SecretStr
+    mentions: tuple[str, ...] = ()
+    per_minute: int = 18  # the robot's limit is 20; above it is mute for ten minutes
+
+
+class DirectSettings(Part):
+    """A shop's own backend that pushes orders in Ballast's format."""
+
+    secret: SecretStr
+
+
+class ClockSettings(Part):
+    """Set by the demo; leave it alone in production."""
+
+    start: datetime | None = None
+    anchor: float = 0.0
+    speed: float = Field(default=1.0, gt=0)
+
+
+class Patience(Part):
+    """How long Ballast waits. Machine time unless it says business time."""
+
+    lease: timedelta = timedelta(seconds=60)  # a dead worker's orders move again after this
+    attempts: int = Field(default=6, ge=1)  # of one order at one step, before it is held
+    back_off: timedelta = timedelta(seconds=2)  # first pause; doubles up to back_off_most
+    back_off_most: timedelta = timedelta(minutes=5)
+    unpaid: timedelta = timedelta(minutes=30)  # business: then the provider is asked
+    unpaid_close: timedelta = timedelta(hours=24)  # business: unpaid orders are closed, after asking
+    warehouse_quiet: timedelta = timedelta(hours=12)  # business: then the WMS is asked
+    courier_quiet: timedelta = timedelta(hours=24)  # business: then the courier is asked
+    return_window: timedelta = timedelta(days=7)  # business: signed orders close after it
+    gather: timedelta = timedelta(milliseconds=300)  # the listener waits this long for company before a run
+    linger: timedelta = timedelta(seconds=2)  # a run started by an event stays this long for more
+    run_most: timedelta = timedelta(seconds=60)  # and ends after this, so that the UI has finished runs
+
+
+class Settings(BaseSettings):
+    """The whole tree. Missing systems are allowed here and refused by what needs them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BALLAST_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="forbid",
+        frozen=True,
+    )
+
+    database_url: SecretStr | None = None  # empty: the embedded PostgreSQL
+    prefect_database_url: SecretStr | None = (
+        None  # of the Prefect server that `ballast up` starts on your own PostgreSQL
+    )
+    home: Path = Path(".ballast")  # the embedded server's data, logs, rejects
+    language: str = Field(default="en", pattern="^(en|zh)$")
+    web_host: str = "127.0.0.1"
+    web_port: int = 8100
+    web_url: str = "http://127.0.0.1:8100"  # how people reach the web process
+    console_key: SecretStr | None = None  # opens the order pages that artifacts link to; empty: no pages
+    chunk: int = Field(default=100, ge=1, le=1000)
+    chunks_at_once: int = Field(default=2, ge=1, le=32)
+    prefect_ui: str = "http://127.0.0.1:4200"
+
+    kingdee: KingdeeSettings | None = None
+    qimen: QimenSettings | None = None
+    kdniao: KdniaoSettings | None = None
+    wechat: WechatSettings | None = None
+    wechatpay: WechatpaySettings | None = None
+    dingtalk: DingtalkSettings | None = None
+    direct: DirectSettings | None = None
+
+    clock: ClockSettings = ClockSettings()
+    patience: Patience = Patience()
+
+    def make_clock(self) -> Clock:
+        """The clock that these settings ask for."""
+        return Clock(start=self.clock.start, anchor=self.clock.anchor, speed=self.clock.speed)
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong: mend the named variable in `.env` or the environment, then start again."""
+
+
+@cache
+def settings() -> Settings:
+    """Read once per process. Raises `SettingsError` that names every wrong variable and no value."""
+    try:
+        return Settings()
+    except ValidationError as wrong:
+        lines = [f"  {_variable(error['loc'])}: {error['msg']}" for error in wrong.errors(include_input=False)]
+        raise SettingsError("settings are not usable:\n" + "\n".join(lines)) from None
+
+
+def _variable(path: tuple[int | str, ...]) -> str:
+    return "BALLAST_" + "__".join(str(part).upper() for part in path)
