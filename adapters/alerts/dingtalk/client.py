@@ -1,0 +1,79 @@
+"""Out to a DingTalk group robot: one message for people."""
+
+from collections import deque
+
+from adapters.alerts.dingtalk.documents import markdown_body, sign
+from adapters.alerts.dingtalk.status import ADVICE, MUTE_SECONDS, TOO_FAST
+from adapters.errors import OutcomeUnknown, Refused, Throttled
+from adapters.http import VendorHttp
+from adapters.json_text import reply_object
+from adapters.replies import Reply, read_reply
+from adapters.signing import reveal
+from ballast.clock import Clock
+from ballast.domain.words import System
+from ballast.ports import Digest, Receipt
+from ballast.settings import DingtalkSettings
+
+MINUTE = 60.0
+
+
+class Answer(Reply):
+    """HTTP is 200 even on failure: only `errcode` decides."""
+
+    errcode: int
+    errmsg: str = ""
+
+
+class Dingtalk:
+    """Implements `ports.Alerts`."""
+
+    system = System.DINGTALK
+
+    def __init__(self, settings: DingtalkSettings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._token = reveal(settings.access_token, "BALLAST_DINGTALK__ACCESS_TOKEN")
+        self._secret = reveal(settings.secret, "BALLAST_DINGTALK__SECRET")
+        self._http = VendorHttp(System.DINGTALK, max_calls=1)
+        self._sent: deque[float] = deque(maxlen=max(settings.per_minute, 1))
+
+    async def send(self, digest: Digest) -> Receipt:
+        """Rings the digest's people, or the standing ones of the settings when it names none."""
+        body = markdown_body(digest, digest.mentions or self._settings.mentions)
+        milliseconds = self._take_turn()
+        reply = await self._http.write(
+            "POST",
+            self._settings.url,
+            params={
+                "access_token": self._token,
+                "timestamp": milliseconds,
+                "sign": sign(milliseconds, self._secret),
+            },
+            content=body,
+            headers={"Content-Type": "application/json; charset=utf-8"},
+        )
+        _check(read_reply(Answer, reply_object(reply, System.DINGTALK, OutcomeUnknown), System.DINGTALK))
+        return Receipt(reference=milliseconds, detail={"bytes": len(body)})
+
+    async def ping(self) -> str:
+        return "not asked: a robot cannot be read"
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    def _take_turn(self) -> str:
+        """The timestamp of this message. Raises `Throttled` before the robot would go mute."""
+        now = self._clock.machine_now().timestamp()
+        if len(self._sent) == self._sent.maxlen and now - self._sent[0] < MINUTE:
+            what = f"{self._settings.per_minute} messages in the last minute; merge what waits"
+            raise Throttled(System.DINGTALK, what, seconds=MINUTE - (now - self._sent[0]))
+        self._sent.append(now)
+        return str(int(now * 1000))
+
+
+def _check(answer: Answer) -> None:
+    code = str(answer.errcode)
+    if answer.errcode in TOO_FAST:
+        raise Throttled(System.DINGTALK, f"the robot is mute ({answer.errmsg})", seconds=MUTE_SECONDS, code=code)
+    if answer.errcode:
+        advice = ADVICE.get(answer.errcode, "the robot refused the message")
+        raise Refused(System.DINGTALK, f"{advice} ({answer.errmsg})", code=code)

@@ -1,0 +1,1 @@
+"""快递鸟: tracking by subscription and by question."""

@@ -1,0 +1,1 @@
+"""ERPs: they hold the books and the stock."""

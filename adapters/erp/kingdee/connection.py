@@ -1,0 +1,77 @@
+"""One signed POST to 金蝶云星空, and the two ways to use it: a write with one outcome, a query with rows."""
+
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any, Final, Literal, TypeAlias
+from uuid import uuid4
+
+import httpx
+from pydantic import BaseModel
+
+from adapters.erp.kingdee import documents
+from adapters.erp.kingdee.envelope import ResponseStatus, read_result, read_rows
+from adapters.erp.kingdee.signing import sign_request, split_app_id
+from adapters.errors import OutcomeUnknown
+from adapters.http import VendorHttp
+from adapters.signing import reveal
+from ballast.clock import Clock
+from ballast.domain.words import System
+from ballast.settings import KingdeeSettings
+
+STUB: Final = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService"
+
+Operation: TypeAlias = Literal["Save", "Submit", "Audit", "Push"]
+
+
+class Connection:
+    """Speaks the envelope; knows nothing of orders but their number, for error texts."""
+
+    def __init__(self, settings: KingdeeSettings, clock: Clock) -> None:
+        split_app_id(settings.app_id)  # refuse a malformed id and an empty secret at start, not at the first order
+        reveal(settings.app_secret, "BALLAST_KINGDEE__APP_SECRET")
+        self._stub = f"{settings.server_url.rstrip('/')}/{STUB}"
+        self._signature = Signature(settings, clock)
+        self._http = VendorHttp(System.KINGDEE, max_calls=settings.max_calls)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def write(self, operation: Operation, body: Mapping[str, Any], *, order_no: str) -> ResponseStatus:
+        """A call that changes a bill. Raises what the refusal means, `OutcomeUnknown` when there is no answer."""
+        reply = await self._http.write("POST", self._url(operation), order_no=order_no, json=body, auth=self._signature)
+        return read_result(reply, order_no=order_no, unclear=OutcomeUnknown)
+
+    async def query(
+        self,
+        form: str,
+        columns: Iterable[str],
+        where: Mapping[str, str],
+        *,
+        order_no: str = "",
+        start: int = 0,
+        limit: int = 0,
+    ) -> list[dict[str, Any]]:
+        """ExecuteBillQuery as dicts by column."""
+        url, names = self._url("ExecuteBillQuery"), tuple(columns)
+        body = documents.query(form, names, where, start=start, limit=limit)
+        reply = await self._http.read("POST", url, order_no=order_no, json=body, auth=self._signature)
+        return read_rows(reply, names, order_no=order_no)
+
+    def _url(self, operation: str) -> str:
+        return f"{self._stub}.{operation}.common.kdsvc"
+
+
+class Signature(httpx.Auth):
+    """Signs every attempt anew: a repeat after a blip must not reuse its nonce."""
+
+    def __init__(self, settings: KingdeeSettings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        at = int(self._clock.machine_now().timestamp())
+        request.headers.update(sign_request(self._settings, str(request.url), at=at, nonce=uuid4().hex))
+        yield request
+
+
+def columns_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """FieldKeys are the aliases of the model that reads the row."""
+    return tuple(field.alias for field in model.model_fields.values() if field.alias)

@@ -1,0 +1,172 @@
+"""Bills as 金蝶云星空 wants them: the named body style. Sheet kingdee.md, 4. Preset codes come from the settings."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from adapters.errors import Refused
+from ballast.clock import SHANGHAI, to_local
+from ballast.domain.money import Money
+from ballast.domain.words import System
+from ballast.ports import Line, Order, Parcel
+from ballast.settings import KingdeeSettings
+
+SALE_ORDER: Final = "SAL_SaleOrder"
+OUTBOUND: Final = "SAL_OUTSTOCK"
+INVENTORY: Final = "STK_Inventory"
+
+SOURCE_ORDER_FIELD: Final = "FSoorDerno"
+"""[M] SAL_OUTSTOCK: number of the sale order that it was pushed from."""
+
+TAX_RATE: Final = 13
+DELIVER_WITHIN: Final = timedelta(days=1)
+RESERVE: Final = "1"
+"""FReserveType: the audited sale order reserves its stock."""
+
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def sale_order(order: Order, settings: KingdeeSettings, *, fid: int | str = 0) -> dict[str, Any]:
+    """Save of a sale order under our own number. The model's key order is the vendor's: fields link to earlier ones."""
+    placed = order.placed_at.astimezone(SHANGHAI)
+    model = {
+        "FID": fid,
+        "FBillTypeID": {"FNUMBER": settings.bill_type},
+        "FBillNo": order.order_no,
+        "FDate": placed.date().isoformat(),
+        "FSaleOrgId": _code(settings.org_num),
+        "FCustId": _code(settings.customer or order.customer_no),
+        "FSalerId": _code(settings.salesman),
+        "FSaleOrderFinance": {"FSettleCurrId": _code(settings.currency)},
+        "FSaleOrderEntry": [
+            _entry(line, order, settings, (placed + DELIVER_WITHIN).date().isoformat()) for line in order.lines
+        ],
+    }
+    # a draft that is taken over loses its old lines; a new bill has none to lose
+    return _save(SALE_ORDER, model, delete_entries=bool(fid))
+
+
+def tracking(parcels: Sequence[Parcel], fid: int | str, at: datetime) -> dict[str, Any]:
+    """Save of the waybills, all at once; rows that are there already stay."""
+    rows = [
+        {
+            "FLogComId": {"FCODE": parcel.carrier},
+            "FCarryBillNo": parcel.waybill,
+            "FDelTime": at.astimezone(SHANGHAI).date().isoformat(),
+        }
+        for parcel in parcels
+    ]
+    return _save(OUTBOUND, {"FID": fid, "FOutStockTrace": rows})
+
+
+def receipt(order: Order, fid: int | str, signed_at: datetime) -> dict[str, Any]:
+    """Save of the time when the customer got the goods, on every waybill."""
+    rows = [
+        {"FCarryBillNo": parcel.waybill, "FReceiptTime": to_local(signed_at), "FTraceStatus": "签收"}
+        for parcel in order.parcels
+    ]
+    return _save(OUTBOUND, {"FID": fid, "FOutStockTrace": rows})
+
+
+def operation(form: str, number: str) -> dict[str, Any]:
+    """Submit and Audit of one bill."""
+    return {"formid": form, "data": {"CreateOrgId": 0, "Numbers": [number], "Ids": "", "NetworkCtrl": ""}}
+
+
+def push(order_no: str, rule: str) -> dict[str, Any]:
+    """下推: the sale order becomes an outbound bill in saved state; never an un-numbered draft."""
+    data = {
+        "Ids": "",
+        "Numbers": [order_no],
+        "EntryIds": "",
+        "RuleId": rule,
+        "TargetBillTypeId": "",
+        "TargetOrgId": 0,
+        "TargetFormId": OUTBOUND,
+        "IsEnableDefaultRule": "false",
+        "IsDraftWhenSaveFail": "false",
+        "CustomParams": {},
+    }
+    return {"formid": SALE_ORDER, "data": data}
+
+
+def check_whole_lines(order: Order) -> None:
+    """Push writes whole lines. What left in another quantity is written by a person, or the books would lie."""
+    if not all(parcel.items for parcel in order.parcels):
+        return  # the warehouse does not say
+    shipped = sum((Counter(parcel.items) for parcel in order.parcels), Counter[str]())
+    ordered = Counter[str]()
+    for line in order.lines:
+        ordered[line.sku] += line.quantity
+    wrong = [f"{sku}: ordered {ordered[sku]}, shipped {shipped[sku]}"
+             for sku in sorted({*ordered, *shipped}) if order.parcels and ordered[sku] != shipped[sku]]  # fmt: skip
+    if wrong:
+        what = f"{'; '.join(wrong)}; write the outbound bill in the ERP by hand and audit it, then rerun"
+        raise Refused(System.KINGDEE, what, order_no=order.order_no)
+
+
+def query(
+    form: str, columns: Sequence[str], where: Mapping[str, str], *, start: int = 0, limit: int = 0
+) -> dict[str, Any]:
+    """ExecuteBillQuery. `where` is equality on each field."""
+    data = {
+        "FormId": form,
+        "FieldKeys": ",".join(columns),
+        "FilterString": " and ".join(f"{field}='{quoted(value)}'" for field, value in where.items()),
+        "OrderString": "FID ASC",
+        "TopRowCount": 0,
+        "StartRow": start,
+        "Limit": limit,
+    }
+    return {"data": data}
+
+
+def quoted(value: str) -> str:
+    """FilterString is SQL-like text: quotes are doubled, control characters refused."""
+    if CONTROL.search(value):
+        raise Refused(System.KINGDEE, f"{value!r} holds a control character and cannot be asked for")
+    return value.replace("'", "''")
+
+
+def _entry(line: Line, order: Order, settings: KingdeeSettings, deliver: str) -> dict[str, Any]:
+    unit = _code(settings.unit)
+    return {
+        "FMaterialId": _code(line.sku),
+        "FUnitID": unit,
+        "FQty": line.quantity,
+        "FPriceUnitId": unit,
+        "FTaxPrice": piece_price(line, order.total.currency),
+        "FEntryTaxRate": TAX_RATE,
+        "FDeliveryDate": deliver,
+        "FSettleOrgIds": _code(settings.org_num),
+        "FReserveType": RESERVE,
+        "FStockUnitID": unit,
+        "FOUTLMTUNIT": "SAL",
+        "FSOStockId": _code(order.warehouse),
+    }
+
+
+def piece_price(line: Line, currency: str) -> float:
+    """What one piece cost the customer, tax included; six decimals, so that price x quantity rounds to the amount."""
+    whole = Decimal(Money(line.amount, currency).major())
+    return float(round(whole / line.quantity, 6))
+
+
+def _save(form: str, model: Mapping[str, Any], *, delete_entries: bool = False) -> dict[str, Any]:
+    data = {
+        "NeedUpDateFields": [],
+        "NeedReturnFields": ["FBillNo"],
+        "IsDeleteEntry": "true" if delete_entries else "false",
+        "IsVerifyBaseDataField": "true",
+        "NumberSearch": "true",
+        "InterationFlags": "",
+        "Model": model,
+    }
+    return {"formid": form, "data": data}
+
+
+def _code(number: str) -> dict[str, str]:
+    return {"FNumber": number}

@@ -1,0 +1,88 @@
+"""Rows of an XLSX sheet, streamed. A workbook is a ZIP: its size is checked before it is unpacked."""
+
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from openpyxl import Workbook, load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+
+from adapters.files.cells import Cell
+from adapters.files.errors import FileError
+from adapters.files.rows import Row
+
+MOST_UNPACKED = 200 * 1024 * 1024
+MOST_ROWS = 1_048_576
+"""The rows that a sheet can have. A file may claim more, and each would cost a turn."""
+
+_CORRUPT = (
+    zipfile.BadZipFile, zlib.error, InvalidFileException, EOFError, OSError, KeyError, ValueError, TypeError,
+    IndexError, AttributeError, SyntaxError, NotImplementedError,
+)  # fmt: skip
+"""What openpyxl and the XML parser raise for a workbook that is not one (a ParseError is a SyntaxError)."""
+
+
+@contextmanager
+def _sheet(path: Path, sheet: str | None) -> Iterator[Any]:
+    """The sheet by its name, else the first one. Raises `FileError` for whatever is wrong with the workbook."""
+    with ExitStack() as open_files:
+        try:
+            book = _open(path, open_files.enter_context(path.open("rb")))
+        except _CORRUPT as wrong:
+            raise FileError(
+                f"{path.name}: is not a readable XLSX workbook (protected, or an old .xls?): {wrong}"
+            ) from None
+        open_files.callback(book.close)
+        names = [each.title for each in book.worksheets]
+        if not names or (sheet is not None and sheet not in names):
+            raise FileError(f"{path.name} has no sheet {sheet!r}; its sheets are {', '.join(names) or 'none'}")
+        yield book[sheet or names[0]]
+
+
+def _open(path: Path, handle: BinaryIO) -> Workbook:
+    """From a handle of ours: openpyxl leaves its own open when the workbook is broken."""
+    _check_size(path, handle)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles and drop-down lists, which are not read
+        return load_workbook(handle, read_only=True, data_only=True, keep_links=False)
+
+
+def _check_size(path: Path, handle: BinaryIO) -> None:
+    with zipfile.ZipFile(handle) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())  # zipfile unpacks no more than it says here
+    if unpacked > MOST_UNPACKED:
+        raise FileError(f"{path.name}: {unpacked // 2**20} MB unpacked, at most {MOST_UNPACKED // 2**20}: split it")
+
+
+def _values(path: Path, sheet: str | None) -> Iterator[tuple[str, int, tuple[Cell, ...]]]:
+    """(sheet, row number, cells) of every row. A sheet that claims to be larger than it is costs nothing."""
+    with _sheet(path, sheet) as opened:
+        opened.reset_dimensions()
+        number = 0
+        try:
+            for number, cells in enumerate(opened.iter_rows(values_only=True), start=1):
+                if number > MOST_ROWS:
+                    raise FileError(f"{path.name}: sheet {opened.title} claims more rows than a sheet can have")
+                yield opened.title, number, tuple(cells)
+        except _CORRUPT as wrong:
+            raise FileError(f"{path.name}: sheet {opened.title} cannot be read after row {number}: {wrong}") from None
+
+
+def read_header(path: Path, sheet: str | None) -> tuple[str, tuple[Cell, ...]]:
+    """The sheet's name and the cells of its first row. Raises `FileError`."""
+    for title, _, cells in _values(path, sheet):
+        return title, cells
+    raise FileError(f"{path.name}: sheet {sheet or 'one'} is empty")
+
+
+def read_rows(path: Path, sheet: str, width: int) -> Iterator[Row]:
+    """The rows after the header, filled up to its width. Raises `FileError`."""
+    for title, number, cells in _values(path, sheet):
+        if number > 1:
+            beyond = "cells beyond the header" if any(cell is not None for cell in cells[width:]) else ""
+            filled = cells[:width] + (None,) * (width - len(cells))
+            yield Row(path.name, f"{title}!{number}", filled, beyond)

@@ -1,0 +1,97 @@
+"""The one way out: httpx with aiohttp's transport, errors translated, blips repeated where that is safe."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from adapters.errors import OutcomeUnknown, Unavailable
+from ballast.domain.words import System
+
+NOT_TAKEN = frozenset({408, 425, 429, 503})
+"""The server says that it did not take the request: safe to repeat."""
+
+LARGEST_REPLY = 8 * 1024 * 1024
+
+logging.getLogger("httpx").setLevel(logging.WARNING)
+"""At INFO it writes whole URLs, and some vendors want their credentials there."""
+
+
+class VendorHttp:
+    """One vendor's connection. At most `max_calls` at once.
+
+    Owner of blips only: a call that was not taken (refused connection, 429, 503) is repeated twice within about two
+    seconds; a read that failed in any way likewise. A write whose outcome is unknown is never repeated here.
+    """
+
+    def __init__(self, system: System, *, max_calls: int, timeout: float = 10.0) -> None:
+        self.system = system
+        limits = httpx.Limits(max_connections=max_calls, max_keepalive_connections=max_calls)
+        self._client = httpx.AsyncClient(
+            transport=AiohttpTransport(limits=limits), timeout=httpx.Timeout(timeout, pool=60.0)
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def read(self, method: str, url: str, *, order_no: str = "", **request: Any) -> httpx.Response:
+        """A call that changes nothing: repeated on every blip. Raises `Unavailable`."""
+        try:
+            async for attempt in _blips(Unavailable, OutcomeUnknown):
+                with attempt:
+                    return await self._once(method, url, order_no, request)
+        except OutcomeUnknown as blip:
+            raise Unavailable(self.system, blip.what, order_no=order_no, code=blip.code) from blip
+        raise AssertionError("tenacity re-raises")
+
+    async def write(self, method: str, url: str, *, order_no: str = "", **request: Any) -> httpx.Response:
+        """A call that changes something: repeated only if not taken. Raises `Unavailable`, `OutcomeUnknown`."""
+        async for attempt in _blips(Unavailable):
+            with attempt:
+                return await self._once(method, url, order_no, request)
+        raise AssertionError("tenacity re-raises")
+
+    async def _once(self, method: str, url: str, order_no: str, request: Mapping[str, Any]) -> httpx.Response:
+        try:
+            reply = await self._client.request(method, url, **request)
+        except httpx.RequestError as blip:
+            if _never_sent(blip):
+                raise Unavailable(self.system, f"no connection ({_name(blip)})", order_no=order_no) from blip
+            raise OutcomeUnknown(self.system, f"no answer ({_name(blip)})", order_no=order_no) from blip
+        if reply.status_code in NOT_TAKEN:
+            raise Unavailable(self.system, f"HTTP {reply.status_code}", order_no=order_no, code=str(reply.status_code))
+        if reply.status_code >= 500:
+            raise OutcomeUnknown(
+                self.system, f"HTTP {reply.status_code}", order_no=order_no, code=str(reply.status_code)
+            )
+        if len(reply.content) > LARGEST_REPLY:
+            raise OutcomeUnknown(self.system, f"a reply of {len(reply.content)} bytes", order_no=order_no)
+        return reply
+
+
+def _never_sent(blip: httpx.RequestError) -> bool:
+    """Whether the request cannot have reached the server.
+
+    httpx-aiohttp 0.2 calls a connection that broke after the request was sent a ConnectTimeout too. Believing it would
+    repeat writes that were done, so aiohttp's own error decides.
+    """
+    if isinstance(blip.__cause__, aiohttp.ClientError):
+        return isinstance(blip.__cause__, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    return isinstance(blip, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+
+
+def _name(blip: httpx.RequestError) -> str:
+    return type(blip.__cause__ or blip).__name__
+
+
+def _blips(*kinds: type[Exception]) -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception_type(kinds),
+        stop=stop_after_attempt(3),
+        wait=wait_exponential_jitter(multiplier=0.2, max=1.0, jitter=0.2),
+        reraise=True,
+    )

@@ -1,0 +1,1 @@
+"""微信支付 v3: payment notices, questions, refunds."""

@@ -1,0 +1,158 @@
+"""Out to WeChat Pay: what became of a payment, and giving money back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused, Unavailable
+from adapters.http import VendorHttp
+from adapters.json_text import reply_object
+from adapters.payments.wechatpay.documents import RefundAmount, Transaction, check_ours, read_transaction
+from adapters.payments.wechatpay.signing import authorization, is_genuine, load_merchant_key, load_platform_keys
+from adapters.payments.wechatpay.status import CODES
+from adapters.replies import Reply, read_reply
+from ballast.clock import Clock
+from ballast.domain.words import System
+from ballast.ports import Codes, News, Receipt, RefundRequest
+from ballast.settings import WechatpaySettings
+
+REFUNDS: Final = "/v3/refund/domestic/refunds"
+NO_SUCH_PAYMENT: Final = frozenset({"ORDER_NOT_EXIST", "ORDERNOTEXIST"})  # the second spelling is older [M]
+NO_SUCH_REFUND: Final = frozenset({"RESOURCE_NOT_EXISTS"})
+LONGEST_REASON: Final = 80
+
+
+class RefundReply(Reply):
+    """A refund as the API shows it: here the field is `status`, in a notice it is `refund_status`."""
+
+    refund_id: str
+    out_refund_no: str
+    status: str
+    amount: RefundAmount
+
+
+class Complaint(Reply):
+    """The body of a 4xx."""
+
+    code: str = ""
+    message: str = ""
+
+
+class Wechatpay:
+    """Implements `ports.Payment`. `codes` may be replaced by the map that people extended."""
+
+    system = System.WECHATPAY
+
+    def __init__(self, settings: WechatpaySettings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._key, self._platform_keys = load_merchant_key(settings), load_platform_keys(settings)
+        self._http = VendorHttp(System.WECHATPAY, max_calls=settings.max_calls)
+        self.codes: Codes = CODES
+
+    async def ask(self, order_no: str) -> Sequence[News]:
+        """Empty while the customer has not even begun to pay."""
+        path = f"/v3/pay/transactions/out-trade-no/{quote(order_no, safe='')}?mchid={quote(self._settings.mchid)}"
+        data = await self._get(path, order_no, NO_SUCH_PAYMENT)
+        if data is None:
+            return ()
+        transaction = read_reply(Transaction, data, System.WECHATPAY, order_no=order_no)
+        check_ours(transaction, self._settings)
+        if transaction.out_trade_no != order_no:
+            what = f"asked about {order_no}, the reply is about {transaction.out_trade_no}"
+            raise NotUnderstood(System.WECHATPAY, what, order_no=order_no)
+        return (read_transaction(transaction, self.codes, self._clock.now()),)
+
+    async def refund(self, request: RefundRequest, *, look_first: bool = False) -> Receipt:
+        """`refund_no` is the key: the provider gives back once per number, however often it is asked."""
+        _check_amount(request)
+        data = await self._known_refund(request) if look_first else None
+        if data is None:
+            reply = await self._send("POST", REFUNDS, request.order_no, OutcomeUnknown, self._refund_document(request))
+            data = self._open(reply, request.order_no, OutcomeUnknown)
+        return _refund_receipt(read_reply(RefundReply, data, System.WECHATPAY, order_no=request.order_no), request)
+
+    async def ping(self) -> str:
+        """Asks about a payment that cannot exist."""
+        await self.ask("BALLAST-PING")
+        return "signature accepted, provider answers"
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def _known_refund(self, request: RefundRequest) -> dict[str, Any] | None:
+        return await self._get(f"{REFUNDS}/{quote(request.refund_no, safe='')}", request.order_no, NO_SUCH_REFUND)
+
+    def _refund_document(self, request: RefundRequest) -> dict[str, Any]:
+        amount = {
+            "refund": request.amount.amount,
+            "total": request.captured.amount,
+            "currency": request.amount.currency,
+        }
+        document = {
+            "transaction_id": request.transaction_id,
+            "out_refund_no": request.refund_no,
+            "reason": request.why[:LONGEST_REASON],
+            "amount": amount,
+        }
+        return document | ({"notify_url": self._settings.notify_url} if self._settings.notify_url else {})
+
+    async def _get(self, path: str, order_no: str, unknown: frozenset[str]) -> dict[str, Any] | None:
+        """None when the provider does not know the thing asked about."""
+        reply = await self._send("GET", path, order_no, Unavailable)
+        try:
+            return self._open(reply, order_no, Unavailable)
+        except Refused as no:
+            if reply.status_code == 404 and no.code in unknown:
+                return None
+            raise
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        order_no: str,
+        otherwise: type[OutsideError],
+        document: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
+        """Sign what really goes out: the URL after the client's normalisation, the bytes of the body."""
+        url = httpx.URL(f"{self._settings.api_url}{path}")
+        body = orjson.dumps(document).decode() if document else ""
+        now = self._clock.machine_now()
+        signature = authorization(method, url.raw_path.decode(), body, self._settings, self._key, now)
+        headers = {"Authorization": signature, "Accept": "application/json", "Content-Type": "application/json"}
+        send = self._http.read if otherwise is Unavailable else self._http.write
+        return await send(method, str(url), order_no=order_no, content=body.encode(), headers=headers)
+
+    def _open(self, reply: httpx.Response, order_no: str, otherwise: type[OutsideError]) -> dict[str, Any]:
+        """The document of a success, after its signature was checked. A 4xx is `Refused` with the provider's code."""
+        if reply.status_code >= 300:
+            complaint = read_reply(
+                Complaint, reply_object(reply, System.WECHATPAY, otherwise, order_no=order_no), System.WECHATPAY
+            )
+            code = complaint.code or str(reply.status_code)
+            raise Refused(System.WECHATPAY, complaint.message or "refused", order_no=order_no, code=code)
+        headers = {name.lower(): value for name, value in reply.headers.items()}
+        if not is_genuine(headers, reply.content, self._platform_keys, self._clock.machine_now()):
+            what = "the reply is not signed with a known platform key; check BALLAST_WECHATPAY__PLATFORM_KEYS"
+            raise otherwise(System.WECHATPAY, what, order_no=order_no)
+        return reply_object(reply, System.WECHATPAY, otherwise, order_no=order_no)
+
+
+def _check_amount(request: RefundRequest) -> None:
+    """Before anything is sent. Raises `Refused`."""
+    if request.amount.currency != request.captured.currency or not 0 < request.amount.amount <= request.captured.amount:
+        what = f"cannot give back {request.amount} of a charge of {request.captured}; correct the refund"
+        raise Refused(System.WECHATPAY, what, order_no=request.order_no)
+
+
+def _refund_receipt(refund: RefundReply, request: RefundRequest) -> Receipt:
+    if refund.out_refund_no != request.refund_no or refund.amount.refund != request.amount.amount:
+        what = f"refund {request.refund_no} exists with {refund.amount.refund} instead of {request.amount.amount} 分"
+        raise Refused(System.WECHATPAY, f"{what}; compare in the merchant console", order_no=request.order_no)
+    if refund.status not in ("PROCESSING", "SUCCESS"):
+        what = f"refund {request.refund_no} is {refund.status}; finish it in the merchant console"
+        raise Refused(System.WECHATPAY, what, order_no=request.order_no, code=refund.status)
+    return Receipt(reference=refund.refund_id, detail={"status": refund.status, "out_refund_no": refund.out_refund_no})

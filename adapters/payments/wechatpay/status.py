@@ -1,0 +1,19 @@
+"""WeChat Pay's trade and refund states, ours. Source: the vendor sheet, §C3 (trade_state values are [M])."""
+
+from ballast.domain.words import Event, HoldReason
+from ballast.ports import Codes, Meaning
+
+CODES: Codes = {
+    ("trade_state", "SUCCESS"): Meaning(Event.PAYMENT_CAPTURED),
+    ("trade_state", "NOTPAY"): Meaning(Event.NOTED),  # not yet, may still come
+    ("trade_state", "USERPAYING"): Meaning(Event.NOTED),  # the customer is typing the password
+    ("trade_state", "ACCEPT"): Meaning(Event.NOTED),  # taken, waits for the bank
+    ("trade_state", "REFUND"): Meaning(Event.NOTED),  # some of it went back; how much only the refund itself says
+    ("trade_state", "CLOSED"): Meaning(Event.PAYMENT_ENDED),
+    ("trade_state", "REVOKED"): Meaning(Event.PAYMENT_ENDED),
+    ("trade_state", "PAYERROR"): Meaning(Event.PAYMENT_ENDED),
+    ("refund_status", "SUCCESS"): Meaning(Event.REFUNDED),  # read as NOTED when it is not the whole amount
+    ("refund_status", "PROCESSING"): Meaning(Event.NOTED),
+    ("refund_status", "CLOSED"): Meaning(Event.NOTED),  # this refund will not happen; the money stayed with us
+    ("refund_status", "ABNORMAL"): Meaning(Event.HELD, HoldReason.PAYMENT_MISMATCH),  # the customer's bank refused it
+}

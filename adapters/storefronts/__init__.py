@@ -1,0 +1,1 @@
+"""Where the customer orders and looks."""

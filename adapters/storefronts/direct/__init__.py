@@ -1,0 +1,1 @@
+"""A shop's own backend, in Ballast's own order format."""

@@ -1,0 +1,11 @@
+"""The words of Ballast's own intake format. Source: README.md beside this file."""
+
+from ballast.domain.words import Event
+from ballast.ports import Codes, Meaning
+
+PLACED = "order.placed"
+CANCELLED = "order.cancelled"
+
+CODES: Codes = {
+    ("event", CANCELLED): Meaning(Event.NOTED),  # the customer asks; a person or the refund decides
+}

@@ -1,0 +1,95 @@
+"""In from a shop's own backend: orders placed and cancelled. The format is ours, see README.md beside this file."""
+
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import StringConstraints
+
+from adapters.errors import BadSignature
+from adapters.json_text import read_object
+from adapters.meanings import meaning_of
+from adapters.replies import Reply, read_reply
+from adapters.signing import recent, reveal, same
+from adapters.storefronts.direct.orders import NO_CONTROLS, AwareTime, Key, Number, read_order
+from adapters.storefronts.direct.status import CANCELLED, CODES, PLACED
+from ballast.domain.words import System
+from ballast.ports import Codes, Delivery, HookAnswer, HookRequest, Message, News
+from ballast.settings import DirectSettings
+
+
+class Push(Reply):
+    """`order` is kept as it came: a whole one when placed, its number and the reason when cancelled."""
+
+    event: Literal["order.placed", "order.cancelled"]
+    event_id: Key
+    order: dict[str, Any]
+
+
+class Cancellation(Reply):
+    """`cancelled_at` is the shop's; without it the time of arrival stands."""
+
+    order_no: Number
+    reason: Annotated[str, StringConstraints(pattern=NO_CONTROLS, max_length=256)] = ""
+    cancelled_at: AwareTime | None = None
+    received_at: int = 0
+
+    @property
+    def happened_at(self) -> datetime:
+        return (self.cancelled_at or datetime.fromtimestamp(self.received_at, UTC)).astimezone(UTC)
+
+
+class DirectHook:
+    """Implements `ports.Hook`."""
+
+    source = System.DIRECT
+    codes: Codes = CODES
+
+    def __init__(self, settings: DirectSettings) -> None:
+        self._secret = reveal(settings.secret, "BALLAST_DIRECT__SECRET").encode()
+
+    def receive(self, request: HookRequest, now: datetime) -> Delivery:
+        timestamp = request.headers.get("x-ballast-timestamp", "")
+        signature = request.headers.get("x-ballast-signature", "")
+        ours = sign(self._secret, timestamp, request.body)
+        if not (same(ours, signature) and recent(timestamp, now)):
+            raise BadSignature(System.DIRECT, "the push is not signed with our secret, or is older than five minutes")
+        push = read_reply(Push, read_object(request.body, System.DIRECT), System.DIRECT)
+        if push.event == PLACED:
+            order_no, payload = read_order(push.order).order_no, push.order
+        else:
+            order_no = read_reply(Cancellation, push.order, System.DIRECT).order_no
+            payload = {**push.order, "received_at": int(now.timestamp())}
+        message = Message(event_id=push.event_id, topic=push.event, order_no=order_no, payload=payload)
+        return Delivery(messages=(message,))
+
+    def read(self, message: Message, codes: Codes) -> News | None:
+        """A placed order is not news of an order: it is one, and taken by `take_orders`."""
+        if message.topic == PLACED:
+            return None
+        meaning = meaning_of(codes, System.DIRECT, "event", message.topic, order_no=message.order_no)
+        cancellation = read_reply(Cancellation, message.payload, System.DIRECT, order_no=message.order_no)
+        return News(
+            system=System.DIRECT,
+            order_no=message.order_no,
+            happened_at=cancellation.happened_at,
+            field="event",
+            said=CANCELLED,
+            event=meaning.event,
+            reason=meaning.reason,
+            text=f"the shop reports a cancellation: {cancellation.reason or 'no reason given'}",
+        )
+
+    def accepted(self, now: datetime) -> HookAnswer:
+        return HookAnswer(status=200, body=orjson.dumps({"ok": True}), media_type="application/json")
+
+    def refused(self, status: int, why: str, now: datetime) -> HookAnswer:
+        return HookAnswer(status=status, body=orjson.dumps({"ok": False, "error": why}), media_type="application/json")
+
+
+def sign(secret: bytes, timestamp: str, body: bytes) -> str:
+    """Hex HMAC-SHA256 over `timestamp + "." + raw body`."""
+    signed = timestamp.encode("utf-8", "surrogatepass") + b"." + body
+    return hmac.new(secret, signed, hashlib.sha256).hexdigest()

@@ -1,0 +1,1 @@
+"""微信小程序: shipping information (发货信息管理) and message push."""

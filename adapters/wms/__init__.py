@@ -1,0 +1,1 @@
+"""Warehouse systems: they pick, pack and ship."""

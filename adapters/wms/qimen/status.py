@@ -1,0 +1,79 @@
+"""奇门 codes -> ours. Sheet qimen.md, 5 (states), 3 (gateway codes, [M]), 7 (carrier dialect, verified)."""
+
+import re
+from typing import Final
+
+from adapters.errors import OutcomeUnknown, OutsideError, Throttled, Unavailable
+from ballast.domain.words import Event, HoldReason
+from ballast.ports import Codes, Meaning
+
+_NOTED: Final = Meaning(Event.NOTED)
+_PROGRESS: Final = Meaning(Event.WAREHOUSE_PROGRESS)
+
+_BOTH: Final = {
+    "NEW": _PROGRESS,
+    "ACCEPT": _PROGRESS,  # 仓库接单
+    "PRINT": _PROGRESS,  # 打印
+    "PICK": _PROGRESS,  # 捡货
+    "CHECK": _PROGRESS,  # 复核
+    "PACKAGE": _PROGRESS,  # 打包
+    "WEIGH": _PROGRESS,  # 称重
+    "READY": _PROGRESS,  # 待提货: packed, but no carrier has it yet
+    "SIGN": _NOTED,  # 签收: hearsay, the courier's own word counts
+    "REFUSE": Meaning(Event.HELD, HoldReason.COURIER_REFUSED),  # 买家拒签
+    "EXCEPTION": Meaning(Event.HELD, HoldReason.WAREHOUSE_EXCEPTION),  # 异常
+    "TMSCANCELED": Meaning(Event.HELD, HoldReason.COURIER_STOPPED),  # 快递拦截
+    "CANCELEDFAIL": Meaning(Event.HELD, HoldReason.WAREHOUSE_EXCEPTION),  # 取消失败: it goes on there, a person decides
+    "REJECT": Meaning(Event.HELD, HoldReason.WAREHOUSE_REFUSED),  # 仓库拒单
+    "CANCELED": Meaning(Event.WAREHOUSE_CANCELLED),
+    "CLOSED": Meaning(Event.WAREHOUSE_CANCELLED),
+    "PARTFULFILLED": _NOTED,  # inbound only
+    "FULFILLED": _NOTED,  # inbound only
+}
+
+CODES: Codes = {
+    **{("status", code): meaning for code, meaning in _BOTH.items()},
+    ("status", "PARTDELIVERED"): Meaning(Event.PARTLY_SHIPPED),
+    ("status", "DELIVERED"): Meaning(Event.SHIPPED),
+    **{("processStatus", code): meaning for code, meaning in _BOTH.items()},
+    # a process report has no waybills: only the confirm, which has them, moves the order out
+    ("processStatus", "PARTDELIVERED"): _PROGRESS,
+    ("processStatus", "DELIVERED"): _PROGRESS,
+    ("itemlack.report", "LACK"): Meaning(Event.HELD, HoldReason.WAREHOUSE_SHORT),  # the report itself is the code
+}
+
+STOPPED: Final = frozenset({"CANCELED", "CLOSED"})
+DROPPED: Final = STOPPED | {"REJECT"}
+"""The warehouse knows the order and will not ship it."""
+
+GATEWAY: Final[dict[str, type[OutsideError]]] = {
+    "7": Throttled,  # App Call Limited
+    "app-call-limited": Throttled,
+    "accesscontrol.limited-by-app-access-count": Throttled,
+    "accesscontrol.limited-by-api-access-count": Throttled,
+    "isp.call-limited": Throttled,
+    "10": Unavailable,  # Service Currently Unavailable
+    "service-currently-unavailable": Unavailable,
+    "25": Unavailable,  # Invalid Signature: our secret is wrong, which no single order is to blame for
+    "sign-check-failure": Unavailable,
+    "29": Unavailable,  # Invalid App Key
+    "invalid-app-key": Unavailable,
+    "31": Unavailable,  # Invalid Timestamp: our clock is off
+    "invalid-timestamp": Unavailable,
+    "isv.invalid-timestamp": Unavailable,
+    "isp.remote-service-timeout": OutcomeUnknown,  # the gateway passed it on and heard nothing
+    "isp.remote-connection-timeout": Unavailable,
+}
+"""[M] What the gateway says instead of the warehouse. A code that is not here is the warehouse's own refusal."""
+
+THROTTLE_SECONDS: Final = 2.0
+
+KNOWN_ALREADY: Final = re.compile("重复|已存在")
+NOT_KNOWN: Final = re.compile("不存在|未找到|找不到|查无|查询不到|无此单|not (found|exist)", re.IGNORECASE)
+"""[M] Words of a failed deliveryorder.query that mean: this order was never handed over."""
+
+TO_CARRIER: Final = {"YD": "YUNDA", "YZPY": "POSTB", "DBL": "DBKD", "HHTT": "TTKDEX"}
+"""Ballast's carrier code -> 奇门's, where they differ."""
+
+FROM_CARRIER: Final = {theirs: ours for ours, theirs in TO_CARRIER.items()} | {"DBWL": "DBL"}
+"""奇门's carrier code -> Ballast's. What is not here is the same in both, or passed on as the warehouse wrote it."""
