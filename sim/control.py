@@ -1,0 +1,123 @@
+"""The control room: /world/... starts, steers, disturbs and questions the world. Described in README.md."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from aiohttp import web
+
+from sim.autopilot import Autopilot
+from sim.catalogue import ARTICLE, ARTICLES, STOCK_OF_WAREHOUSE
+from sim.config import RobotLimits
+from sim.life import Life
+from sim.systems.dingtalk import DingtalkGate
+from sim.systems.wechat.gate import WechatGate
+from sim.truth import Witness
+from sim.wire import answering
+from sim.world import UnknownOrder, World
+
+MAX_PAGE = 1000
+
+
+class ControlRoom:
+    def __init__(
+        self,
+        world: World,
+        life: Life,
+        autopilot: Autopilot,
+        witness: Witness,
+        robot: DingtalkGate,
+        shop: WechatGate,
+    ) -> None:
+        self._world = world
+        self._life = life
+        self._autopilot = autopilot
+        self._witness = witness
+        self._robot = robot
+        self._shop = shop
+
+    def mount(self, app: web.Application) -> None:
+        gets = {
+            "/world/catalogue": self._catalogue,
+            "/world/faults": self._faults,
+            "/world/truth": self._truth,
+            "/world/effects": self._effects,
+            "/world/progress": self._progress,
+            "/world/messages": self._messages,
+        }
+        posts = {
+            "/world/start": self._start,
+            "/world/hooks": self._hooks,
+            "/world/faults": self._command_faults,
+            "/world/settle": self._settle,
+            "/world/stock": self._stock,
+            "/world/robot": self._limits,
+            "/world/tokens/expire": self._expire,
+        }
+        app.router.add_routes(
+            [web.get(path, answering(act)) for path, act in gets.items()]
+            + [web.post(path, answering(act)) for path, act in posts.items()]
+        )
+
+    async def _start(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        orders, rate = int(body["orders"]), float(body.get("per_second", 25.0))
+        if not body.get("keep_stock"):
+            total = self._world.stocks.orders_planned + orders
+            self._world.stocks.plan_for(total, self._world.scarce)
+        if orders:
+            self._autopilot.start(orders, rate)
+        return {"placing": orders, "per_second": rate}
+
+    async def _hooks(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        self._world.sender.set_hooks(body["hooks"])
+        return {"hooks": body["hooks"]}
+
+    async def _faults(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
+        return self._world.faults.describe()
+
+    async def _command_faults(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        self._world.faults.command(body)
+        return self._world.faults.describe()
+
+    async def _settle(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        self._life.flush_pushes()
+        settled = await self._world.sender.settle(float(body.get("timeout", 30.0)))
+        return {"settled": settled, "pending": self._world.sender.pending}
+
+    async def _stock(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        sku, warehouse = str(body["sku"]), body.get("warehouse")
+        if sku not in ARTICLE:
+            raise UnknownOrder(f"there is no article {sku}; see /world/catalogue")
+        for place in [warehouse] if warehouse else STOCK_OF_WAREHOUSE:
+            self._world.stocks.grant(place, sku, int(body["quantity"]))
+        return {"sku": sku, "quantity": int(body["quantity"])}
+
+    async def _limits(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        limits: RobotLimits = replace(self._robot.limits, **body)
+        self._robot.set_limits(limits)
+        return asdict(limits)
+
+    async def _expire(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
+        self._shop.expire_tokens()
+        return {"expired": True}
+
+    async def _catalogue(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
+        return {"articles": [self._describe_article(article.sku) for article in ARTICLES]}
+
+    def _describe_article(self, sku: str) -> dict[str, Any]:
+        article, erp = ARTICLE[sku], self._world.stocks.erp
+        stock = {warehouse: erp.levels[place, sku].on_hand for warehouse, place in STOCK_OF_WAREHOUSE.items()}
+        scarce = sku in self._world.scarce
+        return {"sku": sku, "name": article.name, "price": article.price, "stock": stock, "scarce": scarce}
+
+    async def _truth(self, request: web.Request, _: dict[str, Any]) -> dict[str, Any]:
+        limit = min(int(request.query.get("limit", MAX_PAGE)), MAX_PAGE)
+        return self._witness.tell_orders(request.query.get("after", ""), limit)
+
+    async def _effects(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
+        return self._witness.tell_effects()
+
+    async def _progress(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
+        return self._witness.tell_progress(self._autopilot.placing)
+
+    async def _messages(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
+        return {"messages": self._robot.messages}

@@ -1,0 +1,101 @@
+"""Stock as each side keeps it: the ERP's book stock and reservations, the warehouse's physical stock and freezes."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sim.catalogue import ARTICLES, DEFAULT_LEVEL, SCARCE_LEVEL, STOCK_OF_WAREHOUSE
+
+UNITS_PER_ORDER = 4.0  # mean units of an order's lines, rounded up: levels only need the right order of magnitude
+GENEROSITY = 3
+
+
+@dataclass(slots=True)
+class Level:
+    """`granted` is all stock there ever was; `oversold` is the most that was ever promised or shipped beyond it."""
+
+    granted: int = DEFAULT_LEVEL
+    on_hand: int = DEFAULT_LEVEL
+    locked: int = 0
+    shipped: int = 0
+    oversold: int = 0
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.locked
+
+    def lock(self, quantity: int) -> None:
+        self.locked += quantity
+        self._note_oversold()
+
+    def regrant(self, quantity: int) -> None:
+        self.granted = quantity
+        self.on_hand = quantity - self.shipped
+
+    def ship(self, quantity: int, locked: int) -> None:
+        self.on_hand -= quantity
+        self.locked -= locked
+        self.shipped += quantity
+        self._note_oversold()
+
+    def _note_oversold(self) -> None:
+        self.oversold = max(self.oversold, self.shipped + self.locked - self.granted)
+
+
+@dataclass(slots=True)
+class StockBook:
+    """Levels per (place, sku); a place is a stock number in the ERP, a warehouse code in the WMS."""
+
+    places: tuple[str, ...]
+    levels: dict[tuple[str, str], Level] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.levels.update({(place, article.sku): Level() for place in self.places for article in ARTICLES})
+
+    def level(self, place: str, sku: str) -> Level | None:
+        return self.levels.get((place, sku))
+
+    def shortages(self, place: str, wanted: Mapping[str, int]) -> list[str]:
+        return [sku for sku, units in wanted.items() if self.levels[place, sku].available < units]
+
+    def lock(self, place: str, wanted: Mapping[str, int]) -> None:
+        for sku, units in wanted.items():
+            self.levels[place, sku].lock(units)
+
+    def unlock(self, place: str, held: Mapping[str, int]) -> None:
+        for sku, units in held.items():
+            self.levels[place, sku].locked -= units
+
+    def oversold(self) -> dict[str, int]:
+        over: dict[str, int] = {}
+        for (_, sku), level in self.levels.items():
+            if level.oversold:
+                over[sku] = over.get(sku, 0) + level.oversold
+        return over
+
+
+@dataclass(slots=True)
+class Stocks:
+    erp: StockBook = field(default_factory=lambda: StockBook(tuple(STOCK_OF_WAREHOUSE.values())))
+    wms: StockBook = field(default_factory=lambda: StockBook(tuple(STOCK_OF_WAREHOUSE)))
+    orders_planned: int = 0
+
+    def plan_for(self, orders: int, scarce: tuple[str, ...]) -> None:
+        """Levels for that many orders in all; scarce articles stay scarce however many orders there are."""
+        self.orders_planned = orders
+        plenty = math.ceil(orders * UNITS_PER_ORDER * GENEROSITY / len(ARTICLES)) + 200
+        for article in ARTICLES:
+            self.grant_everywhere(article.sku, SCARCE_LEVEL if article.sku in scarce else plenty)
+
+    def grant_everywhere(self, sku: str, quantity: int) -> None:
+        for warehouse in STOCK_OF_WAREHOUSE:
+            self.grant(warehouse, sku, quantity)
+
+    def grant(self, warehouse: str, sku: str, quantity: int) -> None:
+        self.erp.levels[STOCK_OF_WAREHOUSE[warehouse], sku].regrant(quantity)
+        self.wms.levels[warehouse, sku].regrant(quantity)
+
+    def oversold(self) -> dict[str, int]:
+        """Per article the worse of the two books."""
+        erp, wms = self.erp.oversold(), self.wms.oversold()
+        return {sku: max(erp.get(sku, 0), wms.get(sku, 0)) for sku in sorted(erp | wms)}

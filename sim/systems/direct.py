@@ -1,0 +1,75 @@
+"""The seller's own mini-program backend: pushes each new order to our side."""
+
+import hashlib
+import hmac
+import time
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from sim.chance import digits
+from sim.clock import zoned_text
+from sim.records import Order
+from sim.webhooks import Outgoing, Webhook
+from sim.world import World
+
+
+def sign(timestamp: str, body: bytes, secret: str) -> str:
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+class DirectNews:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._secret = world.config.secrets.direct.secret
+
+    def placed(self, order: Order) -> Webhook:
+        return self._post(order, "order.placed", {"order": describe_order(order)})
+
+    def cancelled(self, order: Order) -> Webhook:
+        return self._post(order, "order.cancelled", {"order": {"order_no": order.no, "channel": "wechat"}})
+
+    def _post(self, order: Order, event: str, content: dict[str, Any]) -> Webhook:
+        event_id = f"D{digits(20, self._world.config.seed, event, order.no)}"
+        body = orjson.dumps({"event": event, "event_id": event_id, **content})
+
+        def build() -> Outgoing:
+            timestamp = str(int(time.time()))
+            headers = {
+                "Content-Type": "application/json",
+                "X-Ballast-Timestamp": timestamp,
+                "X-Ballast-Signature": sign(timestamp, body, self._secret),
+            }
+            return Outgoing("/direct", headers, body)
+
+        return self._world.sender.post(Webhook("direct", event, order.no, build, says_success, (order,)))
+
+
+def describe_order(order: Order) -> dict[str, Any]:
+    return {
+        "order_no": order.no,
+        "channel": "wechat",
+        "placed_at": zoned_text(order.placed_at),
+        "currency": "CNY",
+        "total": order.total,
+        "freight": order.freight,
+        "discount": order.discount,
+        "customer": asdict(order.customer),
+        "receiver": asdict(order.receiver),
+        "lines": [
+            {
+                "line_no": line.line_no,
+                "sku": line.sku,
+                "name": line.name,
+                "quantity": line.quantity,
+                "unit_price": line.unit_price,
+                "amount": line.amount,
+            }
+            for line in order.lines
+        ],
+    }
+
+
+def says_success(status: int, _: bytes) -> bool:
+    return 200 <= status < 300

@@ -1,0 +1,1 @@
+"""Kdniao: courier tracking by subscription, query and push."""

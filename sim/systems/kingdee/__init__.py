@@ -1,0 +1,1 @@
+"""Kingdee K3 Cloud: sale orders with reservation, outstock bills, stock query."""

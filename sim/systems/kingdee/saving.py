@@ -1,0 +1,107 @@
+"""Save: a new bill from a model, or a change to a bill that exists (FID above 0)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sim.catalogue import ARTICLE, DEFAULT_STOCK, ERP_ORG, WAREHOUSE_OF_STOCK
+from sim.systems.kingdee.bills import OUT, SALE, Bill, Entry, Ledger, OutBill, SaleBill
+from sim.systems.kingdee.envelope import BAD_PARAMETER, NO_SUCH_VALUE, REFUSED, Refusal
+from sim.world import World
+
+HEAD_FIELDS = ("FBillTypeID", "FDate", "FSaleOrgId", "FCustId", "FSalerId")
+ENTRY_FIELDS = ("FMaterialId", "FUnitID", "FQty", "FDeliveryDate", "FSettleOrgIds", "FReserveType")
+STOCK_FIELDS = ("FSOStockId", "FStockId")
+
+
+def get(model: Mapping[str, Any], name: str) -> Any:
+    """Field names are read without regard to case, as K3 does."""
+    if name in model:
+        return model[name]
+    wanted = name.lower()
+    return next((value for key, value in model.items() if key.lower() == wanted), None)
+
+
+def get_number(model: Mapping[str, Any], name: str) -> str:
+    """The number inside a base data field, `{"FNumber": "100"}`; empty when it is missing."""
+    value = get(model, name)
+    return str(get(value, "FNumber") or "") if isinstance(value, Mapping) else ""
+
+
+def rows(model: Mapping[str, Any], name: str) -> list[Mapping[str, Any]] | None:
+    value = get(model, name)
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, Sequence) else None
+
+
+def require(model: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in names:
+        if get(model, name) in (None, "", {}):
+            raise Refusal(REFUSED, f"字段“{name}”是必填项", name)
+
+
+class Desk:
+    """Where models become bills."""
+
+    def __init__(self, world: World, ledger: Ledger) -> None:
+        self._world = world
+        self._ledger = ledger
+
+    def save(self, form: str, data: Mapping[str, Any]) -> Bill:
+        model = get(data, "Model")
+        if not isinstance(model, Mapping):
+            raise Refusal(BAD_PARAMETER, "参数 Model 不能为空", "Model")
+        number = int(get(model, "FID") or 0)
+        if number > 0:
+            return self._modify(form, data, model, number)
+        if form != SALE:
+            raise Refusal(REFUSED, "销售出库单请由销售订单下推生成", "FBillNo")
+        return self._save_sale(model)
+
+    def _save_sale(self, model: Mapping[str, Any]) -> SaleBill:
+        number = str(get(model, "FBillNo") or "")
+        if number in self._ledger.bills[SALE]:
+            message = f"违反字段唯一性要求：编码唯一。[{number}]在当前系统中已经被使用。"
+            raise Refusal(REFUSED, message, "FBillNo", repeat_of="erp_sale_order")
+        require(model, HEAD_FIELDS)
+        require(get(model, "FSaleOrderFinance") or {}, ("FSettleCurrId",))
+        if get_number(model, "FSaleOrgId") != ERP_ORG:
+            raise Refusal(NO_SUCH_VALUE, f"组织“{get_number(model, 'FSaleOrgId')}”不存在", "FSaleOrgId")
+        entries = [self._read_entry(row) for row in rows(model, "FSaleOrderEntry") or []]
+        if not entries:
+            raise Refusal(REFUSED, "单据体“订单明细”至少需要一行", "FSaleOrderEntry")
+        number = number or self._ledger.next_number(SALE)
+        order = self._world.adopt(number)
+        customer = get_number(model, "FCustId")
+        bill = SaleBill(self._ledger.next_id(), number, order, str(get(model, "FDate")), entries, customer=customer)
+        self._ledger.add_sale(bill)
+        return bill
+
+    def _read_entry(self, row: Mapping[str, Any]) -> Entry:
+        require(row, ENTRY_FIELDS)
+        material = get_number(row, "FMaterialId")
+        if material not in ARTICLE:
+            raise Refusal(NO_SUCH_VALUE, f"物料“{material}”不存在", "FMaterialId")
+        stock = next((found for name in STOCK_FIELDS if (found := get_number(row, name))), DEFAULT_STOCK)
+        if stock not in WAREHOUSE_OF_STOCK:
+            raise Refusal(NO_SUCH_VALUE, f"仓库“{stock}”不存在", "FStockId")
+        quantity = int(get(row, "FQty"))
+        if quantity <= 0:
+            raise Refusal(REFUSED, "销售数量必须大于零", "FQty")
+        return Entry(self._ledger.next_id(), material, quantity, stock, str(get(row, "FReserveType")) == "1")
+
+    def _modify(self, form: str, data: Mapping[str, Any], model: Mapping[str, Any], id: int) -> Bill:
+        bill = self._ledger.find(form, id=id)
+        traces = rows(model, "FOutStockTrace")
+        if form == OUT and isinstance(bill, OutBill) and traces is not None:
+            # The vendor's default: rows that are not sent are deleted.
+            keep = str(get(data, "IsDeleteEntry")).lower() == "false"
+            bill.traces = merge_traces(bill.traces if keep else [], traces)
+            self._world.tally.effect("erp_trace")
+        return bill
+
+
+def merge_traces(old: list[dict[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows are told apart by their waybill; a sent field overwrites, a field that is not sent stays."""
+    merged = {row.get("FCarryBillNo", ""): dict(row) for row in old}
+    for row in new:
+        merged.setdefault(row.get("FCarryBillNo", ""), {}).update(row)
+    return list(merged.values())

@@ -1,0 +1,1 @@
+"""QiMen: the warehouse's XML contract, both directions."""

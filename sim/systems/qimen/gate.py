@@ -1,0 +1,200 @@
+"""The warehouse's door: takes, answers for and cancels delivery orders, and says what is in stock."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from sim.catalogue import ARTICLE, STOCK_OF_WAREHOUSE
+from sim.chance import digits
+from sim.clock import local_text, read_local
+from sim.faults import Call
+from sim.records import Delivery, DeliveryLine
+from sim.replies import answer_xml
+from sim.systems.qimen.documents import item_id, write_state
+from sim.systems.qimen.signature import sign
+from sim.world import World
+from sim.xml_text import BadXml, Node, parse_xml, write_xml
+
+WINDOW = 600.0  # real seconds
+PERSON = ("name", "mobile", "province", "city", "detailAddress")
+STOPPABLE = {"NEW", "ACCEPT", "PRINT", "EXCEPTION"}  # before the goods are picked
+EFFECTS = {"deliveryorder.create", "order.cancel"}
+
+
+class Refusal(Exception):
+    """The warehouse says flag=failure with this code and text."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class QimenGate:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._keys = world.config.secrets.qimen
+        self._operations: dict[str, Callable[[Node, bool], dict[str, Any]]] = {
+            "deliveryorder.create": self._create,
+            "deliveryorder.query": self._query,
+            "order.cancel": self._cancel,
+            "inventory.query": self._stock,
+        }
+
+    def mount(self, app: web.Application) -> None:
+        app.router.add_post("/qimen/router/qimen/service", self.handle)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self._world.tally.requests["qimen"] += 1
+        body = await request.read()
+        method = request.query.get("method", "").removeprefix("taobao.qimen.")
+        try:
+            self._check(request.query, body)
+            document = parse_xml(body)
+        except Refusal as refusal:
+            return answer_failure(refusal)
+        except (BadXml, UnicodeDecodeError) as error:
+            return answer_failure(Refusal("invalid-xml", str(error)))
+        call = Call("qimen", method, find_code(document), method in EFFECTS)
+        return await self._world.faults.serve(request, call, lambda real: self._act(method, document, real))
+
+    def _check(self, query: Mapping[str, str], body: bytes) -> None:
+        if query.get("app_key") != self._keys.app_key or query.get("customerId") != self._keys.customer_id:
+            raise Refusal("isv.invalid-parameter", "app_key 或 customerId 无效")
+        if query.get("sign") != sign(query, body.decode(), self._keys.secret):
+            raise Refusal("sign-check-failure", "签名校验失败")
+        try:
+            age = abs(time.time() - read_local(query.get("timestamp", "")))
+        except ValueError as error:
+            raise Refusal("isv.invalid-timestamp", "timestamp 格式应为 yyyy-MM-dd HH:mm:ss") from error
+        if age > WINDOW:
+            raise Refusal("isv.invalid-timestamp", "timestamp 超出允许范围")
+
+    def _act(self, method: str, document: Node, real: bool) -> web.Response:
+        try:
+            if method not in self._operations:
+                raise Refusal("isv.invalid-method", f"不支持的方法 {method}")
+            content = self._operations[method](document, real)
+        except Refusal as refusal:
+            return answer_failure(refusal)
+        return answer_xml(write_xml("response", {"flag": "success", "code": "0", "message": "OK", **content}))
+
+    def _create(self, document: Node, real: bool) -> dict[str, Any]:
+        head = document.one("deliveryOrder")
+        code = head.read("deliveryOrderCode")
+        if code in self._world.deliveries:
+            self._world.tally.repeat("wms_delivery_order")
+            raise Refusal("S003", f"出库单 {code} 重复，已存在")
+        check_head(head)
+        lines = [read_line(node) for node in document.one("orderLines").every("orderLine")]
+        if not lines:
+            raise Refusal("S001", "orderLines 不能为空")
+        wms_id = f"WMS{digits(10, self._world.config.seed, 'wms', code)}"
+        now = self._world.clock.now()
+        if real:
+            self._take(head, document, lines, wms_id, now)
+        return {"createTime": local_text(now), "deliveryOrderId": wms_id}
+
+    def _take(self, head: Node, document: Node, lines: list[DeliveryLine], wms_id: str, now: float) -> None:
+        code = head.read("deliveryOrderCode")
+        order = self._world.adopt(code)
+        delivery = Delivery(
+            code=code,
+            wms_id=wms_id,
+            warehouse=head.read("warehouseCode"),
+            order_type=head.read("orderType"),
+            owner=document.one("orderLines", "orderLine").read("ownerCode"),
+            order=order,
+            lines=lines,
+            asked_carrier=head.read("logisticsCode"),
+            phones=(head.read("senderInfo", "mobile"), head.read("receiverInfo", "mobile")),
+            created_at=now,
+        )
+        self._world.tally.effect("wms_delivery_order", duplicate=any(d.alive for d in order.deliveries))
+        self._world.deliveries[code] = delivery
+        order.deliveries.append(delivery)
+        order.creates += 1
+        self._world.stocks.wms.lock(delivery.warehouse, delivery.wanted)
+        self._world.reach(order, "wms_created")
+        for listener in self._world.on_delivery_created:
+            listener(delivery, now)
+
+    def _find(self, code: str) -> Delivery:
+        found = self._world.deliveries.get(code)
+        if found is None:
+            raise Refusal("S004", f"出库单 {code} 不存在")
+        return found
+
+    def _query(self, document: Node, _: bool) -> dict[str, Any]:
+        return write_state(self._find(find_code(document)))
+
+    def _cancel(self, document: Node, real: bool) -> dict[str, Any]:
+        delivery = self._find(find_code(document))
+        if delivery.status == "CANCELED":
+            self._world.tally.repeat("wms_cancel")
+            raise Refusal("S005", f"出库单 {delivery.code} 已取消")
+        if delivery.status not in STOPPABLE:
+            raise Refusal("S006", f"出库单 {delivery.code} 已拣货或已发货，不能取消")
+        if real:
+            self._stop(delivery)
+        return {}
+
+    def _stop(self, delivery: Delivery) -> None:
+        if delivery.frozen:
+            self._world.stocks.wms.unlock(delivery.warehouse, delivery.remaining)
+            delivery.frozen = False
+        delivery.status = "CANCELED"
+        self._world.tally.effect("wms_cancel")
+
+    def _stock(self, document: Node, _: bool) -> dict[str, Any]:
+        items = [self._count(node) for node in document.one("criteriaList").every("criteria")]
+        return {"items": {"item": [item for item in items if item]}}
+
+    def _count(self, criteria: Node) -> dict[str, Any] | None:
+        warehouse, sku = criteria.read("warehouseCode"), criteria.read("itemCode")
+        level = self._world.stocks.wms.level(warehouse, sku)
+        if level is None:
+            return None
+        return {
+            "warehouseCode": warehouse,
+            "itemCode": sku,
+            "itemId": item_id(sku),
+            "inventoryType": criteria.read("inventoryType") or "ZP",
+            "quantity": level.available,
+            "lockQuantity": level.locked,
+        }
+
+
+def answer_failure(refusal: Refusal) -> web.Response:
+    return answer_xml(write_xml("response", {"flag": "failure", "code": refusal.code, "message": refusal.message}))
+
+
+def find_code(document: Node) -> str:
+    """The delivery order a request is about, wherever its method puts it."""
+    paths = (("deliveryOrder", "deliveryOrderCode"), ("deliveryOrderCode",), ("orderCode",), ("order", "orderCode"))
+    return next((code for path in paths if (code := document.read(*path))), "")
+
+
+def check_head(head: Node) -> None:
+    for name in ("deliveryOrderCode", "orderType", "warehouseCode", "createTime"):
+        if not head.read(name):
+            raise Refusal("S001", f"{name} 不能为空")
+    for person in ("senderInfo", "receiverInfo"):
+        missing = [name for name in PERSON if not head.read(person, name)]
+        if missing:
+            raise Refusal("S001", f"{person}.{missing[0]} 不能为空")
+    if head.read("warehouseCode") not in STOCK_OF_WAREHOUSE:
+        raise Refusal("S002", f"仓库 {head.read('warehouseCode')} 不存在")
+
+
+def read_line(node: Node) -> DeliveryLine:
+    sku = node.read("itemCode")
+    if sku not in ARTICLE:
+        raise Refusal("S002", f"商品 {sku} 不存在")
+    if not node.read("ownerCode"):
+        raise Refusal("S001", "ownerCode 不能为空")
+    if not node.read("planQty").isdigit() or int(node.read("planQty")) == 0:
+        raise Refusal("S002", f"商品 {sku} 的 planQty 应为正整数")
+    return DeliveryLine(node.read("orderLineNo"), sku, node.read("inventoryType") or "ZP", int(node.read("planQty")))

@@ -1,0 +1,1 @@
+"""WeChat mini-program shop: shipping information, receipt, settlement events."""

@@ -1,0 +1,1 @@
+"""WeChat Pay v3: payment and refund notices, order query, refunds."""
