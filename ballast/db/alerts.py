@@ -1,0 +1,92 @@
+"""Alerts: written once per cause, sent together as a digest, answered by a person."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ballast.db.engine import dumps, ring, rows, run
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """One alert that has to go out."""
+
+    id: int
+    level: str
+    title: str
+    text: str
+    attempts: int
+
+
+async def raise_alerts(tx: AsyncConnection, alerts: Sequence[Mapping[str, Any]], now: datetime) -> int:
+    """Write {key, level, title, text, order_id?}; a key that exists rings no second time. The number of new ones."""
+    if not alerts:
+        return 0
+    found = await rows(
+        tx,
+        """
+        insert into alert (key, level, title, text, order_id, raised_at, due_at, attempts)
+        select key, level, title, text, order_id, cast(:now as timestamptz), cast(:now as timestamptz), 0
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(key text, level text, title text, text text, order_id bigint)
+        on conflict (key) do nothing returning id""",
+        rows=dumps(list(alerts)),
+        now=now,
+    )
+    if found:
+        await ring(tx, "alerts")
+    return len(found)
+
+
+async def claim_alerts(tx: AsyncConnection, *, most: int, now: datetime, until: datetime) -> list[Ringing]:
+    """Due alerts, the most urgent first; due again at `until` should we die. The attempt is counted beforehand."""
+    found = await rows(
+        tx,
+        """
+        with due as (select id from alert where due_at <= :now order by due_at limit :most for update skip locked)
+        update alert a set due_at = :until, attempts = a.attempts + 1 from due where a.id = due.id
+        returning a.id, a.level, a.title, a.text, a.attempts""",
+        most=most,
+        now=now,
+        until=until,
+    )
+    ladder = {"urgent": 0, "warning": 1, "info": 2}
+    alerts = [Ringing(r.id, r.level, r.title, r.text, r.attempts) for r in found]
+    return sorted(alerts, key=lambda alert: (ladder.get(alert.level, 3), alert.id))
+
+
+async def end_alerts(
+    tx: AsyncConnection, ids: Sequence[int], *, sent_at: datetime | None, due_at: datetime | None
+) -> None:
+    """Sent (`sent_at`), or due again at `due_at`; with neither the alert is given up and stays visible as unsent."""
+    await run(
+        tx,
+        """
+        update alert set sent_at = coalesce(:sent_at, sent_at), due_at = :due_at
+        where id = any(cast(:ids as bigint[]))""",
+        ids=list(ids),
+        sent_at=sent_at,
+        due_at=due_at,
+    )
+
+
+async def send_slot(tx: AsyncConnection, robot: str, *, per_minute: int) -> bool:
+    """Whether this robot may send now, by machine time over all processes. A taken slot is spent.
+
+    The limit of a group robot counts a sliding minute; slots are kept in `robot_slot`, one row per robot.
+    """
+    found = await rows(
+        tx,
+        """
+        insert into robot_slot as s (robot, sent) values (:robot, array[clock_timestamp()])
+        on conflict (robot) do update
+          set sent = (select array_agg(t) from unnest(s.sent) t where t > clock_timestamp() - interval '1 minute')
+                     || clock_timestamp()
+          where (select count(*) from unnest(s.sent) t where t > clock_timestamp() - interval '1 minute') < :most
+        returning robot""",
+        robot=robot,
+        most=per_minute,
+    )
+    return bool(found)

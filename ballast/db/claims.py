@@ -1,0 +1,94 @@
+"""Which orders are due, and who works on them. A claim is a lease: it ends by itself when its holder dies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ballast.db.engine import rows, run
+from ballast.domain.words import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some orders, claimed together. `owner` is unique per claim: late writers are told apart by it."""
+
+    step: Step
+    owner: str
+    ids: tuple[int, ...]
+
+
+_CLAIM = """
+with due as (
+  select id from sales_order where due_step = :step and due_at <= :now
+  order by due_at limit :most for update skip locked)
+update sales_order o set lease_owner = :owner, due_at = :until
+from due where o.id = due.id returning o.id
+"""
+
+
+async def claim(tx: AsyncConnection, step: Step, *, owner: str, most: int, now: datetime, until: datetime) -> Chunk:
+    """Take up to `most` due orders. `until` is when they are due again should we die: the end of the lease."""
+    found = await rows(tx, _CLAIM, step=step, owner=owner, most=most, now=now, until=until)
+    return Chunk(step, owner, tuple(sorted(row.id for row in found)))
+
+
+async def claim_one(tx: AsyncConnection, order_no: str, *, owner: str, now: datetime, until: datetime) -> Chunk | None:
+    """Take one order by its number, for a rerun; None when it is due nowhere or somebody works on it now."""
+    found = await rows(
+        tx,
+        """
+        update sales_order set lease_owner = :owner, due_at = :until
+        where order_no = :order_no and due_at <= :now returning id, due_step""",
+        order_no=order_no,
+        owner=owner,
+        now=now,
+        until=until,
+    )
+    return Chunk(Step(found[0].due_step), owner, (found[0].id,)) if found else None
+
+
+async def renew(tx: AsyncConnection, chunk: Chunk, until: datetime) -> None:
+    """Hold on to a chunk while a task is retried."""
+    await run(
+        tx,
+        "update sales_order set due_at = :until where id = any(cast(:ids as bigint[])) and lease_owner = :owner",
+        ids=list(chunk.ids),
+        owner=chunk.owner,
+        until=until,
+    )
+
+
+async def give_back(tx: AsyncConnection, chunk: Chunk, at: datetime) -> int:
+    """End the lease of what is left of a chunk; due again at `at`, without counting an attempt."""
+    return await run(
+        tx,
+        """
+        update sales_order set lease_owner = null, due_at = :at
+        where id = any(cast(:ids as bigint[])) and lease_owner = :owner""",
+        ids=list(chunk.ids),
+        owner=chunk.owner,
+        at=at,
+    )
+
+
+async def due_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
+    """What a run would find: steps, `inbox`, `orders`, `outbox` and `alerts` with work (1) or without (absent).
+
+    Index-only probes, the cost of which does not grow with orders, finished or waiting.
+    """
+    steps: Sequence[str] = [step.value for step in Step]
+    found = await rows(
+        tx,
+        """
+        select step from unnest(cast(:steps as text[])) step
+        where exists (select from sales_order where due_step = step and due_at <= :now)
+        union all select 'inbox' where exists (select from inbox where state = 'new' and topic = 'news')
+        union all select 'orders' where exists (select from inbox where state = 'new' and topic = 'order')
+        union all select 'outbox' where exists (select from outbox where due_at <= :now)
+        union all select 'alerts' where exists (select from alert where due_at <= :now)""",
+        steps=steps,
+        now=now,
+    )
+    return {row[0]: 1 for row in found}

@@ -1,0 +1,69 @@
+"""Connections: one engine per process, JSON by orjson, and the wake-up bell that LISTEN/NOTIFY rings."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+BELL = "ballast"
+"""The NOTIFY channel. The payload is the name of what has become due: a step, `inbox`, `orders`, `outbox`, `alerts`."""
+
+
+def dumps(value: Any) -> str:
+    """JSON text; datetimes become ISO 8601 with offset."""
+    return orjson.dumps(value).decode()
+
+
+def make_engine(url: str, *, pool: int = 10) -> AsyncEngine:
+    """An engine for `postgresql://` or `postgresql+asyncpg://` URLs. Dead connections are replaced on use."""
+    parsed = make_url(url).set(drivername="postgresql+asyncpg")
+    return create_async_engine(
+        parsed, pool_size=pool, max_overflow=pool, pool_pre_ping=True, json_serializer=dumps, json_deserializer=_loads
+    )
+
+
+def _loads(value: str | bytes) -> Any:
+    return orjson.loads(value)
+
+
+async def rows(tx: AsyncConnection, sql: str, **params: Any) -> Sequence[Any]:
+    """All rows of one statement."""
+    return (await tx.execute(text(sql), params)).all()
+
+
+async def run(tx: AsyncConnection, sql: str, **params: Any) -> int:
+    """One statement; the number of rows that it changed."""
+    return (await tx.execute(text(sql), params)).rowcount
+
+
+async def ring(tx: AsyncConnection, *what: str) -> None:
+    """Wake who waits for `what`, once this transaction commits."""
+    if what:
+        await tx.execute(
+            text("select pg_notify(:bell, w) from unnest(cast(:what as text[])) w"),
+            {"bell": BELL, "what": sorted(set(what))},
+        )
+
+
+@asynccontextmanager
+async def bell(url: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
+    """Call `heard(what)` at every ring while the context is open; the event is set when the connection is lost."""
+    parsed = make_url(url)
+    connection = await asyncpg.connect(
+        parsed.set(drivername="postgresql").render_as_string(hide_password=False), timeout=10
+    )
+    lost = asyncio.Event()
+    connection.add_termination_listener(lambda _connection: lost.set())
+    try:
+        await connection.add_listener(BELL, lambda _c, _pid, _channel, payload: heard(str(payload)))
+        yield lost
+    finally:
+        await connection.close(timeout=5)
+
+
+__all__ = ["BELL", "bell", "dumps", "make_engine", "ring", "rows", "run"]

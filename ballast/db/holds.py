@@ -1,0 +1,97 @@
+"""Orders that wait for a person: list them, answer for them, let them go on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ballast.db.engine import rows
+from ballast.domain.words import HoldReason, State
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """One open hold."""
+
+    order_no: str
+    reason: HoldReason
+    evidence: str
+    held_from: State
+    held_at: datetime
+    acknowledged_by: str | None
+
+
+_OPEN = """
+select o.order_no, h.reason, h.evidence, h.held_from, h.held_at, h.acknowledged_by
+from hold h join sales_order o on o.id = h.order_id
+where h.released_at is null and {which} order by h.held_at desc, h.id desc limit :most
+"""
+
+
+async def recent_holds(tx: AsyncConnection, *, since: datetime, most: int) -> list[HeldRow]:
+    """Open holds that began at or after `since`, newest first."""
+    return _held(await rows(tx, _OPEN.format(which="h.held_at >= :since"), since=since, most=most))
+
+
+async def open_holds(tx: AsyncConnection, *, reason: HoldReason | None = None, most: int = 1000) -> list[HeldRow]:
+    """All open holds, or those of one reason, newest first."""
+    return _held(
+        await rows(
+            tx,
+            _OPEN.format(which="(:reason = '' or h.reason = :reason)"),
+            reason=reason.value if reason else "",
+            most=most,
+        )
+    )
+
+
+def _held(found: Sequence[object]) -> list[HeldRow]:
+    return [
+        HeldRow(r.order_no, HoldReason(r.reason), r.evidence, State(r.held_from), r.held_at, r.acknowledged_by)  # type: ignore[attr-defined]  # a Row
+        for r in found
+    ]
+
+
+async def acknowledge(tx: AsyncConnection, order_nos: Sequence[str], *, by: str, now: datetime) -> list[str]:
+    """Note who looks after these held orders; the numbers that were held and not yet acknowledged."""
+    found = await rows(
+        tx,
+        """
+        update hold h set acknowledged_by = :by, acknowledged_at = :now from sales_order o
+        where o.id = h.order_id and o.order_no = any(cast(:nos as text[])) and h.released_at is null
+          and h.acknowledged_by is null returning o.order_no""",
+        nos=list(order_nos),
+        by=by,
+        now=now,
+    )
+    return [row.order_no for row in found]
+
+
+async def which_to_rerun(
+    tx: AsyncConnection,
+    *,
+    order_nos: Sequence[str],
+    reason: HoldReason | None,
+    since: datetime | None,
+    until: datetime | None,
+    most: int,
+) -> list[str]:
+    """The orders that a rerun form names: by number (found or not), and held ones by reason and time of the hold."""
+    named = list(dict.fromkeys(number.strip() for number in order_nos if number.strip()))
+    if reason is None and since is None and until is None:
+        return named
+    found = await rows(
+        tx,
+        """
+        select o.order_no from hold h join sales_order o on o.id = h.order_id
+        where h.released_at is null and (:reason = '' or h.reason = :reason)
+          and (cast(:since as timestamptz) is null or h.held_at >= :since)
+          and (cast(:until as timestamptz) is null or h.held_at < :until)
+        order by h.held_at limit :most""",
+        reason=reason.value if reason else "",
+        since=since,
+        until=until,
+        most=most,
+    )
+    return list(dict.fromkeys([*named, *(row.order_no for row in found)]))

@@ -1,0 +1,125 @@
+"""Messages on their way in. Stored before they are acknowledged, unique by source and event id, read later."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ballast.db.engine import dumps, ring, rows, run
+from ballast.ports import Message
+
+NO_ORDER = "no such order yet"
+"""The note of messages that wait for their order (others wait for their order to get further)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One stored message, locked for this transaction."""
+
+    id: int
+    source: str
+    message: Message
+
+
+async def store(tx: AsyncConnection, letters: Sequence[tuple[str, Message]], now: datetime) -> int:
+    """Put (source, message) pairs into the inbox; the number of new ones. Repeats change nothing."""
+    values = [
+        {
+            "source": source,
+            "event_id": m.event_id,
+            "order_no": m.order_no,
+            "payload": {**m.payload, "_topic": m.topic},
+            "topic": "order" if m.topic == "order.placed" else "news",
+        }
+        for source, m in letters
+    ]
+    found = await rows(
+        tx,
+        """
+        insert into inbox (source, event_id, topic, order_no, payload, state, received_at, note)
+        select source, event_id, topic, order_no, payload, 'new', cast(:now as timestamptz), ''
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(source text, event_id text, topic text, order_no text,
+          payload jsonb)
+        on conflict (source, event_id) do nothing returning topic""",
+        rows=dumps(values),
+        now=now,
+    )
+    await ring(tx, *({"orders" if row.topic == "order" else "inbox" for row in found}))
+    return len(found)
+
+
+async def count_new(tx: AsyncConnection, topic: str, most: int) -> int:
+    """How many new messages there are, counted up to `most`: the cost does not grow with what is done."""
+    found = await rows(
+        tx,
+        "select count(*) from (select 1 from inbox where state = 'new' and topic = :topic limit :most) n",
+        topic=topic,
+        most=most,
+    )
+    return int(found[0][0])
+
+
+async def take(tx: AsyncConnection, topic: str, most: int) -> list[Letter]:
+    """Up to `most` new messages, oldest first, locked until this transaction ends: a crash puts them back."""
+    found = await rows(
+        tx,
+        """
+        select id, source, event_id, order_no, payload from inbox where state = 'new' and topic = :topic
+        order by id limit :most for update skip locked""",
+        topic=topic,
+        most=most,
+    )
+    return [Letter(r.id, r.source, _message(r)) for r in found]
+
+
+def _message(row: Any) -> Message:
+    payload: dict[str, Any] = dict(row.payload)
+    return Message(event_id=row.event_id, topic=payload.pop("_topic"), order_no=row.order_no, payload=payload)
+
+
+async def settle(tx: AsyncConnection, states: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Mark messages: {id, state: done|waiting|parked, note}."""
+    if states:
+        await run(
+            tx,
+            """
+            update inbox i set state = r.state, note = r.note,
+              done_at = case when r.state = 'done' then cast(:now as timestamptz) end
+            from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, state text, note text)
+            where i.id = r.id""",
+            rows=dumps(list(states)),
+            now=now,
+        )
+
+
+async def wake_waiting(tx: AsyncConnection) -> int:
+    """Messages whose order has come since are new again.
+
+    Call it after the commit that brought orders, and after the commit that left messages waiting: whichever is second
+    sees the other's work, so no message waits for an order that is there.
+    """
+    count = await run(
+        tx,
+        """
+        update inbox i set state = 'new', note = ''
+        where i.state = 'waiting' and i.note = :note
+          and exists (select from sales_order o where o.order_no = i.order_no)""",
+        note=NO_ORDER,
+    )
+    if count:
+        await ring(tx, "inbox")
+    return count
+
+
+async def replay_parked(tx: AsyncConnection, source: str | None = None) -> int:
+    """Parked messages are new again, for after the map was extended."""
+    count = await run(
+        tx,
+        """
+        update inbox set state = 'new', note = '' where state = 'parked' and (:source = '' or source = :source)""",
+        source=source or "",
+    )
+    await ring(tx, "inbox", "orders")
+    return count

@@ -1,0 +1,103 @@
+"""New orders into the books: whole or not at all, each order number once."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ballast.db.engine import dumps, rows, run
+from ballast.domain.schedule import Waits
+from ballast.domain.words import Event, State, Step
+from ballast.ports import Order
+
+
+async def insert_orders(
+    tx: AsyncConnection, orders: Sequence[Order], *, source: str, now: datetime, waits: Waits
+) -> dict[str, int]:
+    """Insert what is not known yet; order number -> id of the new ones. Then call `inbox.wake_waiting`."""
+    found = await rows(tx, _INSERT_ORDERS, rows=dumps([_head(order, now, waits) for order in orders]), now=now)
+    ids = {row.order_no: row.id for row in found}
+    if not ids:
+        return ids
+    fresh = [order for order in orders if order.order_no in ids]
+    await run(tx, _INSERT_LINES, rows=dumps([line for order in fresh for line in _lines(order, ids)]))
+    await run(tx, _INSERT_CUSTOMERS, rows=dumps([_customer(order) for order in fresh]))
+    await run(tx, _INSERT_PLACED, rows=dumps([_placed(order, ids, source, now) for order in fresh]))
+    return ids
+
+
+def _head(order: Order, now: datetime, waits: Waits) -> dict[str, Any]:
+    return {
+        "order_no": order.order_no,
+        "channel": order.channel,
+        "state": State.PENDING_PAYMENT,
+        "due_step": Step.CONFIRM_PAYMENT,
+        "due_at": max(now, order.placed_at + waits.unpaid) if order.total.amount else now,
+        "placed_at": order.placed_at,
+        "currency": order.total.currency,
+        "total": order.total.amount,
+        "freight": order.freight.amount,
+        "discount": order.discount.amount,
+        "customer_no": order.customer_no,
+        "openid": order.openid,
+        "receiver": asdict(order.receiver),
+        "warehouse": order.warehouse,
+    }
+
+
+def _lines(order: Order, ids: dict[str, int]) -> list[dict[str, Any]]:
+    return [{"order_id": ids[order.order_no], **asdict(line)} for line in order.lines]
+
+
+def _customer(order: Order) -> dict[str, Any]:
+    return {
+        "customer_no": order.customer_no,
+        "name": order.receiver.name,
+        "openid": order.openid,
+        "first_order_at": order.placed_at,
+    }
+
+
+def _placed(order: Order, ids: dict[str, int], source: str, now: datetime) -> dict[str, Any]:
+    return {
+        "order_id": ids[order.order_no],
+        "event": Event.NOTED,
+        "actor": source,
+        "happened_at": order.placed_at,
+        "recorded_at": now,
+        "state": State.PENDING_PAYMENT,
+        "text": f"placed, {order.total}",
+    }
+
+
+_INSERT_ORDERS = """
+insert into sales_order (order_no, channel, state, version, due_step, due_at, attempts, progress, placed_at, currency,
+  total, freight, discount, customer_no, openid, receiver, warehouse, recorded_at)
+select order_no, channel, state, 0, due_step, due_at, 0, '', placed_at, currency, total, freight, discount,
+  customer_no, openid, receiver, warehouse, cast(:now as timestamptz)
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_no text, channel text, state text, due_step text,
+  due_at timestamptz, placed_at timestamptz, currency text, total bigint, freight bigint, discount bigint,
+  customer_no text, openid text, receiver jsonb, warehouse text)
+on conflict (order_no) do nothing returning id, order_no
+"""
+_INSERT_LINES = """
+insert into order_line (order_id, line_no, sku, name, quantity, unit_price, amount, shipped)
+select order_id, line_no, sku, name, quantity, unit_price, amount, 0
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, line_no int, sku text, name text, quantity int,
+  unit_price bigint, amount bigint)
+"""
+_INSERT_CUSTOMERS = """
+insert into customer (customer_no, name, openid, first_order_at)
+select distinct on (customer_no) customer_no, name, openid, first_order_at
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(customer_no text, name text, openid text, first_order_at timestamptz)
+order by customer_no, first_order_at
+on conflict (customer_no) do nothing
+"""
+_INSERT_PLACED = """
+insert into order_event (order_id, cause, event, from_state, to_state, moved, actor, happened_at, recorded_at, text)
+select order_id, 'placed', event, state, state, false, actor, happened_at, recorded_at, text
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, event text, state text, actor text,
+  happened_at timestamptz, recorded_at timestamptz, text text)
+"""

@@ -1,0 +1,221 @@
+"""What news does to a case: the system's word is remembered, facts merge, the life cycle decides about the state."""
+
+from collections import defaultdict
+from datetime import datetime
+
+from ballast.db.cases import Case, ChargeCase, ParcelCase
+from ballast.domain.life_cycle import EARLY, TooEarly
+from ballast.domain.words import Event, HoldReason
+from ballast.ports import News, Parcel
+
+AGES = frozenset(
+    {
+        Event.WAREHOUSE_PROGRESS,
+        Event.WAREHOUSE_CANCELLED,
+        Event.SCANNED,
+        Event.HELD,
+        Event.NOTED,
+        Event.PAYMENT_ENDED,
+    }
+)
+"""News that is worth nothing once the same system has said something newer. Facts (charges, parcels) never age."""
+
+
+def cause_of(news: News) -> str:
+    """The same thing said twice, by webhook or when asked, is one cause."""
+    part = f":{news.waybill}" if news.waybill else ""
+    if news.charge:
+        part = f":{news.charge.transaction_id}"
+    if news.refund_no:
+        part = f":{news.refund_no}"
+    if news.parcels:
+        part = ":" + ",".join(sorted(parcel.waybill for parcel in news.parcels)) + ("" if news.final else ":part")
+    return f"{news.system}:{news.field}:{news.said}{part}:{news.happened_at.isoformat()}"
+
+
+def apply(case: Case, news: News) -> bool:
+    """Let one piece of news act on a case. Raises `TooEarly` when it overtook its predecessor: nothing was changed.
+
+    Returns False for news that is late, older than what is known, or repeated: kept in the history, moves nothing.
+    """
+    if (case.place, news.event) in EARLY or (news.waybill and not case.parcels):
+        raise TooEarly(f"{news.system} says {news.said} of {case.order_no}, which is only {case.place}")
+    older = _is_older(case, news)
+    case.remember(news)
+    if older:
+        return _record(case, news, "older than what is known")
+    if news.charge is not None:
+        return _charge(case, news)
+    if news.refund_no in {refund_no(charge) for charge in case.charges if charge.state == "surplus"}:
+        return _record(case, news, "a second charge went back; the order stays paid")
+    if news.parcels or news.event in (Event.SHIPPED, Event.PARTLY_SHIPPED):
+        return _shipped(case, news)
+    if news.waybill is not None:
+        return _courier(case, news, news.waybill)
+    if news.event is Event.WAREHOUSE_PROGRESS:
+        case.progress, case.touched = news.said, True
+    return _take(case, news, news.event)
+
+
+def _is_older(case: Case, news: News) -> bool:
+    part = f"{news.field} {news.waybill}" if news.waybill else news.field
+    known = [case.last_said.get((news.system, part))]
+    if heard := case.said.get((news.system, part)):
+        known.append(heard["happened_at"])
+    if parcel := case.parcels.get(news.waybill or ""):
+        known.append(parcel.said_at)  # couriers say one thing in this field and the next in that
+    return news.event in AGES and any(at is not None and news.happened_at < at for at in known)
+
+
+def _take(case: Case, news: News, event: Event, *, reason: HoldReason | None = None, text: str = "") -> bool:
+    evidence = f"{news.system} {news.said}{f' {news.waybill}' if news.waybill else ''}"
+    return case.take(
+        event,
+        cause=cause_of(news),
+        actor=news.system,
+        happened_at=news.happened_at,
+        text=text or news.text or news.said,
+        reason=reason or news.reason,
+        evidence=evidence,
+    )
+
+
+def _record(case: Case, news: News, why: str) -> bool:
+    """History only."""
+    case.events.append(
+        {
+            "order_id": case.id,
+            "cause": cause_of(news),
+            "event": news.event,
+            "from_state": case.standing.state,
+            "to_state": case.standing.state,
+            "moved": False,
+            "actor": news.system,
+            "happened_at": news.happened_at,
+            "recorded_at": case.now,
+            "text": f"{news.text or news.said} ({why})",
+        }
+    )
+    return False
+
+
+def _charge(case: Case, news: News) -> bool:
+    """A charge is put into the books once. On a paid order it is a second charge: given back, and people are told."""
+    charge = news.charge
+    assert charge is not None
+    if any(known.provider == news.system and known.transaction_id == charge.transaction_id for known in case.charges):
+        return _record(case, news, "this transaction is known")
+    second = case.milestones["paid_at"] is not None
+    state = "surplus" if second else "captured"
+    add_charge(
+        case,
+        ChargeCase(
+            news.system, charge.transaction_id, charge.amount.amount, charge.amount.currency, state, charge.paid_at
+        ),
+        merchant=charge.merchant,
+    )
+    if second:
+        give_back(case, case.charges[-1])
+    return _take(
+        case, news, Event.PAYMENT_CAPTURED, text=f"{charge.amount} captured, transaction {charge.transaction_id}"
+    )
+
+
+def add_charge(case: Case, charge: ChargeCase, *, merchant: str, method: str = "") -> None:
+    """Put a charge into the books of its order."""
+    case.charges.append(charge)
+    case.payments.append(
+        {
+            "order_id": case.id,
+            "provider": charge.provider,
+            "transaction_id": charge.transaction_id,
+            "method": method,
+            "amount": charge.amount,
+            "currency": charge.currency,
+            "merchant": merchant,
+            "state": charge.state,
+            "paid_at": charge.paid_at,
+            "recorded_at": case.now,
+        }
+    )
+
+
+def refund_no(charge: ChargeCase) -> str:
+    """Our number for giving back one whole charge: made of the transaction, never random."""
+    return f"RF-{charge.transaction_id}"
+
+
+def give_back(case: Case, charge: ChargeCase) -> None:
+    """Ask for a refund of a surplus charge, once: the key and the refund number are made of the transaction."""
+    case.send(
+        "payment.refund",
+        charge.transaction_id,
+        {
+            "transaction_id": charge.transaction_id,
+            "refund_no": refund_no(charge),
+            "amount": charge.amount,
+            "currency": charge.currency,
+            "provider": charge.provider,
+            "why": "second charge for a paid order",
+        },
+    )
+
+
+def _shipped(case: Case, news: News) -> bool:
+    """Waybills merge; the state follows from the quantities that left, not from the word `shipped`."""
+    fresh = [parcel for parcel in news.parcels if _merge(case, parcel, news.happened_at)]
+    _count_pieces(case, everything=news.final and not any(parcel.items for parcel in case.parcels.values()))
+    text = "parcels " + ", ".join(f"{p.carrier} {p.waybill}" for p in news.parcels)
+    if case.all_shipped:
+        return _take(case, news, Event.SHIPPED, text=text)
+    if news.final and news.event is Event.SHIPPED:
+        missing = {
+            line.line.sku: line.line.quantity - line.shipped for line in case.lines if line.shipped < line.line.quantity
+        }
+        return _take(case, news, Event.HELD, reason=HoldReason.SHIPPED_SHORT, text=f"not shipped: {missing}")
+    moved = _take(case, news, Event.PARTLY_SHIPPED, text=text)
+    return moved or bool(fresh)
+
+
+def _merge(case: Case, parcel: Parcel, at: datetime) -> bool:
+    known = case.parcels.get(parcel.waybill)
+    if known is None:
+        case.parcels[parcel.waybill] = ParcelCase(
+            parcel.carrier, parcel.waybill, dict(parcel.items), shipped_at=at, changed=True
+        )
+        case.send("courier.subscribe", parcel.waybill)
+        return True
+    merged = {sku: max(known.items.get(sku, 0), parcel.items.get(sku, 0)) for sku in {*known.items, *parcel.items}}
+    known.changed = known.changed or merged != known.items
+    known.items = merged
+    return False
+
+
+def _count_pieces(case: Case, *, everything: bool) -> None:
+    """Hand the pieces in all parcels to the lines, in line order; a warehouse that lists none shipped everything."""
+    left: defaultdict[str, int] = defaultdict(int)
+    for parcel in case.parcels.values():
+        for sku, pieces in parcel.items.items():
+            left[sku] += pieces
+    for line in case.lines:
+        pieces = line.line.quantity if everything else min(line.line.quantity, left[line.line.sku])
+        left[line.line.sku] -= pieces
+        line.changed = line.changed or pieces != line.shipped
+        line.shipped = pieces
+
+
+def _courier(case: Case, news: News, waybill: str) -> bool:
+    parcel = case.parcels.get(waybill)
+    if parcel is None:
+        return _record(case, news, "no parcel of this order has this waybill")
+    if parcel.said_at is None or news.happened_at >= parcel.said_at:
+        parcel.said, parcel.said_at = news.said, news.happened_at
+    parcel.changed = True
+    if news.first_scan_at is not None:
+        parcel.picked_up_at = min(parcel.picked_up_at or news.first_scan_at, news.first_scan_at)
+        first = case.milestones["picked_up_at"]
+        case.milestones["picked_up_at"] = min(first or news.first_scan_at, news.first_scan_at)
+        case.touched = True
+    if news.event is Event.PARCEL_SIGNED:
+        parcel.signed_at = parcel.signed_at or news.happened_at
+    return _take(case, news, news.event)

@@ -1,0 +1,85 @@
+"""Messages on their way out. For one order and one system they leave in the order they were decided."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ballast.db.engine import dumps, rows, run
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One claimed message."""
+
+    id: int
+    key: str
+    order_id: int
+    kind: str
+    payload: Mapping[str, Any]
+    attempts: int
+
+
+async def claim_messages(
+    tx: AsyncConnection, *, owner: str, most: int, now: datetime, until: datetime
+) -> list[Outgoing]:
+    """Take up to `most` due messages whose predecessors to the same system are done. Leased until `until`."""
+    found = await rows(
+        tx,
+        """
+        with due as (
+          select id from outbox o where due_at <= :now and not exists (
+            select from outbox e where e.order_id = o.order_id and e.id < o.id and e.done_at is null
+              and split_part(e.kind, '.', 1) = split_part(o.kind, '.', 1))
+          order by due_at limit :most for update skip locked)
+        update outbox o set lease_owner = :owner, due_at = :until from due where o.id = due.id
+        returning o.id, o.key, o.order_id, o.kind, o.payload, o.attempts""",
+        owner=owner,
+        most=most,
+        now=now,
+        until=until,
+    )
+    return [Outgoing(r.id, r.key, r.order_id, r.kind, r.payload, r.attempts) for r in found]
+
+
+async def end_messages(tx: AsyncConnection, owner: str, ends: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Store how sending went: {id, done, due_at (null: not again), note}. Only for messages still leased to `owner`."""
+    if ends:
+        await run(
+            tx,
+            """
+            update outbox o set lease_owner = null, attempts = o.attempts + 1, due_at = r.due_at, note = r.note,
+              done_at = case when r.done then cast(:now as timestamptz) end
+            from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, done boolean, due_at timestamptz, note text)
+            where o.id = r.id and o.lease_owner = :owner and o.done_at is null""",
+            rows=dumps(list(ends)),
+            owner=owner,
+            now=now,
+        )
+
+
+async def give_back_messages(tx: AsyncConnection, owner: str, ids: Sequence[int], at: datetime) -> None:
+    """The system is down: these messages, still leased, are due again at `at`, no attempt counted."""
+    await run(
+        tx,
+        """
+        update outbox set lease_owner = null, due_at = :at
+        where id = any(cast(:ids as bigint[])) and lease_owner = :owner and done_at is null""",
+        ids=list(ids),
+        owner=owner,
+        at=at,
+    )
+
+
+async def send_again(tx: AsyncConnection, order_ids: Sequence[int], now: datetime) -> int:
+    """Messages of these orders that were given up are due again: part of a rerun."""
+    return await run(
+        tx,
+        """
+        update outbox set due_at = :now, attempts = 0
+        where order_id = any(cast(:ids as bigint[])) and done_at is null and due_at is null""",
+        ids=list(order_ids),
+        now=now,
+    )

@@ -1,0 +1,64 @@
+"""The books of charges and refunds. A transaction is one row, whoever reports it and how often."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ballast.db.cases import Case
+from ballast.db.engine import dumps, run
+from ballast.db.outbox import Outgoing
+
+
+async def mark_charges(tx: AsyncConnection, cases: Sequence[Case]) -> None:
+    """Store which charges count for their order and which are surplus."""
+    marks = [
+        {
+            "order_id": case.id,
+            "provider": charge.provider,
+            "transaction_id": charge.transaction_id,
+            "state": charge.state,
+        }
+        for case in cases
+        for charge in case.charges
+    ]
+    if marks:
+        await run(
+            tx,
+            """
+            update payment p set state = r.state
+            from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, provider text, transaction_id text,
+              state text)
+            where p.provider = r.provider and p.transaction_id = r.transaction_id and p.order_id = r.order_id
+              and p.state <> r.state""",
+            rows=dumps(marks),
+        )
+
+
+async def record_refunds(tx: AsyncConnection, sent: Sequence[Outgoing], now: datetime) -> None:
+    """Refunds that the provider has taken on; its notice of success makes them done."""
+    rows = [{"order_id": message.order_id, **message.payload} for message in sent]
+    await run(
+        tx,
+        """
+        insert into refund (refund_no, order_id, provider, transaction_id, amount, currency, why, state, requested_at)
+        select refund_no, order_id, provider, transaction_id, amount, currency, why, 'requested',
+          cast(:now as timestamptz)
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(refund_no text, order_id bigint, provider text,
+          transaction_id text, amount bigint, currency text, why text)
+        on conflict (refund_no) do nothing""",
+        rows=dumps(rows),
+        now=now,
+    )
+
+
+async def refunds_done(tx: AsyncConnection, refund_nos: Sequence[str], now: datetime) -> None:
+    """The provider says that these refunds reached the customer."""
+    await run(
+        tx,
+        """
+        update refund set state = 'done', done_at = :now
+        where refund_no = any(cast(:nos as text[])) and done_at is null""",
+        nos=list(refund_nos),
+        now=now,
+    )

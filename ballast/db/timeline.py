@@ -1,0 +1,278 @@
+"""All that is known of one order, without the receiver's personal data: for the order page and `ballast order show`."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ballast.db.engine import rows
+from ballast.domain.words import HoldReason, State
+
+At = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+CONCEALED = "＊＊＊"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The order itself. Money in minor units."""
+
+    order_no: str
+    channel: str
+    customer_no: str
+    state: State
+    held_from: State | None
+    hold_reason: HoldReason | None
+    due_step: str | None
+    due_at: At | None
+    attempts: int
+    progress: str
+    warehouse: str
+    currency: str
+    total: int
+    freight: int
+    discount: int
+    placed_at: At
+    paid_at: At | None
+    locked_at: At | None
+    outbound_at: At | None
+    picked_up_at: At | None
+    signed_at: At | None
+    closed_at: At | None
+
+    @property
+    def place(self) -> State:
+        """Where the order is on its way, whether held or not."""
+        return self.held_from or self.state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineSeen:
+    line_no: int
+    sku: str
+    name: str
+    quantity: int
+    unit_price: int
+    amount: int
+    shipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParcelSeen:
+    """`said` is the courier's last code, `said_text` its words."""
+
+    carrier: str
+    waybill: str
+    items: dict[str, int]
+    shipped_at: At
+    picked_up_at: At | None
+    signed_at: At | None
+    said: str
+    said_text: str
+    said_at: At | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldSeen:
+    reason: str
+    evidence: str
+    held_from: State
+    held_at: At
+    acknowledged_by: str | None
+    acknowledged_at: At | None
+    released_by: str | None
+    released_at: At | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentSeen:
+    provider: str
+    transaction_id: str
+    method: str
+    amount: int
+    currency: str
+    state: str
+    paid_at: At
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundSeen:
+    refund_no: str
+    provider: str
+    transaction_id: str
+    amount: int
+    currency: str
+    why: str
+    state: str
+    requested_at: At
+    done_at: At | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidSeen:
+    """What a system last said in one of its fields."""
+
+    system: str
+    part: str
+    said: str
+    event: str
+    text: str
+    happened_at: At
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSeen:
+    """One row of the history, in the order in which things happened. `cause` tells repeats apart."""
+
+    cause: str
+    event: str
+    from_state: State
+    to_state: State
+    moved: bool
+    actor: str
+    happened_at: At
+    recorded_at: At
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectSeen:
+    """An outside effect. `reference` is the other system's own number for it."""
+
+    key: str
+    kind: str
+    state: str
+    attempts: int
+    reference: str
+    error: str
+    begun_at: At
+    done_at: At | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingSeen:
+    """A message on its way out. Without `due_at` it was given up, `note` says why."""
+
+    key: str
+    kind: str
+    attempts: int
+    due_at: At | None
+    created_at: At
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterSeen:
+    """A message from outside that was not applied yet. state: waiting, parked."""
+
+    source: str
+    state: str
+    received_at: At
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """One order, whole, as of one moment."""
+
+    order: Head
+    lines: tuple[LineSeen, ...]
+    parcels: tuple[ParcelSeen, ...]
+    holds: tuple[HoldSeen, ...]
+    payments: tuple[PaymentSeen, ...]
+    refunds: tuple[RefundSeen, ...]
+    said: tuple[SaidSeen, ...]
+    events: tuple[EventSeen, ...]
+    effects: tuple[EffectSeen, ...]
+    pending: tuple[PendingSeen, ...]
+    letters: tuple[LetterSeen, ...]
+
+    @property
+    def hold(self) -> HoldSeen | None:
+        """The open hold."""
+        return next((hold for hold in self.holds if hold.released_at is None), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for any JSON writer; times are ISO 8601 in UTC."""
+        return dict(_TIMELINE.dump_python(self, mode="json"))
+
+
+_TIMELINE = TypeAdapter(Timeline)
+"""Builds the dataclasses from the row's JSON, times and words included."""
+
+
+async def timeline(tx: AsyncConnection, order_no: str) -> Timeline | None:
+    """One statement, so that everything is of the same moment; None when there is no such order."""
+    found = await rows(tx, _SELECT, order_no=order_no)
+    if not found:
+        return None
+    parts = dict(found[0]._mapping)
+    conceal = _concealer(parts.pop("personal"))
+    for name, fields in FREE_TEXT.items():
+        for row in parts[name]:
+            row.update({field: conceal(row[field]) for field in fields})
+    return _TIMELINE.validate_python(parts)
+
+
+FREE_TEXT = {
+    "parcels": ("said_text",),
+    "holds": ("evidence", "note"),
+    "said": ("text",),
+    "events": ("text",),
+    "effects": ("error",),
+    "pending": ("note",),
+    "letters": ("note",),
+}
+"""Where other systems' words stand: they may quote the receiver."""
+
+
+def _concealer(personal: dict[str, str | None]) -> Callable[[str], str]:
+    """Replaces the receiver's name, mobile and address wherever a text quotes them."""
+    mobile = re.sub(r"\D", "", personal.pop("mobile", None) or "")[-11:]  # without the country's code
+    patterns = [r"[ -]?".join(mobile)] if len(mobile) > 4 else []
+    words = sorted({word.strip() for word in personal.values() if word}, key=len, reverse=True)
+    patterns += [_pattern(word) for word in words if len(word) > 1]
+    if not patterns:
+        return str
+    quoted = re.compile("|".join(patterns))
+    return lambda text: quoted.sub(CONCEALED, text)
+
+
+def _pattern(word: str) -> str:
+    """Latin names only as whole words: `Li` is not a part of `delivery`."""
+    return rf"(?<!\w){re.escape(word)}(?!\w)" if word.isascii() else re.escape(word)
+
+
+_SELECT = """
+select
+  to_jsonb(o) - 'receiver' - 'openid' as "order",
+  jsonb_build_object('name', o.receiver ->> 'name', 'mobile', o.receiver ->> 'mobile',
+    'address', o.receiver ->> 'address', 'openid', o.openid) as personal,
+  (select coalesce(jsonb_agg(to_jsonb(l) order by l.line_no), '[]') from order_line l where l.order_id = o.id) as lines,
+  (select coalesce(jsonb_agg(to_jsonb(p) || jsonb_build_object('said_text', coalesce((
+       select s.text from external_status s
+       where s.order_id = o.id and right(s.part, length(p.waybill) + 1) = ' ' || p.waybill
+       order by s.happened_at desc limit 1), '')) order by p.shipped_at, p.waybill), '[]')
+     from parcel p where p.order_id = o.id) as parcels,
+  (select coalesce(jsonb_agg(to_jsonb(h) order by h.id), '[]') from hold h where h.order_id = o.id) as holds,
+  (select coalesce(jsonb_agg(to_jsonb(y) order by y.paid_at, y.id), '[]')
+     from payment y where y.order_id = o.id) as payments,
+  (select coalesce(jsonb_agg(to_jsonb(r) order by r.requested_at, r.refund_no), '[]')
+     from refund r where r.order_id = o.id) as refunds,
+  (select coalesce(jsonb_agg(to_jsonb(s) order by s.system, s.part), '[]')
+     from external_status s where s.order_id = o.id) as said,
+  (select coalesce(jsonb_agg(to_jsonb(e) order by e.happened_at, e.id), '[]')
+     from order_event e where e.order_id = o.id) as events,
+  (select coalesce(jsonb_agg(to_jsonb(f) || jsonb_build_object('reference', coalesce(f.receipt ->> 'reference', ''))
+       order by f.begun_at, f.key), '[]') from effect f where f.order_id = o.id) as effects,
+  (select coalesce(jsonb_agg(to_jsonb(m) order by m.id), '[]')
+     from outbox m where m.order_id = o.id and m.done_at is null) as pending,
+  (select coalesce(jsonb_agg(to_jsonb(i) - 'payload' order by i.id), '[]') from (  -- each half has its own index
+     select * from inbox where order_no = o.order_no and state = 'waiting'
+     union all select * from inbox where order_no = o.order_no and state = 'parked') i) as letters
+from sales_order o where o.order_no = :order_no
+"""

@@ -1,0 +1,165 @@
+"""Which adapter plays which role, by the settings. A house holds every connection of one process."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from adapters.alerts.dingtalk.client import Dingtalk
+from adapters.couriers.kdniao.client import Kdniao
+from adapters.couriers.kdniao.webhook import KdniaoHook
+from adapters.erp.kingdee.client import Kingdee
+from adapters.payments.wechatpay.client import Wechatpay
+from adapters.payments.wechatpay.webhook import WechatpayHook
+from adapters.storefronts.direct.webhook import DirectHook
+from adapters.storefronts.wechat.client import Wechat
+from adapters.storefronts.wechat.webhook import WechatHook
+from adapters.wms.qimen.client import Qimen
+from adapters.wms.qimen.webhook import QimenHook
+from ballast.clock import Clock
+from ballast.db.engine import make_engine
+from ballast.domain.schedule import Waits
+from ballast.ports import Alerts, Courier, Erp, Hook, Payment, Role, Storefront, Wms
+from ballast.settings import Settings, SettingsError, settings
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class House:
+    """Everything that steps need of the world outside: database, clock, and one client per configured role."""
+
+    settings: Settings
+    clock: Clock
+    engine: AsyncEngine
+    roles: dict[str, Role] = field(default_factory=dict)
+
+    @property
+    def erp(self) -> Erp:
+        return self._role("erp", lambda: Kingdee(_need(self.settings.kingdee, "KINGDEE"), self.clock))
+
+    @property
+    def wms(self) -> Wms:
+        return self._role("wms", lambda: Qimen(_need(self.settings.qimen, "QIMEN"), self.clock))
+
+    @property
+    def courier(self) -> Courier:
+        return self._role("courier", lambda: Kdniao(_need(self.settings.kdniao, "KDNIAO"), self.clock))
+
+    @property
+    def storefront(self) -> Storefront:
+        return self._role("storefront", lambda: Wechat(_need(self.settings.wechat, "WECHAT"), self.clock))
+
+    @property
+    def payment(self) -> Payment:
+        return self._role("payment", lambda: Wechatpay(_need(self.settings.wechatpay, "WECHATPAY"), self.clock))
+
+    @property
+    def alerts(self) -> Alerts:
+        return self._role("alerts", lambda: Dingtalk(_need(self.settings.dingtalk, "DINGTALK"), self.clock))
+
+    @property
+    def waits(self) -> Waits:
+        patience = self.settings.patience
+        return Waits(
+            unpaid=patience.unpaid,
+            warehouse_quiet=patience.warehouse_quiet,
+            courier_quiet=patience.courier_quiet,
+            return_window=patience.return_window,
+        )
+
+    def lease(self) -> datetime:
+        """When a claim made now ends by itself."""
+        return self.clock.after(self.settings.patience.lease)
+
+    def back_off(self, attempts: int) -> datetime:
+        """When an order that failed `attempts` times is tried again: doubling pauses up to a limit."""
+        patience = self.settings.patience
+        pause = min(patience.back_off * 2 ** min(attempts, 20), patience.back_off_most)
+        return self.clock.after(pause)
+
+    def order_link(self, order_no: str) -> str:
+        """A link to the order's timeline for the Prefect UI; the bare number when the page is switched off."""
+        key = self.settings.console_key
+        if key is None:
+            return order_no
+        return (
+            f"[{order_no}]({self.settings.web_url}/orders/{order_no}?key={page_key(key.get_secret_value(), order_no)})"
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction. No network call belongs inside."""
+        async with self.engine.begin() as tx:
+            yield tx
+
+    async def close(self) -> None:
+        for role in self.roles.values():
+            await role.close()
+        await self.engine.dispose()
+
+    def _role(self, name: str, make: Callable[[], T]) -> T:
+        if name not in self.roles:
+            self.roles[name] = make()  # type: ignore[assignment]  # each maker returns a Role, T is its sub-protocol
+        return self.roles[name]  # type: ignore[return-value]  # as made one line above
+
+
+def page_key(secret: str, order_no: str) -> str:
+    """What opens the page of one order, and of no other."""
+    return hmac.new(secret.encode(), order_no.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _need(part: T | None, name: str) -> T:
+    if part is None:
+        raise SettingsError(
+            f"BALLAST_{name}__... is not set: this system is needed here; see README.md, «Your own systems»"
+        )
+    return part
+
+
+def hooks(config: Settings) -> Mapping[str, Hook]:
+    """The door of every configured system, by the last part of its URL."""
+    doors: dict[str, Hook] = {}
+    if config.qimen:
+        doors["qimen"] = QimenHook(config.qimen)
+    if config.kdniao:
+        doors["kdniao"] = KdniaoHook(config.kdniao)
+    if config.wechat:
+        doors["wechat"] = WechatHook(config.wechat)
+    if config.wechatpay:
+        doors["wechatpay"] = WechatpayHook(config.wechatpay)
+    if config.direct:
+        doors["direct"] = DirectHook(config.direct)
+    return doors
+
+
+def database_url(config: Settings) -> str:
+    """The configured database. Raises `SettingsError` when there is none: the embedded one is started by its owner."""
+    if config.database_url is None:
+        raise SettingsError("BALLAST_DATABASE_URL is not set; `ballast up` starts the embedded server and sets it")
+    return config.database_url.get_secret_value()
+
+
+_open: dict[asyncio.AbstractEventLoop, House] = {}
+
+
+async def house() -> House:
+    """The house of this process, opened at first use on this event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _open:
+        config = settings()
+        _open[loop] = House(config, config.make_clock(), make_engine(database_url(config)))
+    return _open[loop]
+
+
+async def close_house() -> None:
+    """Close what `house` opened on this loop."""
+    opened = _open.pop(asyncio.get_running_loop(), None)
+    if opened is not None:
+        await opened.close()
