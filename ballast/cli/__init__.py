@@ -1,0 +1,46 @@
+"""The command line: an entry point at the top of the stack. Heavy imports stand inside the commands."""
+
+import signal
+import sys
+from typing import NoReturn
+
+from cyclopts import App
+
+from ballast import __version__
+
+app = App(name="ballast", version=__version__, help="Carries every order from payment to sign-off. 压舱石")
+
+order = App(name="order", help="One order.")
+db = App(name="db", help="The database.")
+parked = App(name="parked", help="Messages that could not be read: an unknown code, an unknown shape.")
+for group in (order, db, parked):
+    app.command(group)
+
+
+def main() -> None:
+    """Run one command. What people can mend is one sentence on stderr, not a traceback."""
+    import ballast.cli.machine
+    import ballast.cli.orders
+    import ballast.cli.upkeep  # noqa: F401  # the three register their commands
+
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        sys.exit(app())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not _is_plain(error):
+            raise
+        print(f"ballast: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _terminated(_signal: int, _frame: object) -> NoReturn:
+    """End in order: whatever was started is stopped on the way out."""
+    raise SystemExit(143)
+
+
+def _is_plain(error: Exception) -> bool:
+    """Errors whose text says what to mend; matched by name so that a quick command imports none of their modules."""
+    plain = {"SettingsError", "StartFailed", "FileError", "NotRunning", "OutsideError", "RunFailed"}
+    return any(kind.__name__ in plain for kind in type(error).__mro__)

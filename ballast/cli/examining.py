@@ -1,0 +1,119 @@
+"""What `ballast doctor` looks at. Every finding that is not well says what to do about it."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapters.errors import OutsideError
+from ballast.db.engine import rows
+from ballast.db.upgrade import revisions
+from ballast.settings import SettingsError
+from ballast.wiring import House, database_url
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    text: str
+    mend: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+ROLES: dict[str, tuple[str, str]] = {
+    "erp": ("kingdee", "BALLAST_KINGDEE__... (server URL, app id, app secret)"),
+    "wms": ("qimen", "BALLAST_QIMEN__... (url, app key, secret, customer id)"),
+    "courier": ("kdniao", "BALLAST_KDNIAO__... (EBusinessID, api key)"),
+    "storefront": ("wechat", "BALLAST_WECHAT__... (app id, app secret, token, aes key)"),
+    "payment": ("wechatpay", "BALLAST_WECHATPAY__... (mchid, keys, serials)"),
+    "alerts": ("dingtalk", "BALLAST_DINGTALK__... (access token, secret)"),
+}
+
+
+async def examine(here: House) -> list[Finding]:
+    """Look at everything, side by side."""
+    checks: list[Callable[[House], Awaitable[Finding]]] = [_database, _backlog, _prefect]
+    found = list(await asyncio.gather(*(check(here) for check in checks)))
+    found += await asyncio.gather(*(_system(here, role) for role in ROLES))
+    return [_settings(here), *found]
+
+
+def _settings(here: House) -> Finding:
+    missing = [system for system, _ in ROLES.values() if getattr(here.settings, system) is None]
+    if here.settings.direct is None:
+        missing.append("direct")
+    text = f"not configured: {', '.join(missing)}" if missing else "every system is configured"
+    return Finding("settings", not missing, text, "add their settings to .env; names in README.md" if missing else "")
+
+
+async def _database(here: House) -> Finding:
+    try:
+        current, newest = await revisions(database_url(here.settings))
+        async with here.transaction() as tx:
+            version = (await rows(tx, "show server_version"))[0][0]
+    except (OSError, SQLAlchemyError) as error:
+        return Finding("database", False, type(error).__name__, "check BALLAST_DATABASE_URL and that the server runs")
+    mend = "" if current == newest else "run `ballast db upgrade`"
+    return Finding("database", not mend, f"PostgreSQL {version}, revision {current} of {newest}", mend)
+
+
+async def _backlog(here: House) -> Finding:
+    async with here.transaction() as tx:
+        found = await rows(
+            tx,
+            """select (select count(*) from inbox where state = 'parked'),
+              (select count(*) from alert where sent_at is null),
+              (select count(*) from hold where released_at is null)""",
+        )
+    parked, unsent, held = found[0]
+    text = f"{held} on hold, {parked} parked message(s), {unsent} alert(s) not delivered"
+    return Finding("backlog", not parked, text, "see `ballast parked list`" if parked else "")
+
+
+async def _prefect(here: House) -> Finding:
+    url = os.environ.get("PREFECT_API_URL", "")
+    if not url:
+        return Finding("prefect", False, "PREFECT_API_URL is not set", "start `ballast up`, or point it at your server")
+    try:
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+            version = (await client.get(f"{url}/admin/version")).raise_for_status().json()
+            count = (await client.post(f"{url}/deployments/count", json={})).raise_for_status().json()
+            workers = (await client.post(f"{url}/work_pools/ballast/workers/filter", json={})).json()
+    except httpx.HTTPError as error:
+        return Finding("prefect", False, f"{url}: {type(error).__name__}", "start the server, or mend PREFECT_API_URL")
+    online = sum(worker.get("status") == "ONLINE" for worker in workers) if isinstance(workers, list) else 0
+    mend = "run `prefect deploy --all`" if not count else "" if online else "start `ballast up` or a worker of the pool"
+    return Finding("prefect", not mend, f"{version}, {count} deployment(s), {online} worker(s) online", mend)
+
+
+async def _system(here: House, role: str) -> Finding:
+    system, names = ROLES[role]
+    what = f"{role} ({system})"
+    try:
+        return Finding(what, True, await getattr(here, role).ping())
+    except SettingsError:
+        return Finding(what, False, "not configured", f"set {names}")
+    except OutsideError as error:
+        return Finding(what, False, str(error), f"check {names} and that the system is reachable from here")
+
+
+def show(findings: list[Finding], console: Console) -> None:
+    table = Table(title="ballast doctor", title_justify="left")
+    for column in ("", "what", "found", "what to do"):
+        table.add_column(column, overflow="fold")
+    for one in findings:
+        mark = "[green]ok[/green]" if one.ok else "[red]!![/red]"
+        table.add_row(mark, one.what, escape(one.text), escape(one.mend))
+    console.print(table)

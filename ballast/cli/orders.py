@@ -1,0 +1,158 @@
+"""Commands about orders: import, show, holds, rerun."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ballast.cli import app, order
+from ballast.domain.words import HoldReason
+
+
+@app.command(name="import")
+def import_file(
+    file: Path,
+    *,
+    map: Annotated[Path, Parameter(help="the YAML file that names your columns and status words")],
+    rejects: Annotated[Path | None, Parameter(help="where refused rows go; default: FILE.rejects.csv")] = None,
+    dry_run: bool = False,
+    json: bool = False,
+) -> int:
+    """Bring orders from a CSV or XLSX file into the books; doing it twice changes nothing.
+
+    Exit 1 when rows were refused.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from adapters.files.mapping import read_mapping
+    from ballast.cli.opening import print_json, with_house
+    from tasks.importing import import_orders
+
+    mapping, errors = read_mapping(map), Console(stderr=True)
+    with Progress(console=errors, transient=True) as progress:
+        bar = progress.add_task("importing", total=None)
+        report = with_house(
+            lambda here: import_orders(
+                here,
+                file,
+                mapping,
+                rejects=rejects or file.with_suffix(".rejects.csv"),
+                dry_run=dry_run,
+                progress=lambda done, total: progress.update(bar, completed=done, total=total),
+            )
+        )
+    if json:
+        print_json(report.as_dict())
+    else:
+        from ballast.cli.showing import show_import
+
+        show_import(report, Console())
+    return 1 if report.rejected_rows else 0
+
+
+@order.command
+def show(order_no: str, *, json: bool = False) -> int:
+    """The timeline of one order: every event, source, time, and what each system last said."""
+    from rich.console import Console
+
+    from ballast.cli.opening import print_json, with_house
+    from ballast.cli.showing import show_order
+    from ballast.db.timeline import Timeline, timeline
+    from ballast.wiring import House
+
+    async def look(here: House) -> tuple[Timeline | None, str]:
+        async with here.transaction() as tx:
+            return await timeline(tx, order_no), here.settings.language
+
+    found, language = with_house(look)
+    if found is None:
+        Console(stderr=True).print(f"no order {order_no}; news for unknown orders waits in the inbox")
+        return 1
+    print_json(found.as_dict()) if json else show_order(found, language, Console())
+    return 0
+
+
+@app.command
+def holds(*, reason: HoldReason | None = None, json: bool = False) -> None:
+    """Orders that wait for a person: why, since when, and what to do."""
+    from rich.console import Console
+
+    from ballast.cli.opening import print_json, with_house
+    from ballast.cli.showing import show_holds
+    from ballast.db.holds import HeldRow, open_holds
+    from ballast.wiring import House
+
+    async def look(here: House) -> tuple[list[HeldRow], str]:
+        async with here.transaction() as tx:
+            return await open_holds(tx, reason=reason), here.settings.language
+
+    rows, language = with_house(look)
+    if json:
+        print_json([{name: getattr(row, name) for name in row.__slots__} for row in rows])
+    else:
+        show_holds(rows, language, Console())
+
+
+@app.command
+def rerun(
+    *order_numbers: str,
+    reason: HoldReason | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    note: str = "",
+    by: str = "operator",
+    dry_run: bool = False,
+    json: bool = False,
+) -> int:
+    """Release held orders and do their step again: by number, by hold reason, or by the time of the hold.
+
+    Runs as a flow run that the Prefect UI shows, one task run per order. Exit 1 when an order is unknown.
+    """
+    from rich.console import Console
+
+    from ballast.cli.opening import NotRunning, join_running, print_json
+
+    if not order_numbers and reason is None and since is None and until is None:
+        raise NotRunning("say which orders: numbers, --reason, --since or --until")
+    if not join_running() and "PREFECT_API_URL" not in os.environ:
+        raise NotRunning("no Prefect server: start `ballast up` in this folder or set PREFECT_API_URL")
+    said = _rerun(list(order_numbers), reason, _aware(since), _aware(until), note, by, dry_run)
+    if json:
+        print_json(said)
+    else:
+        for number, what in said.items():
+            Console().print(f"{number}: {what}")
+    return 1 if any(what == "unknown order" for what in said.values()) else 0
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    """A time without zone is China Standard Time."""
+    from ballast.clock import SHANGHAI
+
+    return at.replace(tzinfo=SHANGHAI) if at is not None and at.tzinfo is None else at
+
+
+def _rerun(
+    numbers: list[str],
+    reason: HoldReason | None,
+    since: datetime | None,
+    until: datetime | None,
+    note: str,
+    by: str,
+    dry_run: bool,
+) -> dict[str, str]:
+    import asyncio
+
+    from ballast.wiring import close_house
+    from flows.rerun_orders import rerun_orders
+
+    async def run() -> dict[str, str]:
+        try:
+            return await rerun_orders(numbers, reason, since, until, note, by, dry_run)
+        finally:
+            await close_house()
+
+    return asyncio.run(run())

@@ -1,0 +1,121 @@
+"""What people see in the terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ballast.clock import to_local
+from ballast.db.holds import HeldRow
+from ballast.db.timeline import At, Timeline
+from ballast.domain.money import Money
+from ballast.domain.words import HOLD_LABELS, PAID_WAITING, STATE_LABELS, HoldReason, Label, State
+
+if TYPE_CHECKING:
+    from tasks.importing import ImportReport
+
+
+def label(of: Label, language: str) -> str:
+    return of.zh if language == "zh" else of.en
+
+
+def local(at: At | None) -> str:
+    """China Standard Time, as operations people write it."""
+    return to_local(at) if at is not None else ""
+
+
+def show_order(seen: Timeline, language: str, console: Console) -> None:
+    head = seen.order
+    paid_waiting = head.state is State.PENDING_PAYMENT and head.paid_at is not None
+    state = label(PAID_WAITING if paid_waiting else STATE_LABELS[head.state], language)
+    console.print(f"[bold]{head.order_no}[/bold]  {head.state} {state}  {Money(head.total, head.currency)}")
+    if head.hold_reason is not None:
+        why = HOLD_LABELS[head.hold_reason]
+        advice = why.advice_zh if language == "zh" else why.advice_en
+        console.print(f"[yellow]{head.hold_reason} {label(why, language)}[/yellow]: {advice}")
+    if head.due_step is not None:
+        console.print(f"next: {head.due_step} at {local(head.due_at)} (attempts {head.attempts})")
+    _events(seen, console)
+    _table(
+        console,
+        "What each system last said",
+        ("system", "field", "code", "means", "time", "words"),
+        [(s.system, s.part, s.said, s.event, local(s.happened_at), s.text) for s in seen.said],
+    )
+    _table(
+        console,
+        "Parcels",
+        ("carrier", "waybill", "first scan", "signed", "last code"),
+        [(p.carrier, p.waybill, local(p.picked_up_at), local(p.signed_at), p.said) for p in seen.parcels],
+    )
+    _table(
+        console,
+        "Done outside",
+        ("effect", "state", "their number", "error"),
+        [(e.key, e.state, e.reference, e.error) for e in seen.effects],
+    )
+
+
+def _events(seen: Timeline, console: Console) -> None:
+    rows = [
+        (local(e.happened_at), e.actor, e.event, f"{e.from_state} → {e.to_state}" if e.moved else "", e.text)
+        for e in seen.events
+    ]
+    _table(console, "Timeline (China Standard Time)", ("time", "source", "event", "moved", "what"), rows)
+
+
+def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    console.print(table)
+
+
+def show_holds(rows: Sequence[HeldRow], language: str, console: Console) -> None:
+    if not rows:
+        console.print("nothing is on hold")
+        return
+    _table(
+        console,
+        f"{len(rows)} order(s) on hold",
+        ("order", "why", "evidence", "since", "who", "what to do"),
+        [
+            (
+                row.order_no,
+                _why(row.reason, language),
+                row.evidence,
+                local(row.held_at),
+                row.acknowledged_by or "",
+                _advice(row.reason, language),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _why(reason: HoldReason, language: str) -> str:
+    return f"{reason} {label(HOLD_LABELS[reason], language)}"
+
+
+def _advice(reason: HoldReason, language: str) -> str:
+    why = HOLD_LABELS[reason]
+    return why.advice_zh if language == "zh" else why.advice_en
+
+
+def show_import(report: "ImportReport", console: Console) -> None:
+    title = f"{report.file}{' (dry run, nothing was written)' if report.dry_run else ''}"
+    counts = [(name, str(value)) for name, value in report.counts().items() if name != "states"]
+    counts += [(f"state {state}", str(count)) for state, count in report.counts()["states"].items()]
+    _table(console, title, ("figure", "count"), counts)
+    for finding in report.findings[:20]:
+        console.print(f"{finding.kind}: {finding.order_no}: {escape(finding.text)}")
+    for why in report.reasons[:20]:
+        console.print(f"[red]refused[/red] {escape(why)}")
+    if report.rejects is not None:
+        console.print(f"{report.rejected_rows} refused row(s) are in {report.rejects}")

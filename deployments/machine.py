@@ -1,0 +1,167 @@
+"""A whole machine for one seller: database, Prefect server, web process, serve process. `ballast up` and the demo."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ballast.db.embedded import embedded_server
+from ballast.db.upgrade import create_database, upgrade
+from ballast.settings import Settings
+from deployments.processes import Child, child, free_port, modules, wait_until_up
+
+RUNNING = "running.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is running, and where to look."""
+
+    database_url: str
+    prefect_url: str
+    web_url: str
+    children: tuple[Child, ...]
+    env: Mapping[str, str]
+
+    def check(self) -> None:
+        """Raise when a process has ended."""
+        for one in self.children:
+            one.check()
+
+
+@contextmanager
+def database(settings: Settings, *, fresh: bool = False) -> Iterator[tuple[str, str]]:
+    """URLs of Ballast's and Prefect's databases; starts the embedded server when none is configured."""
+    with ExitStack() as stack:
+        if settings.database_url is not None:
+            ours = settings.database_url.get_secret_value()
+            prefects = (
+                ours if settings.prefect_database_url is None else settings.prefect_database_url.get_secret_value()
+            )
+        else:
+            server = stack.enter_context(embedded_server((settings.home / "postgres").resolve()))
+            ours, prefects = server.url("ballast"), server.url("prefect")
+            asyncio.run(_create(ours, fresh=fresh))
+        asyncio.run(upgrade(ours))
+        yield ours, prefects
+
+
+async def _create(url: str, *, fresh: bool) -> None:
+    for name in ("ballast", "prefect"):
+        await create_database(url, name, fresh=fresh)
+
+
+def prefect_env(api_url: str, home: Path) -> dict[str, str]:
+    """What every process that talks to our Prefect server is told."""
+    return {
+        "PREFECT_API_URL": api_url,
+        "PREFECT_HOME": str((home / "prefect").resolve()),
+        "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "WARNING"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    }
+
+
+def _server_env(database_url: str, port: int) -> dict[str, str]:
+    return {
+        "PREFECT_API_DATABASE_CONNECTION_URL": database_url,
+        "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    }
+
+
+@contextmanager
+def machine(
+    settings: Settings, *, env: Mapping[str, str] | None = None, fresh: bool = False, root: Path | None = None
+) -> Iterator[Machine]:
+    """Start everything, in the order in which one needs the other; stop it in reverse.
+
+    `env` is added to every process (the demo's settings); `fresh` empties the embedded databases first. The
+    Prefect server takes its usual port when it is free. `root` is where other commands look for what is running.
+    """
+    prefect_port, logs = _port(4200), settings.home / "logs"
+    api = f"http://127.0.0.1:{prefect_port}/api"
+    with ExitStack() as stack:
+        ours, prefects = stack.enter_context(database(settings, fresh=fresh))
+        both = {**(env or {}), **prefect_env(api, settings.home), "BALLAST_DATABASE_URL": ours}
+        both |= {"BALLAST_PREFECT_UI": f"http://127.0.0.1:{prefect_port}"}
+        command = modules(
+            "uvicorn",
+            "--factory",
+            "prefect.server.api.server:create_app",
+            "--log-level",
+            "warning",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(prefect_port),
+            "--no-access-log",
+        )
+        server = stack.enter_context(
+            child("prefect", command, env={**both, **_server_env(prefects, prefect_port)}, logs=logs)
+        )
+        web_port = settings.web_port
+        both |= {"BALLAST_WEB_URL": f"http://127.0.0.1:{web_port}"}
+        web = stack.enter_context(child("web", modules("web", "--port", str(web_port)), env=both, logs=logs))
+        wait_until_up(server, f"{api}/health", seconds=120)
+        children = [server, web]
+        stack.enter_context(_environment(both))
+        _apply_deployments()
+        children.append(stack.enter_context(child("serve", modules("deployments.serve"), env=both, logs=logs)))
+        wait_until_up(web, f"http://127.0.0.1:{web_port}/ready")
+        stack.enter_context(_told(both, root or settings.home))
+        yield Machine(ours, f"http://127.0.0.1:{prefect_port}", f"http://127.0.0.1:{web_port}", tuple(children), both)
+
+
+@contextmanager
+def _told(env: Mapping[str, str], root: Path) -> Iterator[None]:
+    """Leave the settings of what is running where commands of other terminals find them, readable by us only."""
+    file = root / RUNNING
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({**env, "pid": os.getpid()}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def read_running(root: Path) -> dict[str, str]:
+    """The settings of the machine that runs in this folder; empty when none does."""
+    file = root / RUNNING
+    if not file.is_file():
+        return {}
+    found = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        os.kill(found.pop("pid"), 0)
+    except ProcessLookupError:
+        return {}
+    return dict(found)
+
+
+def _apply_deployments() -> None:
+    from deployments.apply import apply  # Prefect reads PREFECT_API_URL when it is imported
+
+    asyncio.run(apply())
+
+
+@contextmanager
+def _environment(env: Mapping[str, str]) -> Iterator[None]:
+    """This process, too, talks to the server that it started."""
+    before = dict(os.environ)
+    os.environ.update(env)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _port(wanted: int) -> int:
+    """The usual port when it is free, else any: two machines on one host do not get in each other's way."""
+    with socket.socket() as probe:
+        return wanted if probe.connect_ex(("127.0.0.1", wanted)) else free_port()

@@ -1,0 +1,54 @@
+"""Rerun orders by hand: the form of the Prefect UI, and `ballast rerun`."""
+
+import asyncio
+from collections import Counter
+from datetime import datetime
+
+from prefect import flow
+from pydantic import Field
+
+from ballast.db.holds import which_to_rerun
+from ballast.domain.words import HoldReason
+from flows.runs import start
+from tasks.rerun import rerun_order
+
+AT_ONCE = 20
+MOST = 2000
+
+
+@flow(name="rerun-orders", flow_run_name="rerun-orders")
+async def rerun_orders(
+    order_numbers: list[str] = Field(default_factory=list, title="Order numbers 订单号"),
+    hold_reason: HoldReason | None = Field(default=None, title="or all held for this reason 或挂起原因"),
+    held_since: datetime | None = Field(default=None, title="held since 挂起时间 (起)"),
+    held_until: datetime | None = Field(default=None, title="held before 挂起时间 (止)"),
+    note: str = Field(default="", max_length=500, title="Note for the timeline 备注"),
+    by: str = Field(default="operator", min_length=1, max_length=60, title="Your name 操作人"),
+    dry_run: bool = Field(default=False, title="Only show what would happen 仅预览"),
+) -> dict[str, str]:
+    """Release held orders and do their step again, one task run per order.
+
+    Name orders by number, or choose all that are held for a reason or since a time. Orders that are unknown or finished
+    say so and change nothing; the others go on.
+    """
+    run = await start("rerun-orders")
+    async with run.house.transaction() as tx:
+        numbers = await which_to_rerun(
+            tx, order_nos=order_numbers, reason=hold_reason, since=held_since, until=held_until, most=MOST
+        )
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(order_no: str) -> str:
+        async with room:
+            return await rerun_order(order_no, by, note, dry_run)
+
+    said = dict(zip(numbers, await asyncio.gather(*map(one, numbers)), strict=True))
+    run.table = [{"order": run.house.order_link(number), "what happened": what} for number, what in said.items()]
+    run.tally.update(Counter(_word(what) for what in said.values()))
+    await run.finish()
+    return said
+
+
+def _word(what: str) -> str:
+    first = what.split(";")[0]
+    return "released" if first.startswith("released") else first.split(":")[0].split(",")[0]

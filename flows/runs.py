@@ -1,0 +1,164 @@
+"""How a run works through what is due: claim, hand out chunks, stay a moment for company, and say what it did."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import uuid4
+
+from prefect.artifacts import acreate_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+
+from ballast.db.claims import Chunk, claim, give_back
+from ballast.db.holds import HeldRow, recent_holds
+from ballast.domain.words import HOLD_LABELS, Step
+from ballast.wiring import House, house
+from tasks.chunks import Tally
+
+C = TypeVar("C")
+DOWN = timedelta(seconds=20)
+"""After a chunk's task failed for good, its orders rest this long (machine time) before the next run takes them."""
+LETTERS_PER_CHUNK = 3
+"""An order gets about nine messages on its way: a chunk of messages is larger than a chunk of orders."""
+
+
+class RunFailed(RuntimeError):
+    """Some chunks failed after their retries; their orders keep their place and the next run goes on with them."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One flow run while it works."""
+
+    house: House
+    name: str
+    linger: timedelta
+    started_at: datetime
+    tally: Tally = field(default_factory=Tally)
+    failures: list[str] = field(default_factory=list)
+    table: list[dict[str, str]] = field(default_factory=list)  # the artifact, when the flow writes its own
+
+    async def drain(
+        self,
+        find: Callable[[], Awaitable[C | None]],
+        work: Callable[[C], Awaitable[Tally]],
+        *,
+        at_once: int,
+        is_full: Callable[[C], bool],
+        give_up: Callable[[C], Awaitable[None]] | None = None,
+    ) -> None:
+        """`find` something to do and `work` on it, `at_once` side by side, until nothing was found for `linger`.
+
+        `is_full` says that more is waiting, so that the next chunk is taken at once.
+        """
+        loop, room = asyncio.get_running_loop(), asyncio.Semaphore(at_once)
+        patience = self.house.settings.patience
+        end, idle_since = loop.time() + patience.run_most.total_seconds(), loop.time()
+        async with asyncio.TaskGroup() as group:
+            while loop.time() < end:
+                await room.acquire()
+                found = await find()
+                if found is not None:
+                    group.create_task(self._work(found, work, give_up, room))
+                    idle_since = loop.time()
+                    if self.linger and not is_full(found):  # let the next chunk fill up
+                        await asyncio.sleep(patience.gather.total_seconds())
+                    continue
+                room.release()
+                if loop.time() - idle_since >= self.linger.total_seconds():
+                    break
+                await asyncio.sleep(patience.gather.total_seconds())
+
+    async def _work(
+        self,
+        found: C,
+        work: Callable[[C], Awaitable[Tally]],
+        give_up: Callable[[C], Awaitable[None]] | None,
+        room: asyncio.Semaphore,
+    ) -> None:
+        try:
+            self.tally.update(await work(found))
+        except asyncio.CancelledError:  # the run is being stopped: do not make its orders wait for the lease to end
+            if give_up is not None:
+                await give_up(found)
+            raise
+        except Exception as failure:  # noqa: BLE001  # a task's failure of any kind: its retries are used up, the run goes on and ends red
+            self.failures.append(f"{type(failure).__name__}: {failure}")
+            if give_up is not None:
+                await give_up(found)
+        finally:
+            room.release()
+
+    async def finish(self) -> Tally:
+        """Name the run after what it did, show what was held, and fail the run when chunks failed."""
+        await self._tell()
+        if self.failures:
+            raise RunFailed(f"{len(self.failures)} chunk(s) failed; first: {self.failures[0]}")
+        return self.tally
+
+    async def _tell(self) -> None:
+        words = ", ".join(f"{count} {word}" for word, count in self.tally.most_common() if count)
+        if flow_run.id is not None:
+            async with get_client() as client:
+                await client.update_flow_run(flow_run.id, name=f"{self.name} {words or 'nothing due'}"[:250])
+        async with self.house.transaction() as tx:
+            held = await recent_holds(tx, since=self.started_at, most=100) if self.tally["held"] else []
+        did = [{"did": word, "orders": str(count)} for word, count in self.tally.most_common() if count]
+        if rows := self.table or [_held_row(self.house, row) for row in held] or did:
+            await acreate_table_artifact(key=self.name, table=rows, description=_describe(self.name, words, held))
+
+
+async def start(name: str, linger: float = 0.0) -> Run:
+    """Begin a run. `linger`: seconds to stay for more work; 0 for sweeps, which end when nothing is due."""
+    here = await house()
+    return Run(here, name, timedelta(seconds=linger), here.clock.now())
+
+
+async def run_step(step: Step, work: Callable[[Chunk], Awaitable[Tally]], linger: float) -> Tally:
+    """Work through every order that is due at a step, in chunks, one task run per chunk."""
+    run = await start(step.value.replace("_", "-"), linger)
+    here, settings = run.house, run.house.settings
+
+    async def find() -> Chunk | None:
+        async with here.transaction() as tx:
+            chunk = await claim(
+                tx,
+                step,
+                owner=f"{step}:{uuid4().hex[:12]}",
+                most=settings.chunk,
+                now=here.clock.now(),
+                until=here.lease(),
+            )
+        return chunk if chunk.ids else None
+
+    async def give_up(chunk: Chunk) -> None:
+        async with here.transaction() as tx:
+            await give_back(tx, chunk, here.clock.after(DOWN))
+
+    await run.drain(
+        find,
+        work,
+        at_once=settings.chunks_at_once,
+        is_full=lambda chunk: len(chunk.ids) == settings.chunk,
+        give_up=give_up,
+    )
+    return await run.finish()
+
+
+def _held_row(here: House, row: HeldRow) -> dict[str, str]:
+    label = HOLD_LABELS[row.reason]
+    zh = here.settings.language == "zh"
+    return {
+        "order": here.order_link(row.order_no),
+        "reason": f"{row.reason} {label.zh if zh else label.en}",
+        "evidence": row.evidence,
+        "what to do": label.advice_zh if zh else label.advice_en,
+    }
+
+
+def _describe(name: str, words: str, held: list[HeldRow]) -> str:
+    if not held:
+        return f"**{name}**: {words}"
+    return f"**{name}**: {words}. Held orders wait for a person; release them with the `rerun-orders` deployment."

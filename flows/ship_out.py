@@ -1,0 +1,16 @@
+"""Hand locked orders to the warehouse, and ask about those it has been quiet about."""
+
+from prefect import flow
+
+from ballast.domain.words import Step
+from flows.runs import run_step
+from tasks.wms import hand_to_warehouse
+
+
+@flow(name="ship-out", flow_run_name="ship-out")
+async def ship_out(linger: float = 0.0) -> None:
+    """Hand locked orders to the warehouse, and ask about those it has been quiet about.
+
+    linger: seconds to stay for more work; 0 ends the run when nothing is due.
+    """
+    await run_step(Step.SHIP_OUT, hand_to_warehouse, linger)

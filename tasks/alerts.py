@@ -1,0 +1,67 @@
+"""People: everything that has to be said, in one message."""
+
+from datetime import datetime, timedelta
+
+from prefect import task
+
+from adapters.errors import OutcomeUnknown, OutsideError, Refused, Throttled
+from ballast.db.alerts import Ringing, claim_alerts, end_alerts, send_slot
+from ballast.ports import Digest
+from ballast.wiring import House, house
+from tasks.chunks import Tally
+from tasks.policy import ALONE
+
+MOST_IN_ONE_DIGEST = 200
+ATTEMPTS = 12
+
+
+@task(name="send alert digest", tags=["alerts"], **ALONE)
+async def send_digest() -> Tally:
+    """Send all due alerts as one message, within the robot's limit over all processes."""
+    here = await house()
+    dingtalk = here.settings.dingtalk
+    if dingtalk is None:
+        return Tally()  # alerts stay in the database and in `ballast holds`; `ballast doctor` says so
+    async with here.transaction() as tx:
+        now = here.clock.now()
+        alerts = await claim_alerts(tx, most=MOST_IN_ONE_DIGEST, now=now, until=here.lease())
+        if alerts and not await send_slot(tx, "dingtalk", per_minute=dingtalk.per_minute):
+            await end_alerts(tx, [a.id for a in alerts], sent_at=None, due_at=here.clock.after(timedelta(seconds=5)))
+            return Tally({"alerts waiting for the robot's next minute": len(alerts)})
+    if not alerts:
+        return Tally()
+    return await _send(here, alerts, dingtalk.mentions)
+
+
+async def _send(here: House, alerts: list[Ringing], mentions: tuple[str, ...]) -> Tally:
+    ids = [alert.id for alert in alerts]
+    urgent = any(alert.level == "urgent" for alert in alerts)
+    digest = Digest(
+        title=f"Ballast: {len(alerts)} alert(s), {alerts[0].title}",
+        lines=tuple(f"**{alert.title}** {alert.text}" for alert in alerts),
+        mentions=mentions if urgent else (),
+    )
+    try:
+        await here.alerts.send(digest)
+    except OutsideError as error:
+        async with here.transaction() as tx:
+            again = [a.id for a in alerts if _may_repeat(a, error)]
+            await end_alerts(tx, again, sent_at=None, due_at=_next_try(here, alerts[0], error))
+            await end_alerts(tx, [i for i in ids if i not in again], sent_at=None, due_at=None)
+        if isinstance(error, Refused):
+            raise
+        return Tally({"alerts again later": len(alerts)})
+    async with here.transaction() as tx:
+        await end_alerts(tx, ids, sent_at=here.clock.now(), due_at=None)
+    return Tally({"alerts sent": len(alerts)})
+
+
+def _may_repeat(alert: Ringing, error: OutsideError) -> bool:
+    """A robot cannot be read back: after a time-out a message is repeated at most once."""
+    return alert.attempts < (2 if isinstance(error, OutcomeUnknown) else ATTEMPTS)
+
+
+def _next_try(here: House, alert: Ringing, error: OutsideError) -> datetime:
+    if isinstance(error, Throttled):
+        return here.clock.after(timedelta(seconds=error.seconds))
+    return here.back_off(alert.attempts)

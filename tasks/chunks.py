@@ -1,0 +1,230 @@
+"""The machinery of a step: write effects down, make them side by side, settle each order on its own.
+
+    jobs -> carry_out(jobs, call) -> outcomes -> settle(decide)
+
+One bad order never fails its chunk; only a system that takes no call at all does (`SystemDown`).
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from prefect.runtime import task_run
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused, Throttled, Unavailable, UnknownCode
+from ballast.db import cases as orders
+from ballast.db import effects, moves
+from ballast.db.alerts import raise_alerts
+from ballast.db.cases import Case
+from ballast.db.claims import Chunk, renew
+from ballast.domain.money import Money
+from ballast.domain.words import Event, HoldReason
+from ballast.ports import Receipt
+from ballast.wiring import House
+from tasks.policy import SystemDown
+
+R = TypeVar("R")
+CALLS_AT_ONCE = 12
+"""Calls of one chunk under way together. Starting a whole chunk at once would sign and build a hundred requests
+before anything else in this process gets its turn: every other transaction then waits for that."""
+
+Tally = Counter[str]
+"""What a chunk did, in words for the run's name: {"locked": 98, "held": 2}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[R]):
+    """One effect to be made: its key, its order, what the adapter gets, and what its outcome is filed under.
+
+    `id` is the order's own for a step (one effect per order), the message's for the outbox (several per order).
+    """
+
+    key: str
+    order_id: int
+    request: R
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one job ended. Exactly one of `receipt` and `error` is set; `earlier`: it was done before this attempt."""
+
+    receipt: Receipt | None = None
+    error: OutsideError | None = None
+    earlier: bool = False
+
+
+async def open_chunk(house: House, chunk: Chunk) -> list[Case]:
+    """The orders of a chunk that are still ours, as they stand now (unlocked: for reading and writing documents)."""
+    async with house.transaction() as tx:
+        if (task_run.run_count or 1) > 1:  # Prefect retries this task: hold on to what is left
+            await renew(tx, chunk, house.lease())
+        return await orders.load(
+            tx, now=house.clock.now(), waits=house.waits, ids=chunk.ids, lease_owner=chunk.owner, lock=False
+        )
+
+
+async def carry_out(
+    house: House, kind: str, jobs: Sequence[Job[R]], call: Callable[[R, bool], Awaitable[Receipt]]
+) -> dict[int, Outcome]:
+    """Make each effect once; job id -> outcome. `call(request, look_first)` is an adapter's method."""
+    if not jobs:
+        return {}
+    async with house.transaction() as tx:
+        marks = [(job.key, job.order_id, effects.digest(job.request)) for job in jobs]
+        begun = await effects.begin(tx, kind, marks, house.clock.now())
+
+    room = asyncio.Semaphore(CALLS_AT_ONCE)
+
+    async def one(job: Job[R]) -> Outcome:
+        async with room:
+            return await attempt(job)
+
+    async def attempt(job: Job[R]) -> Outcome:
+        state = begun[job.key]
+        if state.done:
+            return Outcome(
+                Receipt(reference=str(state.receipt.get("reference", "")), detail=state.receipt), earlier=True
+            )
+        try:
+            return Outcome(await call(job.request, state.look_first))
+        except OutsideError as error:
+            return Outcome(error=error)
+
+    ended = await asyncio.gather(*(one(job) for job in jobs))
+    return {job.id: outcome for job, outcome in zip(jobs, ended, strict=True)}
+
+
+def results(jobs: Sequence[Job[R]], outcomes: Mapping[int, Outcome]) -> list[effects.Result]:
+    """What the effect rows have to remember of these outcomes."""
+    return [_result(job.key, outcomes[job.id]) for job in jobs if not outcomes[job.id].earlier]
+
+
+def _result(key: str, outcome: Outcome) -> effects.Result:
+    if outcome.receipt is not None:
+        kept = {"reference": outcome.receipt.reference, **outcome.receipt.detail}
+        return effects.Result(key=key, state="done", receipt=kept)
+    match outcome.error:
+        case Refused():
+            state = "refused"
+        case OutcomeUnknown() | NotUnderstood():
+            state = "unknown"
+        case _:
+            state = "pending"
+    return effects.Result(key=key, state=state, receipt={}, error=str(outcome.error))
+
+
+async def settle(
+    house: House,
+    chunk: Chunk,
+    jobs: Sequence[Job[Any]],
+    outcomes: Mapping[int, Outcome],
+    decide: Callable[[Case, Outcome], str],
+    *,
+    also: Callable[[AsyncConnection, list[Case]], Awaitable[None]] | None = None,
+) -> Tally:
+    """Store results and move the orders that are still ours, in one transaction.
+
+    `decide(case, outcome)` moves one order and returns the word for the tally; it sees receipts and refusals only.
+    Other errors are handled here: later, or on hold when its attempts are used up. Orders whose system took no call at
+    all keep their lease: `raise_if_down` fails the chunk, and its retry finds them again.
+    """
+    down = is_down(jobs, outcomes)
+    tally: Tally = Counter()
+    async with house.transaction() as tx:
+        await effects.finish(tx, results(jobs, outcomes), house.clock.now())
+        held = await orders.load(
+            tx, now=house.clock.now(), waits=house.waits, ids=list(outcomes), lease_owner=chunk.owner
+        )
+        for case in held:
+            outcome = outcomes[case.id]
+            if isinstance(outcome.error, Unavailable | OutcomeUnknown | NotUnderstood):
+                if not (down and isinstance(outcome.error, Unavailable)):
+                    tally[later(house, case, outcome.error, chunk.step)] += 1
+            else:
+                tally[decide(case, outcome)] += 1
+        await moves.write(tx, held)
+        if also is not None:
+            await also(tx, held)
+        await raise_alerts(tx, hold_alerts(held), house.clock.now())
+    return tally
+
+
+def later(house: House, case: Case, error: OutsideError, step: str) -> str:
+    """Try the order again after a pause; after the last attempt a person has to look."""
+    if case.attempts + 1 >= house.settings.patience.attempts:
+        case.take(
+            Event.HELD,
+            cause=f"{step}:held:v{case.version}",
+            actor="ballast",
+            reason=HoldReason.NO_ANSWER,
+            text=str(error),
+        )
+        return "held"
+    case.again(house.back_off(case.attempts))
+    return "again later"
+
+
+def hold(case: Case, step: str, reason: HoldReason, error: OutsideError | str) -> str:
+    """Put an order on hold because of what a step found."""
+    case.take(Event.HELD, cause=f"{step}:held:v{case.version}", actor="ballast", reason=reason, text=str(error))
+    return "held"
+
+
+def hold_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """One alert per hold: the key carries the version, so a hold after a release rings again."""
+    return [
+        {
+            "key": f"hold:{case.order_no}:v{case.version}",
+            "level": "warning",
+            "order_id": case.id,
+            "title": f"{case.order_no} on hold: {row['reason']}",
+            "text": str(row["evidence"])[:300],
+        }
+        for case in cases
+        for row in case.held
+        if row["released_at"] is None
+    ]
+
+
+def surplus_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """A charge that is too much rings once, at whatever step it was found."""
+    return [
+        {
+            "key": f"surplus:{charge.transaction_id}",
+            "level": "urgent",
+            "order_id": case.id,
+            "title": f"{case.order_no} was charged twice",
+            "text": f"{Money(charge.amount, charge.currency)}, {charge.transaction_id}: a refund is asked for",
+        }
+        for case in cases
+        for charge in case.charges
+        if charge.state == "surplus"
+    ]
+
+
+def unknown_code_alert(problem: UnknownCode) -> dict[str, Any]:
+    """One alert per code, however many messages or answers carry it."""
+    return {
+        "key": f"code:{problem.system}:{problem.field}:{problem.code}",
+        "level": "warning",
+        "order_id": None,
+        "title": f"unknown code from {problem.system}",
+        "text": str(problem),
+    }
+
+
+def is_down(jobs: Sequence[Job[Any]], outcomes: Mapping[int, Outcome]) -> bool:
+    """Every call that was made was not taken."""
+    made = [outcomes[job.id].error for job in jobs if not outcomes[job.id].earlier]
+    return bool(made) and all(isinstance(error, Unavailable) and not isinstance(error, Throttled) for error in made)
+
+
+def raise_if_down(jobs: Sequence[Job[Any]], outcomes: Mapping[int, Outcome]) -> None:
+    """Fail the chunk's task when its system is down: Prefect owns that failure."""
+    if is_down(jobs, outcomes):
+        first = outcomes[jobs[0].id].error
+        raise SystemDown(f"{first} (and {len(jobs) - 1} more orders of this chunk): orders keep their place")

@@ -1,0 +1,46 @@
+"""The courier: follow every parcel, ask about those that have gone quiet."""
+
+import asyncio
+from collections.abc import Sequence
+
+from prefect import task
+
+from ballast.db.cases import Case
+from ballast.db.claims import Chunk
+from ballast.db.outbox import Outgoing
+from ballast.ports import News, Receipt, Waybill
+from ballast.wiring import House, house
+from tasks.chunks import Tally, open_chunk
+from tasks.deliveries import deliver
+from tasks.listening import ask_and_apply
+from tasks.policy import CHUNK
+
+
+@task(name="subscribe parcels", tags=["courier"], **CHUNK)
+async def subscribe_parcels(owner: str, batch: Sequence[Outgoing]) -> Tally:
+    """Have the scans of new parcels pushed to us."""
+    here = await house()
+
+    async def subscribe(waybill: Waybill, look_first: bool) -> Receipt:
+        return await here.courier.subscribe(waybill, look_first=look_first)
+
+    return await deliver(here, owner, batch, lambda case, m: _waybill(case, m.key.rsplit(":", 1)[1]), subscribe)
+
+
+@task(name="ask courier", tags=["courier"], **CHUNK)
+async def ask_courier(chunk: Chunk) -> Tally:
+    """Ask where the unsigned parcels of quiet orders are."""
+    here = await house()
+    cases = await open_chunk(here, chunk)
+    return await ask_and_apply(here, chunk, {case.id: _track(here, case) for case in cases})
+
+
+async def _track(here: House, case: Case) -> Sequence[News]:
+    open_ones = [parcel.waybill for parcel in case.parcels.values() if parcel.signed_at is None]
+    answers = await asyncio.gather(*(here.courier.track(_waybill(case, waybill)) for waybill in open_ones))
+    return [one for answer in answers for one in answer]
+
+
+def _waybill(case: Case, waybill: str) -> Waybill:
+    tail = case.head["receiver"]["mobile"][-4:]
+    return Waybill(order_no=case.order_no, carrier=case.parcels[waybill].carrier, waybill=waybill, phone_tail=tail)

@@ -1,0 +1,103 @@
+"""The ERP: reserve what was paid, book what left, note what arrived, read the stock."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from prefect import task
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.errors import OutOfStock
+from ballast.db import stock
+from ballast.db.cases import Case
+from ballast.db.claims import Chunk
+from ballast.db.outbox import Outgoing
+from ballast.domain.stock import Want
+from ballast.domain.words import Event, HoldReason
+from ballast.ports import Order, Receipt
+from ballast.wiring import house
+from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle
+from tasks.deliveries import deliver, received
+from tasks.policy import ALONE, CHUNK
+
+
+@task(name="reserve stock", tags=["erp"], **CHUNK)
+async def reserve_stock(chunk: Chunk) -> Tally:
+    """Lock a chunk in our ledger, then have the ERP audit a sale order with reservation for what could be locked."""
+    here = await house()
+    cases = await open_chunk(here, chunk)
+    async with here.transaction() as tx:
+        wants = [Want.of(case.id, ((line.line.sku, line.line.quantity) for line in case.lines)) for case in cases]
+        allocations = await stock.lock_stock(tx, wants, here.clock.now())
+    jobs = [
+        Job(f"erp.reserve:{case.order_no}", case.id, replace(case.order(), warehouse=warehouse), case.id)
+        for case in cases
+        if (warehouse := allocations[case.id].warehouse)
+    ]
+
+    async def reserve(order: Order, look_first: bool) -> Receipt:
+        return await here.erp.reserve(order, look_first=look_first)
+
+    outcomes = await carry_out(here, "erp.reserve", jobs, reserve)
+    short = {case.id: Outcome() for case in cases if not allocations[case.id].warehouse}
+
+    def decide(case: Case, outcome: Outcome) -> str:
+        allocation = allocations[case.id]
+        if outcome.receipt is not None:
+            case.warehouse = allocation.warehouse or ""
+            case.take(
+                Event.STOCK_LOCKED,
+                cause=f"lock_stock:{case.order_no}",
+                actor="ballast",
+                text=f"{case.warehouse}, ERP sale order {outcome.receipt.reference}",
+            )
+            return "locked"
+        if outcome.error is None:
+            missing = ", ".join(f"{sku} {pieces} short" for sku, pieces in allocation.missing.items())
+            return hold(case, chunk.step, HoldReason.STOCK_SHORT, missing)
+        reason = HoldReason.STOCK_SHORT if isinstance(outcome.error, OutOfStock) else HoldReason.ERP_REFUSED
+        return hold(case, chunk.step, reason, outcome.error)
+
+    async def let_go(tx: AsyncConnection, held: list[Case]) -> None:
+        refused = [case.id for case in held if case.held]
+        await stock.release(tx, refused, here.clock.now())
+
+    tally = await settle(here, chunk, jobs, outcomes | short, decide, also=let_go)
+    raise_if_down(jobs, outcomes)
+    return tally
+
+
+@task(name="book outbound", tags=["erp"], **CHUNK)
+async def book_outbound(owner: str, batch: Sequence[Outgoing]) -> Tally:
+    """Have the ERP audit the outbound bills of what left: its stock goes down, the reservation ends."""
+    here = await house()
+
+    async def post(order: Order, look_first: bool) -> Receipt:
+        return await here.erp.post_outbound(order, look_first=look_first)
+
+    async def told(tx: AsyncConnection, sent: list[Outgoing]) -> None:
+        await stock.booked(tx, [message.order_id for message in sent], here.clock.now())
+
+    return await deliver(here, owner, batch, lambda case, _: case.order(), post, after=told)
+
+
+@task(name="note receipt", tags=["erp"], **CHUNK)
+async def note_receipt(owner: str, batch: Sequence[Outgoing]) -> Tally:
+    """Tell the ERP when the customer got the goods."""
+    here = await house()
+
+    async def post(request: tuple[Order, datetime], look_first: bool) -> Receipt:
+        order, signed_at = request
+        return await here.erp.post_receipt(order, signed_at, look_first=look_first)
+
+    return await deliver(here, owner, batch, received, post)
+
+
+@task(name="read stock", tags=["erp"], **ALONE)
+async def read_stock() -> int:
+    """Take the ERP's stock figures into the ledger; the number that changed."""
+    here = await house()
+    asked_at = here.clock.now()
+    figures = await here.erp.stock()
+    async with here.transaction() as tx:
+        return await stock.take_figures(tx, figures, asked_at=asked_at)

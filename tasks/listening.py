@@ -1,0 +1,85 @@
+"""Asking instead of being told: what a system says when asked acts through the same door as its webhooks."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Mapping, Sequence
+
+from adapters.errors import OutsideError, Unavailable, UnknownCode
+from ballast.db import cases as orders
+from ballast.db import moves, news
+from ballast.db.alerts import raise_alerts
+from ballast.db.cases import Case
+from ballast.db.claims import Chunk
+from ballast.domain.life_cycle import TooEarly
+from ballast.ports import News
+from ballast.wiring import House
+from tasks.chunks import CALLS_AT_ONCE, Tally, hold_alerts, later, unknown_code_alert
+from tasks.policy import SystemDown
+
+Answer = Sequence[News] | OutsideError
+
+
+async def ask_and_apply(house: House, chunk: Chunk, questions: Mapping[int, Awaitable[Sequence[News]]]) -> Tally:
+    """Ask about orders side by side (order id -> question) and let the answers act on those that are still ours."""
+    if not questions:
+        return Counter()
+    answers = await ask_all(questions)
+    if nobody_answered(answers):
+        raise SystemDown(f"{next(iter(answers.values()))}: {len(answers)} questions were not answered")
+    async with house.transaction() as tx:
+        held = await orders.load(
+            tx, now=house.clock.now(), waits=house.waits, ids=list(answers), lease_owner=chunk.owner
+        )
+        pairs = [(c.id, news.cause_of(n)) for c in held for n in _news(answers[c.id])]
+        known = await moves.known_causes(tx, moves.by_order(pairs))
+        tally = Counter(_apply(house, chunk, case, answers[case.id], known) for case in held)
+        await moves.write(tx, held)
+        puzzles = [unknown_code_alert(answer) for answer in answers.values() if isinstance(answer, UnknownCode)]
+        await raise_alerts(tx, hold_alerts(held) + puzzles, house.clock.now())
+    return tally
+
+
+async def ask_all(questions: Mapping[int, Awaitable[Sequence[News]]]) -> dict[int, Answer]:
+    """All questions side by side; an error is an answer too."""
+    room = asyncio.Semaphore(CALLS_AT_ONCE)
+
+    async def one(question: Awaitable[Sequence[News]]) -> Answer:
+        async with room:
+            return await _ask(question)
+
+    return dict(zip(questions, await asyncio.gather(*map(one, questions.values())), strict=True))
+
+
+def nobody_answered(answers: Mapping[int, Answer]) -> bool:
+    """The system is down: not one question was taken."""
+    return bool(answers) and all(isinstance(answer, Unavailable) for answer in answers.values())
+
+
+async def _ask(question: Awaitable[Sequence[News]]) -> Answer:
+    try:
+        return await question
+    except OutsideError as error:
+        return error
+
+
+def _news(answer: Answer) -> Sequence[News]:
+    return () if isinstance(answer, OutsideError) else answer
+
+
+def _apply(house: House, chunk: Chunk, case: Case, answer: Answer, known: set[tuple[int, str]]) -> str:
+    """Let one answer act. Whatever it says, the order is asked about again only after the usual quiet time."""
+    if isinstance(answer, UnknownCode):
+        case.reschedule()
+        return "unknown code"
+    if isinstance(answer, OutsideError):
+        return later(house, case, answer, chunk.step)
+    moved = [_act(case, one) for one in answer if (case.id, news.cause_of(one)) not in known]
+    case.reschedule()
+    return "caught up" if any(moved) else "nothing new"
+
+
+def _act(case: Case, one: News) -> bool:
+    try:
+        return news.apply(case, one)
+    except TooEarly:
+        return False  # asked again later; the news that should come first is asked of its own system

@@ -1,0 +1,102 @@
+"""One order again, by hand: release it if it is held, then do its step at once, and say where it stands."""
+
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+from prefect import task
+
+from adapters.errors import OutsideError
+from ballast.db import cases as orders
+from ballast.db import moves
+from ballast.db.cases import Case
+from ballast.db.claims import Chunk, claim_one, give_back
+from ballast.db.outbox import send_again
+from ballast.domain.words import STATE_LABELS, Event, State, Step
+from ballast.wiring import House, house
+from tasks.chunks import Tally
+from tasks.closing import sign_off_chunk
+from tasks.courier import ask_courier
+from tasks.erp import reserve_stock
+from tasks.payment import check_charges
+from tasks.policy import ALONE, SystemDown
+from tasks.wms import hand_to_warehouse
+
+WORK: dict[Step, Callable[[Chunk], Awaitable[Tally]]] = {
+    Step.CONFIRM_PAYMENT: check_charges.fn,
+    Step.LOCK_STOCK: reserve_stock.fn,
+    Step.SHIP_OUT: hand_to_warehouse.fn,
+    Step.TRACK_TRANSIT: ask_courier.fn,
+    Step.SIGN_OFF: sign_off_chunk.fn,
+}
+
+
+@task(name="rerun order", task_run_name="rerun {order_no}", tags=["rerun"], **ALONE)
+async def rerun_order(order_no: str, by: str, note: str, dry_run: bool) -> str:
+    """Release and redo one order; a sentence that says what happened. Unknown and finished orders change nothing."""
+    here = await house()
+    async with here.transaction() as tx:
+        found = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no])
+        if not found:
+            return "unknown order"
+        what = _prepare(found[0], by, note)
+        if dry_run:
+            return f"would be {what}" if found[0].touched else what
+        await moves.write(tx, found)
+        again = await send_again(tx, [found[0].id], here.clock.now())
+    if not found[0].touched:
+        return f"{what}; {again} message(s) sent again" if again else what
+    return f"{what}; {await _redo(here, order_no)}"
+
+
+def _prepare(case: Case, by: str, note: str) -> str:
+    """Make the order due now. Nothing is written when it has nothing to do."""
+    state = case.standing.state
+    if state in (State.SIGNED, State.CLOSED):
+        return f"{STATE_LABELS[state].en}: nothing to rerun"
+    what = f"due at {case.due[0]}, pulled forward" if case.due else "waiting for news, asked for"
+    if state is State.ON_HOLD:
+        what = f"released from {case.standing.reason}"
+        case.take(Event.RELEASED, cause=f"release:v{case.version}", actor=f"person:{by}", text=note, note=note)
+    elif case.lease_owner and case.due and case.due[1] > case.now:
+        return "a run is working on it at this moment"
+    else:
+        case.events.append(_asked(case, by, note))
+    case.touched, case.attempts, case.lease_owner = True, 0, None
+    if case.due:
+        case.due = (case.due[0], case.now)
+    return what
+
+
+def _asked(case: Case, by: str, note: str) -> dict[str, object]:
+    return {
+        "order_id": case.id,
+        "cause": f"rerun:v{case.version}",
+        "event": Event.NOTED,
+        "from_state": case.standing.state,
+        "to_state": case.standing.state,
+        "moved": False,
+        "actor": f"person:{by}",
+        "happened_at": case.now,
+        "recorded_at": case.now,
+        "text": f"rerun asked for. {note}".strip(),
+    }
+
+
+async def _redo(here: House, order_no: str) -> str:
+    async with here.transaction() as tx:
+        chunk = await claim_one(
+            tx, order_no, owner=f"rerun:{uuid4().hex[:12]}", now=here.clock.now(), until=here.lease()
+        )
+    if chunk is None:
+        return "its step is done by another run"
+    try:
+        tally = await WORK[chunk.step](chunk)
+    except (SystemDown, OutsideError) as down:
+        async with here.transaction() as tx:
+            await give_back(tx, chunk, here.back_off(1))
+        return f"{chunk.step}: {down}"
+    async with here.transaction() as tx:
+        case = (await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no], lock=False))[0]
+    words = ", ".join(tally) or "nothing to do"
+    reason = f" ({case.standing.reason})" if case.standing.reason else ""
+    return f"{chunk.step}: {words}; now {case.standing.state}{reason}"

@@ -1,0 +1,43 @@
+"""The warehouse: hand over what is locked, ask about what has gone quiet."""
+
+from prefect import task
+
+from ballast.db.cases import Case
+from ballast.db.claims import Chunk
+from ballast.domain.words import Event, HoldReason
+from ballast.ports import Order, Receipt
+from ballast.wiring import house
+from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle
+from tasks.listening import ask_and_apply
+from tasks.policy import CHUNK
+
+
+@task(name="hand to warehouse", tags=["wms"], **CHUNK)
+async def hand_to_warehouse(chunk: Chunk) -> Tally:
+    """Create the delivery orders of a chunk; those handed over before and quiet since are asked about."""
+    here = await house()
+    cases = await open_chunk(here, chunk)
+    fresh = [case for case in cases if not case.with_warehouse]
+    jobs = [Job(f"wms.create:{case.order_no}", case.id, case.order(), case.id) for case in fresh]
+
+    async def create(order: Order, look_first: bool) -> Receipt:
+        return await here.wms.create(order, look_first=look_first)
+
+    outcomes = await carry_out(here, "wms.create", jobs, create)
+
+    def decide(case: Case, outcome: Outcome) -> str:
+        if outcome.receipt is None:
+            return hold(case, chunk.step, HoldReason.WAREHOUSE_REFUSED, outcome.error or "refused")
+        case.with_warehouse = True
+        case.take(
+            Event.WAREHOUSE_PROGRESS,
+            cause=f"ship_out:{case.order_no}",
+            actor="ballast",
+            text=f"delivery order {outcome.receipt.reference}",
+        )
+        return "handed over"
+
+    tally = await settle(here, chunk, jobs, outcomes, decide)
+    raise_if_down(jobs, outcomes)
+    quiet = [case for case in cases if case.with_warehouse and case not in fresh]
+    return tally + await ask_and_apply(here, chunk, {case.id: here.wms.ask(case.order_no) for case in quiet})

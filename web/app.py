@@ -1,0 +1,36 @@
+"""The application: which path is answered by what."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from adapters.signing import reveal
+from ballast.wiring import House, hooks
+from web.health import Readiness, answer_health
+from web.hooks.collector import Collector, store_into
+from web.hooks.door import Door
+from web.orders.page import OrderPage
+
+
+def make_app(house: House) -> Starlette:
+    """The web process of a house. The caller closes the house. Raises `SettingsError`."""
+    collector = Collector(store_into(house))
+    door = Door(hooks(house.settings), collector, house.clock)
+    routes = [
+        Route("/hooks/{source}", door.answer, methods=["GET", "POST"]),
+        Route("/health", answer_health),
+        Route("/ready", Readiness(house).answer),
+    ]
+    if house.settings.console_key is not None:
+        page = OrderPage(house, reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY"))
+        routes.append(Route("/orders/{order_no}", page.answer))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await collector.close()
+        door.close()
+
+    return Starlette(routes=routes, lifespan=lifespan)

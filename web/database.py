@@ -1,0 +1,17 @@
+"""What the database throws when it does not take something, and whose fault it is."""
+
+from typing import Final
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+DATABASE_ERRORS: Final = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""OSError holds refused connections and time-outs; asyncpg's own classes come through while a connection is made."""
+
+ABOUT_DATA: Final = frozenset({"22", "23", "54"})
+"""Classes of SQLSTATE that the same values meet again: bad data, broken rule, longer than a limit of the server."""
+
+
+def is_about_data(error: BaseException) -> bool:
+    """Whether it was these values that the database refused; if not, the same statement may succeed later."""
+    return isinstance(error, DBAPIError) and str(getattr(error.orig, "sqlstate", None) or "")[:2] in ABOUT_DATA

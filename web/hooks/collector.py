@@ -1,0 +1,133 @@
+"""Messages that arrive within the same few milliseconds are stored by one statement, in one transaction."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from ballast.db import inbox
+from ballast.ports import Message
+from ballast.wiring import House
+from web.database import DATABASE_ERRORS, is_about_data
+
+GATHER: Final = 0.002  # seconds; waiting for company
+MOST_AT_ONCE: Final = 500
+MOST_WAITING: Final = 5_000
+PATIENCE: Final = 4.0  # seconds; vendors hang up after three to five
+STATEMENT: Final = 3.0  # seconds, for one transaction
+
+Letters = Sequence[tuple[str, Message]]
+Store = Callable[[Letters], Awaitable[object]]
+
+
+class NotStored(Exception):
+    """The database does not take it now: the vendor has to send it again."""
+
+
+class Unstorable(Exception):
+    """The database will never take this message, however often it is sent."""
+
+
+@dataclass(slots=True, eq=False)
+class Sender:
+    """One request that waits for its messages to be stored."""
+
+    letters: Letters
+    stored: asyncio.Future[None]
+
+    def settle(self, error: NotStored | Unstorable | None) -> None:
+        """Tell the outcome, unless nobody waits for it any more."""
+        if self.stored.done():
+            return
+        if error is None:
+            self.stored.set_result(None)
+        else:
+            self.stored.set_exception(error)
+
+
+class Collector:
+    """Takes messages from many requests and stores them together. A writer runs while there is something to write."""
+
+    def __init__(self, store: Store, *, patience: float = PATIENCE, most_waiting: int = MOST_WAITING) -> None:
+        self._store, self._patience, self._most_waiting = store, patience, most_waiting
+        self._waiting: deque[Sender] = deque()
+        self._count = 0
+        self._writer: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def put(self, source: str, messages: Sequence[Message]) -> None:
+        """Returns once the messages are committed. Raises `NotStored` or `Unstorable`."""
+        if self._closed:
+            raise NotStored("this process is stopping")
+        if self._waiting and self._count + len(messages) > self._most_waiting:
+            raise NotStored(f"{self._count} messages are waiting to be stored")
+        sender = Sender([(source, message) for message in messages], asyncio.get_running_loop().create_future())
+        self._waiting.append(sender)
+        self._count += len(sender.letters)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        try:
+            async with asyncio.timeout(self._patience):
+                await sender.stored
+        except TimeoutError:
+            raise NotStored(f"the database did not take it within {self._patience:g} s") from None
+
+    async def close(self) -> None:
+        """Take nothing more and store what waits."""
+        self._closed = True
+        if self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    async def _write(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(GATHER)
+            if batch := self._take():
+                await self._store_batch(batch)
+
+    def _take(self) -> list[Sender]:
+        """As many senders as fit into one statement, at least one; those that gave up are left out."""
+        batch: list[Sender] = []
+        room = MOST_AT_ONCE
+        while self._waiting and (not batch or len(self._waiting[0].letters) <= room):
+            sender = self._waiting.popleft()
+            self._count -= len(sender.letters)
+            if not sender.stored.done():
+                batch.append(sender)
+                room -= len(sender.letters)
+        return batch
+
+    async def _store_batch(self, batch: Sequence[Sender]) -> None:
+        """All together; when the database refuses a message, each sender alone, so that one cannot spoil the others."""
+        error = await self._attempt(batch)
+        if not isinstance(error, Unstorable) or len(batch) == 1:
+            for sender in batch:
+                sender.settle(error)
+            return
+        for sender in batch:
+            if not sender.stored.done():
+                sender.settle(await self._attempt([sender]))
+
+    async def _attempt(self, batch: Sequence[Sender]) -> NotStored | Unstorable | None:
+        try:
+            async with asyncio.timeout(STATEMENT):
+                await self._store([letter for sender in batch for letter in sender.letters])
+        except orjson.JSONEncodeError as error:
+            return Unstorable(f"its JSON cannot be written: {error}")
+        except DATABASE_ERRORS as error:
+            name = type(getattr(error, "orig", None) or error).__name__
+            return Unstorable(name) if is_about_data(error) else NotStored(f"the database does not answer ({name})")
+        return None
+
+
+def store_into(house: House) -> Store:
+    """The inbox of this house. Sorted: two processes that store the same messages cannot block each other."""
+
+    async def store(letters: Letters) -> None:
+        async with house.transaction() as tx:
+            ordered = sorted(letters, key=lambda letter: (letter[0], letter[1].event_id))
+            await inbox.store(tx, ordered, house.clock.now())
+
+    return store
