@@ -1,0 +1,98 @@
+"""The one way out against a real socket: what is repeated, and what must not be."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+import adapters.http
+from adapters.errors import OutcomeUnknown, Unavailable
+from adapters.http import VendorHttp
+from ballast.domain.words import System
+
+BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+BROKEN = b"HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n"
+HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok"
+NOT_ZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok"
+GONE = b""
+SILENT = b"..."
+
+
+class Server:
+    """Reads each request whole, then answers from the list: bytes are written, GONE hangs up, SILENT says nothing."""
+
+    def __init__(self, answers: list[bytes]) -> None:
+        self.answers = answers
+        self.taken = 0
+        self.url = ""
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.taken += 1
+        answer = self.answers.pop(0)
+        if answer is SILENT:
+            await asyncio.sleep(1)
+        elif answer:
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def serve(*answers: bytes) -> AsyncIterator[tuple[Server, VendorHttp]]:
+    server = Server(list(answers))
+    listener = await asyncio.start_server(server.handle, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+    http = VendorHttp(System.WECHAT, max_calls=2, timeout=0.3)
+    try:
+        yield server, http
+    finally:
+        await http.close()
+        listener.close()
+
+
+@pytest.mark.parametrize("answer", [GONE, HALF, SILENT, BROKEN, NOT_ZIP])
+async def test_a_write_that_was_sent_is_never_repeated(answer: bytes) -> None:
+    async with serve(answer, FINE) as (server, http):
+        with pytest.raises(OutcomeUnknown, match="SO1"):
+            await http.write("POST", server.url, order_no="SO1", content=b"")
+        assert server.taken == 1
+
+
+@pytest.mark.parametrize("answer", [GONE, HALF, SILENT, BROKEN, BUSY])
+async def test_a_read_is_repeated_on_every_blip(answer: bytes) -> None:
+    async with serve(answer, FINE) as (server, http):
+        assert (await http.read("GET", server.url)).text == "ok"
+        assert server.taken == 2
+
+
+async def test_a_write_that_was_not_taken_is_repeated() -> None:
+    async with serve(BUSY, BUSY, FINE) as (server, http):
+        assert (await http.write("POST", server.url)).text == "ok"
+        assert server.taken == 3
+
+
+async def test_a_write_whose_reply_is_too_large_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapters.http, "LARGEST_REPLY", 1)
+    async with serve(FINE, FINE) as (server, http):
+        with pytest.raises(OutcomeUnknown, match="2 bytes"):
+            await http.write("POST", server.url)
+        assert server.taken == 1
+
+
+async def test_after_three_tries_the_owner_decides() -> None:
+    async with serve(GONE, GONE, GONE, FINE) as (server, http):
+        with pytest.raises(Unavailable):
+            await http.read("POST", server.url)  # aiohttp itself gives a GET one more try
+        assert server.taken == 3
+
+
+async def test_nobody_there_means_nothing_happened() -> None:
+    async with serve() as (server, http):
+        pass
+    http = VendorHttp(System.WECHAT, max_calls=2)
+    with pytest.raises(Unavailable, match="no connection"):
+        await http.write("POST", server.url)
+    await http.close()

@@ -1,0 +1,166 @@
+"""What every WMS adapter must do, against a world that knows the truth: subclass it, give wms, hook and world."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from adapters.errors import BadSignature, OutcomeUnknown, Refused, Unavailable
+from ballast.domain.words import Event, HoldReason
+from ballast.ports import Hook, HookRequest, News, Order, Wms
+from tests.contracts.orders import place_order
+from tests.contracts.outside import World
+
+
+class WmsContract:
+    async def test_ping_says_who_answers(self, wms: Wms) -> None:
+        assert await wms.ping()
+
+    async def test_a_delivery_order_is_handed_over_once(self, wms: Wms, world: World) -> None:
+        order = await place_order(world)
+        receipt = await wms.create(order)
+        assert receipt.reference
+        assert (await world.truth(order.order_no))["wms"]["creates"] == 1
+
+    @pytest.mark.parametrize("look_first", [True, False])
+    async def test_handing_over_again_changes_nothing(self, wms: Wms, world: World, look_first: bool) -> None:
+        order = await place_order(world)
+        first = await wms.create(order)
+        assert await wms.create(order, look_first=look_first) == first
+        assert (await world.truth(order.order_no))["wms"]["creates"] == 1
+        assert await world.duplicates() == {}
+
+    async def test_a_time_out_after_the_effect_is_looked_up(self, wms: Wms, world: World) -> None:
+        order = await place_order(world)
+        await world.faults(system="*", timeout_after_effect=1.0, hang_seconds=0.0)
+        with pytest.raises(OutcomeUnknown):
+            await wms.create(order)
+        receipt = await wms.create(order, look_first=True)
+        assert receipt.reference
+        assert (await world.truth(order.order_no))["wms"]["creates"] == 1
+        assert await world.duplicates() == {}
+
+    async def test_an_answer_without_effect_is_seen_by_looking(self, wms: Wms, world: World) -> None:
+        order = await place_order(world)
+        await world.faults(system="*", success_without_effect=1.0)
+        await wms.create(order)
+        await world.calm()
+        assert list(await wms.ask(order.order_no)) == []
+        await wms.create(order, look_first=True)
+        assert (await world.truth(order.order_no))["wms"]["creates"] == 1
+
+    async def test_an_outage_is_unavailable_and_nothing_happened(self, wms: Wms, world: World) -> None:
+        order = await place_order(world)
+        await world.faults(system="*", error_rate=1.0)
+        with pytest.raises(Unavailable):
+            await wms.create(order)
+        assert (await world.truth(order.order_no))["wms"]["creates"] == 0
+
+    async def test_a_warehouse_that_nobody_mapped_is_refused_before_any_call(self, wms: Wms, world: World) -> None:
+        order = replace(await place_order(world), warehouse="CK999")
+        with pytest.raises(Refused, match="CK999") as refused:
+            await wms.create(order)
+        assert refused.value.order_no == order.order_no
+        assert (await world.truth(order.order_no))["wms"]["creates"] == 0
+
+    async def test_an_order_can_be_stopped_before_it_is_picked(self, wms: Wms, world: World) -> None:
+        order = await place_order(world)
+        await wms.create(order)
+        await wms.cancel(order, "客户取消")
+        [news] = await wms.ask(order.order_no)
+        assert news.event is Event.WAREHOUSE_CANCELLED
+        await wms.cancel(order, "客户取消", look_first=True)
+        with pytest.raises(Refused):  # it will not ship it any more: never taken for a success
+            await wms.create(order, look_first=True)
+
+    async def test_it_is_too_late_to_stop_what_left(self, wms: Wms, world: World) -> None:
+        order = await place_order(world)
+        await wms.create(order)
+        await world.act(order.order_no, "ship")
+        with pytest.raises(Refused):
+            await wms.cancel(order, "客户取消")
+
+    async def test_it_says_how_an_order_stands(self, wms: Wms, hook: Hook, world: World) -> None:
+        order = await place_order(world, [("SKU-001", 2), ("SKU-002", 1)])
+        assert list(await wms.ask(order.order_no)) == []
+        await wms.create(order)
+        [news] = await wms.ask(order.order_no)
+        assert news.event is Event.WAREHOUSE_PROGRESS
+        told = await world.act(order.order_no, "ship")
+        [asked] = await wms.ask(order.order_no)
+        [heard] = [one for one in read_hooks(hook, told["sent"]) if one.event is Event.SHIPPED]
+        assert (asked.event, asked.parcels, asked.final) == (heard.event, heard.parcels, True)
+
+    async def test_a_confirm_brings_every_parcel(self, wms: Wms, hook: Hook, world: World) -> None:
+        order = await place_order(world, [("SKU-001", 2)])
+        await wms.create(order)
+        packages = [{"carrier": "YD", "items": {"SKU-001": 1}}, {"items": {"SKU-001": 1}}]
+        told = await world.act(order.order_no, "ship", packages=packages)
+        [news] = [one for one in read_hooks(hook, told["sent"]) if one.event is Event.SHIPPED]
+        truth = await world.truth(order.order_no)
+        assert {one.waybill: one.carrier for one in news.parcels} == {
+            one["waybill"]: one["carrier"] for one in truth["parcels"]
+        }
+        assert [dict(one.items) for one in news.parcels] == [{"SKU-001": 1}, {"SKU-001": 1}]
+
+    async def test_work_in_the_warehouse_is_progress(self, wms: Wms, hook: Hook, world: World) -> None:
+        order = await place_order(world)
+        await wms.create(order)
+        told = await world.act(order.order_no, "report", status="PACKAGE")
+        [news] = read_hooks(hook, told["sent"])
+        assert (news.order_no, news.event, news.said) == (order.order_no, Event.WAREHOUSE_PROGRESS, "PACKAGE")
+
+    async def test_an_empty_shelf_holds_the_order_and_names_the_goods(self, wms: Wms, hook: Hook, world: World) -> None:
+        order = await place_order(world, [("SKU-007", 3)])
+        await wms.create(order)
+        told = await world.act(order.order_no, "lack")
+        [news] = read_hooks(hook, told["sent"])
+        assert (news.event, news.reason) == (Event.HELD, HoldReason.WAREHOUSE_SHORT)
+        assert "SKU-007" in news.text
+
+    async def test_a_changed_message_is_not_believed(self, wms: Wms, hook: Hook, world: World) -> None:
+        order = await place_order(world)
+        await wms.create(order)
+        [sent] = (await world.act(order.order_no, "report", status="PICK"))["sent"]
+        request = as_request(sent)
+        with pytest.raises(BadSignature):
+            hook.receive(replace(request, body=request.body.replace(b"PICK", b"SIGN")), datetime.now(UTC))
+
+    async def test_a_storm_does_nothing_twice(self, wms: Wms, world: World) -> None:
+        orders = [await place_order(world) for _ in range(12)]
+        await world.faults(system="*", error_rate=0.2, timeout_after_effect=0.3, hang_seconds=0.0)
+        await asyncio.gather(*(_through_the_storm(wms, order) for order in orders))
+        assert await world.duplicates() == {}
+        for order in orders:
+            assert (await world.truth(order.order_no))["wms"]["creates"] == 1
+
+
+def as_request(sent: Mapping[str, Any]) -> HookRequest:
+    """A webhook as the world sent it, as our web layer hands it over."""
+    return HookRequest(
+        method="POST",
+        query=dict(parse_qsl(urlsplit(sent["path"]).query, keep_blank_values=True)),
+        headers={name.lower(): value for name, value in sent["headers"].items()},
+        body=sent["body"].encode(),
+    )
+
+
+def read_hooks(hook: Hook, sent: list[dict[str, Any]]) -> list[News]:
+    """What the world's messages say, through the door and the reader."""
+    now = datetime.now(UTC)
+    messages = [one for each in sent for one in hook.receive(as_request(each), now).messages]
+    return [news for one in messages if (news := hook.read(one, hook.codes)) is not None]
+
+
+async def _through_the_storm(wms: Wms, order: Order) -> None:
+    for attempt in range(30):
+        try:
+            await wms.create(order, look_first=attempt > 0)
+        except (OutcomeUnknown, Unavailable):
+            continue
+        return
+    raise AssertionError(f"{order.order_no} did not get through in 30 attempts")

@@ -1,0 +1,67 @@
+"""Alerts: everything that has to be said, in one message, within the robot's limit."""
+
+from datetime import timedelta
+
+from ballast.db.alerts import raise_alerts
+from flows.send_outbox import send_outbox
+from tests.flows.stage import Stage, run
+
+
+async def alarm(stage: Stage, *keys: str) -> None:
+    alerts = [{"key": key, "level": "warning", "title": key, "text": "look at it"} for key in keys]
+    async with stage.house.transaction() as tx:
+        await raise_alerts(tx, alerts, stage.house.clock.now())
+
+
+async def heard(stage: Stage) -> list[str]:
+    """What people read, since the test began."""
+    told = (await stage.world.get("messages"))["messages"]
+    return [one["message"]["markdown"]["text"] for one in told]
+
+
+async def test_all_alerts_go_out_in_one_message_once(stage: Stage) -> None:
+    before = len(await heard(stage))
+    await alarm(stage, "red", "green")
+    await alarm(stage, "red")
+    assert (await run(send_outbox)).name == "send-outbox 2 alerts sent"
+    assert (await run(send_outbox)).name == "send-outbox nothing due"
+    [text] = (await heard(stage))[before:]
+    assert "red" in text and "green" in text
+
+
+async def test_a_mute_robot_gets_one_digest_of_everything_later(stage: Stage) -> None:
+    before = len(await heard(stage))
+    await stage.world.post("robot", {"per_minute": 0})
+    await alarm(stage, "first")
+    assert (await run(send_outbox)).name == "send-outbox 1 alerts again later"
+    await stage.world.post("robot", {"per_minute": 1000})
+    assert (await run(send_outbox)).name == "send-outbox nothing due", "it is left alone while it is mute"
+    stage.later(timedelta(minutes=11))
+    await alarm(stage, "second")
+    assert (await run(send_outbox)).name == "send-outbox 2 alerts sent"
+    [text] = (await heard(stage))[before:]
+    assert "first" in text and "second" in text
+
+
+async def test_our_own_limit_is_kept_before_the_robot_s(stage: Stage) -> None:
+    dingtalk = stage.house.settings.dingtalk
+    assert dingtalk is not None
+    stage.configure(dingtalk=dingtalk.model_copy(update={"per_minute": 1}))
+    before = len(await heard(stage))
+    await alarm(stage, "one")
+    await run(send_outbox)
+    await alarm(stage, "two")
+    await alarm(stage, "three")
+    assert (await run(send_outbox)).name == "send-outbox 2 alerts waiting for the robot's next minute"
+    assert len(await heard(stage)) == before + 1
+
+
+async def test_alerts_survive_a_robot_that_is_down(stage: Stage) -> None:
+    before = len(await heard(stage))
+    await alarm(stage, "kept")
+    await stage.world.faults(system="dingtalk", error_rate=1.0)
+    assert (await run(send_outbox)).name == "send-outbox 1 alerts again later"
+    await stage.world.calm()
+    stage.later(timedelta(seconds=10))
+    assert (await run(send_outbox)).name == "send-outbox 1 alerts sent"
+    assert len(await heard(stage)) == before + 1
