@@ -37,9 +37,14 @@ class Clock:
 
 
 def from_local(text: str, zone: ZoneInfo = SHANGHAI) -> datetime:
-    """`2026-01-02 10:00:00` or `2026/01/02 10:00:00` in the vendor's zone -> aware UTC. Raises ValueError."""
+    """`2026-01-02 10:00:00` or `2026/01/02 10:00:00` in the vendor's zone -> aware UTC. Raises ValueError, also for
+    the first and last hours of the calendar, which have no UTC.
+    """
     parsed = datetime.fromisoformat(text.strip().replace("/", "-"))
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+    try:
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is not a time that a document can have") from None
 
 
 def to_local(at: datetime, zone: ZoneInfo = SHANGHAI) -> str:

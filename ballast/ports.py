@@ -8,7 +8,7 @@ the same either way. Errors are those of `adapters.errors`; each names what the 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from ballast.domain.money import Money
 from ballast.domain.words import Event, HoldReason, System
@@ -225,6 +225,14 @@ class Role(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Asked(Protocol):
+    """A client that reads codes when it is asked. `codes` is its own table, extended by what people added."""
+
+    system: System
+    codes: Codes
 
 
 class Erp(Role, Protocol):

@@ -3,9 +3,11 @@
 Names: `BALLAST_DATABASE_URL`, `BALLAST_KINGDEE__APP_SECRET`, ... (two underscores go down one level).
 """
 
+import os
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -160,7 +162,6 @@ class Settings(BaseSettings):
     console_key: SecretStr | None = None  # opens the order pages that artifacts link to; empty: no pages
     chunk: int = Field(default=100, ge=1, le=1000)
     chunks_at_once: int = Field(default=2, ge=1, le=32)
-    prefect_ui: str = "http://127.0.0.1:4200"
 
     kingdee: KingdeeSettings | None = None
     qimen: QimenSettings | None = None
@@ -185,11 +186,23 @@ class SettingsError(Exception):
 @cache
 def settings() -> Settings:
     """Read once per process. Raises `SettingsError` that names every wrong variable and no value."""
+    if unknown := sorted(name for name in os.environ if name.startswith("BALLAST_") and not _known(name)):
+        raise SettingsError(f"there is no setting {', '.join(unknown)}: see .env.example for the names")
     try:
         return Settings()
     except ValidationError as wrong:
         lines = [f"  {_variable(error['loc'])}: {error['msg']}" for error in wrong.errors(include_input=False)]
         raise SettingsError("settings are not usable:\n" + "\n".join(lines)) from None
+
+
+def _known(name: str) -> bool:
+    """Whether an environment variable names a setting; pydantic-settings would pass over a misspelt one."""
+    top, _, below = name.removeprefix("BALLAST_").lower().partition("__")
+    found = Settings.model_fields.get(top)
+    if found is None or not below:
+        return found is not None
+    parts = [part for part in (found.annotation, *get_args(found.annotation)) if isinstance(part, type)]
+    return any(issubclass(part, Part) and below.split("__")[0] in part.model_fields for part in parts)
 
 
 def _variable(path: tuple[int | str, ...]) -> str:

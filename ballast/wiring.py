@@ -25,7 +25,7 @@ from adapters.wms.qimen.webhook import QimenHook
 from ballast.clock import Clock
 from ballast.db.engine import make_engine
 from ballast.domain.schedule import Waits
-from ballast.ports import Alerts, Courier, Erp, Hook, Payment, Role, Storefront, Wms
+from ballast.ports import Alerts, Asked, Codes, Courier, Erp, Hook, Payment, Role, Storefront, Wms
 from ballast.settings import Settings, SettingsError, settings
 
 T = TypeVar("T")
@@ -39,6 +39,7 @@ class House:
     clock: Clock
     engine: AsyncEngine
     roles: dict[str, Role] = field(default_factory=dict)
+    added_codes: Mapping[str, Codes] = field(default_factory=dict)
 
     @property
     def erp(self) -> Erp:
@@ -107,6 +108,9 @@ class House:
     def _role(self, name: str, make: Callable[[], T]) -> T:
         if name not in self.roles:
             self.roles[name] = make()  # type: ignore[assignment]  # each maker returns a Role, T is its sub-protocol
+        role = self.roles[name]
+        if isinstance(role, Asked) and (more := self.added_codes.get(role.system)):
+            role.codes = {**role.codes, **more}
         return self.roles[name]  # type: ignore[return-value]  # as made one line above
 
 

@@ -19,9 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ballast.db.engine import make_engine, rows
 from ballast.domain.words import STATE_LABELS, State
 from ballast.settings import Settings
+from ballast.settings import settings as settings_of_process
+from ballast.wiring import close_house
 from deployments.demo_world import START, Credentials, World, as_env, world
 from deployments.machine import Machine, machine
-from deployments.processes import free_port
+from deployments.processes import alone, free_port
 from deployments.verdict import AT_REST, Verdict, judge
 
 SPEED = 14_400.0
@@ -67,6 +69,7 @@ def run_demo(plan: DemoPlan, settings: Settings, console: Console) -> int:
     home = settings.home / "demo"
     credentials, began = Credentials.make(), time.monotonic()
     with ExitStack() as stack:
+        stack.enter_context(alone(home))
         web_port = free_port()
         console.print("[bold]Ballast[/bold] starts: the outside world, PostgreSQL, Prefect, web, listener ...")
         hooks = f"http://127.0.0.1:{web_port}/hooks"
@@ -76,7 +79,8 @@ def run_demo(plan: DemoPlan, settings: Settings, console: Console) -> int:
         console.print(
             f"up after {time.monotonic() - began:.0f} s · Prefect UI {house.prefect_url} · web {house.web_url}"
         )
-        asyncio.run(_first_stock(house))
+        settings_of_process.cache_clear()
+        asyncio.run(_first_stock())
         outside.post("faults", preset=plan.faults)
         started_at = datetime.now(UTC)
         outside.post("start", orders=plan.orders, per_second=plan.per_second)
@@ -104,19 +108,20 @@ def _env(settings: Settings, outside: World, credentials: Credentials) -> dict[s
         "BALLAST_CONSOLE_KEY": credentials.world["direct"]["secret"],
         "BALLAST_PATIENCE__RETURN_WINDOW": "P3650D",  # signed orders stay signed while we look
         "BALLAST_PATIENCE__UNPAID_CLOSE": "P3650D",
-        "BALLAST_PATIENCE__UNPAID": "P5D",  # a day is six seconds: ask about lost news after half a minute
-        "BALLAST_PATIENCE__WAREHOUSE_QUIET": "P5D",
-        "BALLAST_PATIENCE__COURIER_QUIET": "P5D",
+        "BALLAST_PATIENCE__UNPAID": "P15D",  # a day is six seconds: ask about lost news after a minute and a half
+        "BALLAST_PATIENCE__WAREHOUSE_QUIET": "P15D",
+        "BALLAST_PATIENCE__COURIER_QUIET": "P15D",
     }
 
 
-async def _first_stock(house: Machine) -> None:
+async def _first_stock() -> None:
     """The ledger starts with the ERP's figures, by the same flow that keeps it up to date."""
-    from prefect.deployments.flow_runs import arun_deployment
+    from flows.sync_inventory import sync_inventory  # Prefect reads PREFECT_API_URL when it is imported
 
-    result = await arun_deployment("sync-inventory/sync-inventory", timeout=60, poll_interval=0.5)
-    if not (result.state and result.state.is_completed()):
-        raise RuntimeError(f"the first stock figures could not be read: {result.state}; see {house.children[-1].log}")
+    try:
+        await sync_inventory()
+    finally:
+        await close_house()
 
 
 async def _watch(plan: DemoPlan, house: Machine, outside: World, console: Console, began: float) -> Seen:

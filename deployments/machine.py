@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ballast.db.embedded import embedded_server
 from ballast.db.upgrade import create_database, upgrade
-from ballast.settings import Settings
+from ballast.settings import Settings, SettingsError
 from deployments.processes import Child, child, free_port, modules, wait_until_up
 
 RUNNING = "running.json"
@@ -39,9 +39,9 @@ def database(settings: Settings, *, fresh: bool = False) -> Iterator[tuple[str, 
     with ExitStack() as stack:
         if settings.database_url is not None:
             ours = settings.database_url.get_secret_value()
-            prefects = (
-                ours if settings.prefect_database_url is None else settings.prefect_database_url.get_secret_value()
-            )
+            if settings.prefect_database_url is None:
+                raise SettingsError("BALLAST_PREFECT_DATABASE_URL is not set: Prefect needs a database of its own")
+            prefects = settings.prefect_database_url.get_secret_value()
         else:
             server = stack.enter_context(embedded_server((settings.home / "postgres").resolve()))
             ours, prefects = server.url("ballast"), server.url("prefect")
@@ -62,6 +62,7 @@ def prefect_env(api_url: str, home: Path) -> dict[str, str]:
         "PREFECT_HOME": str((home / "prefect").resolve()),
         "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "WARNING"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",  # a rerun from the form starts within seconds
     }
 
 
@@ -88,7 +89,6 @@ def machine(
     with ExitStack() as stack:
         ours, prefects = stack.enter_context(database(settings, fresh=fresh))
         both = {**(env or {}), **prefect_env(api, settings.home), "BALLAST_DATABASE_URL": ours}
-        both |= {"BALLAST_PREFECT_UI": f"http://127.0.0.1:{prefect_port}"}
         command = modules(
             "uvicorn",
             "--factory",
@@ -105,7 +105,8 @@ def machine(
             child("prefect", command, env={**both, **_server_env(prefects, prefect_port)}, logs=logs)
         )
         web_port = settings.web_port
-        both |= {"BALLAST_WEB_URL": f"http://127.0.0.1:{web_port}"}
+        if "web_url" not in settings.model_fields_set:
+            both |= {"BALLAST_WEB_URL": f"http://127.0.0.1:{web_port}"}
         web = stack.enter_context(child("web", modules("web", "--port", str(web_port)), env=both, logs=logs))
         wait_until_up(server, f"{api}/health", seconds=120)
         children = [server, web]

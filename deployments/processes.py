@@ -1,6 +1,7 @@
 """Child processes of one machine: started with their log file, watched, and stopped by whom started them."""
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -32,6 +33,20 @@ class Child:
         if (code := self.process.poll()) is not None:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
             raise StartFailed(f"{self.name} ended with code {code}; {self.log} says:\n{tail}")
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Nobody else runs a machine with this folder while the context is open. Raises `StartFailed` if somebody does."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartFailed(
+                f"Ballast runs with {home} already: end it first, or set BALLAST_HOME to another folder"
+            ) from None
+        yield
 
 
 def free_port() -> int:

@@ -33,7 +33,8 @@ class HouseWorker(ProcessWorker):
             task_status.started(os.getpid())
         deployment = await self.client.read_deployment(_required(flow_run.deployment_id))
         flow: Any = flow_of(_required(deployment.entrypoint))
-        await run_flow_async(flow, flow_run=flow_run, return_type="state")
+        # without its parameters the engine would start it with an empty form
+        await run_flow_async(flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
         return ProcessWorkerResult(status_code=0, identifier=str(os.getpid()))
 
 

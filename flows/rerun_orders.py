@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import datetime
+from typing import Annotated
 
 from prefect import flow
 from pydantic import Field
@@ -18,18 +19,27 @@ MOST = 2000
 
 @flow(name="rerun-orders", flow_run_name="rerun-orders")
 async def rerun_orders(
-    order_numbers: list[str] = Field(default_factory=list, title="Order numbers 订单号"),
-    hold_reason: HoldReason | None = Field(default=None, title="or all held for this reason 或挂起原因"),
-    held_since: datetime | None = Field(default=None, title="held since 挂起时间 (起)"),
-    held_until: datetime | None = Field(default=None, title="held before 挂起时间 (止)"),
-    note: str = Field(default="", max_length=500, title="Note for the timeline 备注"),
-    by: str = Field(default="operator", min_length=1, max_length=60, title="Your name 操作人"),
-    dry_run: bool = Field(default=False, title="Only show what would happen 仅预览"),
+    order_numbers: tuple[str, ...] = (),
+    hold_reason: HoldReason | None = None,
+    held_since: datetime | None = None,
+    held_until: datetime | None = None,
+    note: Annotated[str, Field(max_length=500)] = "",
+    by: Annotated[str, Field(min_length=1, max_length=60)] = "operator",
+    dry_run: bool = False,
 ) -> dict[str, str]:
     """Release held orders and do their step again, one task run per order.
 
     Name orders by number, or choose all that are held for a reason or since a time. Orders that are unknown or finished
     say so and change nothing; the others go on.
+
+    Args:
+        order_numbers: The orders by number, one per entry. 订单号, 每行一个
+        hold_reason: Or every order held for this reason. 或按挂起原因
+        held_since: Held at or after this time. 挂起时间 (起)
+        held_until: Held before this time. 挂起时间 (止)
+        note: Goes into each order's timeline. 备注, 写入订单时间线
+        by: Your name, for the timeline. 操作人
+        dry_run: Only say what would happen. 仅预览, 不做改动
     """
     run = await start("rerun-orders")
     async with run.house.transaction() as tx:

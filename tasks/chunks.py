@@ -20,6 +20,7 @@ from ballast.db import effects, moves
 from ballast.db.alerts import raise_alerts
 from ballast.db.cases import Case
 from ballast.db.claims import Chunk, renew
+from ballast.db.status_map import added_codes
 from ballast.domain.money import Money
 from ballast.domain.words import Event, HoldReason
 from ballast.ports import Receipt
@@ -62,6 +63,7 @@ async def open_chunk(house: House, chunk: Chunk) -> list[Case]:
     async with house.transaction() as tx:
         if (task_run.run_count or 1) > 1:  # Prefect retries this task: hold on to what is left
             await renew(tx, chunk, house.lease())
+        house.added_codes = await added_codes(tx)  # what people mapped counts when a system is asked, too
         return await orders.load(
             tx, now=house.clock.now(), waits=house.waits, ids=chunk.ids, lease_owner=chunk.owner, lock=False
         )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect import task
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import NotUnderstood, UnknownCode
 from ballast.db import cases as orders
@@ -18,7 +20,7 @@ from ballast.db.status_map import added_codes
 from ballast.domain.life_cycle import NoSuchMove, TooEarly
 from ballast.domain.words import System
 from ballast.ports import Codes, Hook, News
-from ballast.wiring import hooks, house
+from ballast.wiring import House, hooks, house
 from tasks.chunks import Tally, hold_alerts, surplus_alerts, unknown_code_alert
 from tasks.policy import CHUNK
 
@@ -34,41 +36,79 @@ class Read:
 
 @task(name="read messages", tags=["inbox"], **CHUNK)
 async def read_messages(most: int) -> Tally:
-    """Let up to `most` new messages act on their orders; they are done in the same transaction, or new again."""
+    """Let up to `most` new messages act on their orders; they are done in the same transaction, or new again.
+
+    When the database refuses what a message says (a value out of range), the messages are read one by one and that one
+    is parked: one poisoned message never stops the inbox.
+    """
     here = await house()
+    try:
+        return await _read_batch(here, most)
+    except DBAPIError as refusal:
+        if not refuses_a_value(refusal):
+            raise
+    return await _one_by_one(here, most)
+
+
+async def _one_by_one(here: House, most: int) -> Tally:
+    tally = Tally()
     async with here.transaction() as tx:
-        letters = await inbox.take(tx, "news", most)
+        ids = await inbox.new_ids(tx, "news", most)
+    for letter in ids:
+        try:
+            tally.update(await _read_batch(here, 1, only=letter))
+        except DBAPIError as refusal:
+            if not refuses_a_value(refusal):
+                raise
+            async with here.transaction() as tx:
+                now = here.clock.now()
+                why = f"the database refuses a value of it ({type(refusal.orig).__name__})"
+                await inbox.settle(tx, [{"id": letter, "state": "parked", "note": why}], now)
+                alert = {"key": f"poison:{letter}", "level": "warning", "title": "an incoming message was parked"}
+                await raise_alerts(tx, [{**alert, "text": f"inbox {letter}: {why}"}], now)
+            tally["parked"] += 1
+    return tally
+
+
+def refuses_a_value(refusal: DBAPIError) -> bool:
+    """Data exception or constraint (SQLSTATE classes 22 and 23): the same message fails again. Others are blips."""
+    return str(getattr(refusal.orig, "sqlstate", None) or "")[:2] in ("22", "23")
+
+
+async def _read_batch(here: House, most: int, only: int | None = None) -> Tally:
+    async with here.transaction() as tx:
+        letters = await inbox.take(tx, "news", most, only=only)
         if not letters:
             return Tally()
         doors, added = hooks(here.settings), await added_codes(tx)
         reads = [_read(letter, doors, added) for letter in letters]
-        now = here.clock.now()
-        numbers = sorted({read.news.order_no for read in reads if read.news})
-        held = {case.order_no: case for case in await orders.load(tx, now=now, waits=here.waits, order_nos=numbers)}
-        known = await moves.known_causes(
-            tx,
-            moves.by_order(
-                (held[read.news.order_no].id, news.cause_of(read.news))
-                for read in reads
-                if read.news and read.news.order_no in held
-            ),
-        )
-        states = [_settle(read, held, known) for read in sorted(reads, key=_when)]
-        await moves.write(tx, list(held.values()))
-        await mark_charges(tx, [case for case in held.values() if case.payments])
-        await refunds_done(tx, [read.news.refund_no for read in reads if read.news and read.news.refund_no], now)
-        await inbox.settle(tx, states, now)
-        await raise_alerts(
-            tx,
-            hold_alerts(list(held.values()))
-            + surplus_alerts([case for case in held.values() if case.payments])
-            + _puzzles(reads),
-            now,
-        )
+        states = await _apply(here, tx, reads)
     if any(state["note"] == inbox.NO_ORDER for state in states):
         async with here.transaction() as tx:
             await inbox.wake_waiting(tx)
     return Tally(Counter(state["word"] for state in states))
+
+
+async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> list[dict[str, Any]]:
+    """Everything that the messages change, and that they are done."""
+    now = here.clock.now()
+    numbers = sorted({read.news.order_no for read in reads if read.news})
+    held = {case.order_no: case for case in await orders.load(tx, now=now, waits=here.waits, order_nos=numbers)}
+    causes = moves.by_order(
+        (held[read.news.order_no].id, news.cause_of(read.news))
+        for read in reads
+        if read.news and read.news.order_no in held
+    )
+    known = await moves.known_causes(tx, causes)
+    states = [_settle(read, held, known) for read in sorted(reads, key=_when)]
+    cases = list(held.values())
+    charged = [case for case in cases if case.payments]
+    await moves.write(tx, cases)
+    await mark_charges(tx, charged)
+    await refunds_done(tx, [read.news.refund_no for read in reads if read.news and read.news.refund_no], now)
+    await inbox.settle(tx, states, now)
+    await raise_alerts(tx, hold_alerts(cases) + surplus_alerts(charged) + _puzzles(reads), now)
+    return states
 
 
 def _read(letter: Letter, doors: Mapping[str, Hook], added: Mapping[str, Codes]) -> Read:
@@ -79,6 +119,9 @@ def _read(letter: Letter, doors: Mapping[str, Hook], added: Mapping[str, Codes])
         return Read(letter, door.read(letter.message, {**door.codes, **added.get(letter.source, {})}))
     except (UnknownCode, NotUnderstood) as problem:
         return Read(letter, None, problem)
+    except (ValueError, ArithmeticError, TypeError, LookupError, RecursionError) as wrong:
+        # A reader stumbled over a value that nobody thought of: this message is parked, the others go on.
+        return Read(letter, None, NotUnderstood(System(letter.source), f"could not be read ({type(wrong).__name__})"))
 
 
 def _when(read: Read) -> Any:

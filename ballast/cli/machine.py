@@ -42,9 +42,10 @@ def up() -> None:
     from ballast.settings import settings
     from ballast.wiring import hooks
     from deployments.machine import machine
+    from deployments.processes import alone
 
     console, config = Console(), settings()
-    with machine(config) as running:
+    with alone(config.home), machine(config) as running:
         console.print(f"Prefect UI  {running.prefect_url}\nwebhooks    {running.web_url}/hooks/SOURCE")
         console.print("configured  " + (", ".join(hooks(config)) or "no system yet: see README.md, «Your own systems»"))
         console.print("Ctrl-C stops everything; `ballast doctor` in another terminal checks it.")

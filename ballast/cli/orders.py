@@ -151,7 +151,7 @@ def _rerun(
 
     async def run() -> dict[str, str]:
         try:
-            return await rerun_orders(numbers, reason, since, until, note, by, dry_run)
+            return await rerun_orders(tuple(numbers), reason, since, until, note, by, dry_run)
         finally:
             await close_house()
 

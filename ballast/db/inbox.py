@@ -61,17 +61,30 @@ async def count_new(tx: AsyncConnection, topic: str, most: int) -> int:
     return int(found[0][0])
 
 
-async def take(tx: AsyncConnection, topic: str, most: int) -> list[Letter]:
-    """Up to `most` new messages, oldest first, locked until this transaction ends: a crash puts them back."""
+async def take(tx: AsyncConnection, topic: str, most: int, *, only: int | None = None) -> list[Letter]:
+    """Up to `most` new messages, oldest first, or `only` this one; locked until this transaction ends."""
     found = await rows(
         tx,
         """
-        select id, source, event_id, order_no, payload from inbox where state = 'new' and topic = :topic
+        select id, source, event_id, order_no, payload from inbox
+        where state = 'new' and topic = :topic and (cast(:only as bigint) is null or id = :only)
         order by id limit :most for update skip locked""",
         topic=topic,
         most=most,
+        only=only,
     )
     return [Letter(r.id, r.source, _message(r)) for r in found]
+
+
+async def new_ids(tx: AsyncConnection, topic: str, most: int) -> list[int]:
+    """The oldest new messages by id, unlocked."""
+    found = await rows(
+        tx,
+        "select id from inbox where state = 'new' and topic = :topic order by id limit :most",
+        topic=topic,
+        most=most,
+    )
+    return [row.id for row in found]
 
 
 def _message(row: Any) -> Message:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ballast.db.cases import Case, ChargeCase, ParcelCase
 from ballast.domain.life_cycle import EARLY, TooEarly
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import News, Parcel
 
 AGES = frozenset(
@@ -100,13 +100,13 @@ def _record(case: Case, news: News, why: str) -> bool:
 
 
 def _charge(case: Case, news: News) -> bool:
-    """A charge is put into the books once. On a paid order it is a second charge: given back, and people are told."""
+    """A charge is put into the books once. On a paid or closed order it goes back, and people are told."""
     charge = news.charge
     assert charge is not None
     if any(known.provider == news.system and known.transaction_id == charge.transaction_id for known in case.charges):
         return _record(case, news, "this transaction is known")
-    second = case.milestones["paid_at"] is not None
-    state = "surplus" if second else "captured"
+    paid, closed = case.milestones["paid_at"] is not None, case.standing.state is State.CLOSED
+    state = "surplus" if paid or closed else "captured"
     add_charge(
         case,
         ChargeCase(
@@ -114,8 +114,8 @@ def _charge(case: Case, news: News) -> bool:
         ),
         merchant=charge.merchant,
     )
-    if second:
-        give_back(case, case.charges[-1])
+    if state == "surplus":
+        give_back(case, case.charges[-1], why="second charge for a paid order" if paid else "charge for a closed order")
     return _take(
         case, news, Event.PAYMENT_CAPTURED, text=f"{charge.amount} captured, transaction {charge.transaction_id}"
     )
@@ -145,7 +145,7 @@ def refund_no(charge: ChargeCase) -> str:
     return f"RF-{charge.transaction_id}"
 
 
-def give_back(case: Case, charge: ChargeCase) -> None:
+def give_back(case: Case, charge: ChargeCase, *, why: str = "second charge for a paid order") -> None:
     """Ask for a refund of a surplus charge, once: the key and the refund number are made of the transaction."""
     case.send(
         "payment.refund",
@@ -156,7 +156,7 @@ def give_back(case: Case, charge: ChargeCase) -> None:
             "amount": charge.amount,
             "currency": charge.currency,
             "provider": charge.provider,
-            "why": "second charge for a paid order",
+            "why": why,
         },
     )
 

@@ -16,9 +16,7 @@ async def lock_stock(tx: AsyncConnection, wants: Sequence[Want], now: datetime) 
     An order that holds a lock already keeps it: a repeat changes nothing. Check and write happen under the row locks;
     the table's own constraint (locked by orders never negative, unique per order) is the second fence.
     """
-    kept = await _locks_of(tx, [want.order_id for want in wants])
-    fresh = [want for want in wants if want.order_id not in kept]
-    skus = sorted({sku for want in fresh for sku in want.pieces})
+    skus = sorted({sku for want in wants for sku in want.pieces})
     levels = (
         await rows(
             tx,
@@ -30,6 +28,8 @@ async def lock_stock(tx: AsyncConnection, wants: Sequence[Want], now: datetime) 
         if skus
         else ()
     )
+    kept = await _locks_of(tx, [want.order_id for want in wants])  # under the row locks: nobody adds one now
+    fresh = [want for want in wants if want.order_id not in kept]
     made = allocate(fresh, {(r.sku, r.warehouse): max(0, r.free) for r in levels})
     await _write(tx, [a for a in made if a.warehouse], now)
     return kept | {a.order_id: a for a in made}
@@ -102,12 +102,12 @@ async def _end(tx: AsyncConnection, order_ids: Sequence[int], state: str, now: d
           where order_id = any(cast(:ids as bigint[])) and state = 'held' returning sku, warehouse, quantity),
         sums as (select sku, warehouse, sum(quantity) as quantity from ended group by sku, warehouse)
         update stock_level v set locked = v.locked - s.quantity,
-          on_hand = v.on_hand - case when :state = 'shipped' then s.quantity else 0 end
+          on_hand = greatest(v.on_hand - case when :state = 'shipped' then s.quantity else 0 end, 0)
         from sums s where v.sku = s.sku and v.warehouse = s.warehouse""",
         ids=list(order_ids),
         state=state,
         now=now,
-    )
+    )  # never below nought: the ERP may have taken away under the locks what the warehouse ships all the same
 
 
 async def take_figures(tx: AsyncConnection, figures: Sequence[StockFigure], *, asked_at: datetime) -> int:
@@ -117,6 +117,14 @@ async def take_figures(tx: AsyncConnection, figures: Sequence[StockFigure], *, a
     that a figure older than a shipment never brings the pieces back.
     """
     values = [{"sku": f.sku, "warehouse": f.warehouse, "on_hand": f.on_hand} for f in figures]
+    await rows(  # before the question of what left: pieces that leave at this moment are counted or come after
+        tx,
+        """
+        select 1 from stock_level v
+        join jsonb_to_recordset(cast(:rows as jsonb)) as r(sku text, warehouse text) using (sku, warehouse)
+        order by v.sku, v.warehouse for update of v""",
+        rows=dumps(values),
+    )
     changed = await rows(
         tx,
         """

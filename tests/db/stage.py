@@ -1,5 +1,6 @@
 """Orders, news and the short ways to bring an order somewhere, through the same doors that the steps use."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -23,6 +24,9 @@ from tests.times import NOON
 
 Lines = Sequence[tuple[str, int]]
 TWO = (("SKU-1", 2),)
+RECEIVER = Receiver(
+    name="张三", mobile="13912345678", province="浙江", city="杭州", district="西湖", address="文三路 1 号"
+)
 
 
 def make_order(order_no: str = "SO-1", lines: Lines = TWO, **changes: Any) -> Order:
@@ -38,7 +42,9 @@ def make_order(order_no: str = "SO-1", lines: Lines = TWO, **changes: Any) -> Or
         discount=Money(0),
         customer_no=f"C-{order_no}",
         openid=None,
-        receiver=Receiver(name="张三", mobile="13912345678", province="浙江", city="杭州", district="西湖", address="1"),
+        receiver=Receiver(
+            name="张三", mobile="13912345678", province="浙江", city="杭州", district="西湖", address="1"
+        ),
         lines=tuple(
             Line(line_no=number, sku=sku, name=sku, quantity=pieces, unit_price=1000, amount=pieces * 1000)
             for number, (sku, pieces) in enumerate(lines, 1)
@@ -191,9 +197,7 @@ def said(system: System, event_: Event, code: str, *, order_no: str = "SO-1", mi
 def captured(amount: int, transaction: str = "T-1", order_no: str = "SO-1", minutes: int = 0) -> News:
     at: datetime = NOON + timedelta(minutes=minutes)
     charge = Charge(transaction_id=transaction, amount=Money(amount), merchant="1900000001", paid_at=at)
-    return said(
-        System.WECHATPAY, Event.PAYMENT_CAPTURED, "SUCCESS", order_no=order_no, minutes=minutes, charge=charge
-    )
+    return said(System.WECHATPAY, Event.PAYMENT_CAPTURED, "SUCCESS", order_no=order_no, minutes=minutes, charge=charge)
 
 
 def shipped(
@@ -205,9 +209,7 @@ def shipped(
     return said(System.QIMEN, event_, "DELIVERED", order_no=order_no, minutes=minutes, parcels=made, final=final)
 
 
-def scanned(
-    waybill: str, event_: Event = Event.SCANNED, code: str = "2", *, minutes: int = 10, **parts: Any
-) -> News:
+def scanned(waybill: str, event_: Event = Event.SCANNED, code: str = "2", *, minutes: int = 10, **parts: Any) -> News:
     return said(System.KDNIAO, event_, code, minutes=minutes, waybill=waybill, **parts)
 
 
@@ -229,6 +231,10 @@ def statements(engine: AsyncEngine) -> Iterator[list[tuple[str, Any]]]:
         event.remove(engine.sync_engine, "before_cursor_execute", hear)
 
 
-async def waits_for_a_lock(tx: AsyncConnection) -> bool:
-    """Whether some other connection stands in a queue for a row."""
-    return bool(await rows(tx, "select 1 from pg_locks where not granted"))
+async def somebody_waits(tx: AsyncConnection) -> None:
+    """Return once another connection stands in the queue for a lock."""
+    async with asyncio.timeout(10):
+        while True:
+            if await rows(tx, "select 1 from pg_locks where not granted"):
+                return
+            await asyncio.sleep(0.01)

@@ -16,7 +16,6 @@ from tests.flows.prefect_server import prefect_server
 from tests.flows.stage import Stage, empty_books, open_house
 from tests.web.stage import open_stage
 
-
 UNCLOSED = "unclosed <socket"
 """Prefect's flow engine opens a synchronous client per run and never closes it: its sockets end with the garbage."""
 

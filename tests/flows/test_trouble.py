@@ -87,7 +87,7 @@ async def test_an_outage_of_the_world_costs_no_order(stage: Stage, monkeypatch: 
 async def test_messages_of_a_system_that_is_down_wait_for_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(book_outbound, "retry_delay_seconds", SOON)
     order_no = await stage.handed_over()
-    await stage.world.act(order_no, "ship")
+    await stage.ship(order_no)
     await stage.read()
     await stage.world.faults(system="kingdee", error_rate=1.0)
     ran = await run(send_outbox)
@@ -127,7 +127,7 @@ async def test_a_time_out_after_the_warehouse_did_it_is_looked_up(stage: Stage) 
 
 async def test_a_time_out_after_the_shop_did_it_is_looked_up(stage: Stage) -> None:
     order_no = await stage.handed_over()
-    await stage.world.act(order_no, "ship")
+    await stage.ship(order_no)
     await stage.read()
     await stage.world.faults(system="wechat", timeout_after_effect=1.0, hang_seconds=0.1)
     assert "1 shop.shipped again later" in (await run(send_outbox)).name

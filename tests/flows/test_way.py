@@ -36,7 +36,7 @@ async def test_an_order_goes_from_payment_to_sign_off_with_one_effect_each(stage
     assert await stage.state(order_no) is State.STOCK_LOCKED
 
     assert (await run(ship_out)).name == "ship-out 1 handed over"
-    await world.act(order_no, "ship")
+    await stage.ship(order_no)
     assert (await run(read_inbox)).name == "read-inbox 1 applied"
     assert await stage.state(order_no) is State.OUTBOUND
     sent = await run(send_outbox)

@@ -15,7 +15,7 @@ from adapters.wms.qimen.status import CODES, DROPPED, KNOWN_ALREADY, NOT_KNOWN, 
 from adapters.xml import write
 from ballast.clock import Clock, to_local
 from ballast.domain.words import System
-from ballast.ports import News, Order, Receipt
+from ballast.ports import Codes, News, Order, Receipt
 from ballast.settings import QimenSettings
 
 HEADERS: Final = {"Content-Type": "text/xml; charset=utf-8"}
@@ -29,6 +29,7 @@ class Qimen:
     def __init__(self, settings: QimenSettings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         self._secret = reveal(settings.secret, "BALLAST_QIMEN__SECRET")
+        self.codes: Codes = CODES
         self._http = VendorHttp(System.QIMEN, max_calls=settings.max_calls)
 
     async def close(self) -> None:
@@ -59,7 +60,7 @@ class Qimen:
 
     async def ask(self, order_no: str) -> Sequence[News]:
         document = await self._ask(order_no)
-        return () if document is None else (read_confirm(document, CODES, otherwise=self._clock.now()),)
+        return () if document is None else (read_confirm(document, self.codes, otherwise=self._clock.now()),)
 
     async def _known(self, order_no: str) -> DeliveryOrder | None:
         document = await self._ask(order_no)

@@ -1,0 +1,99 @@
+"""What is due is found without reading the orders that are finished."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from ballast.db import claims, inbox, outbox
+from ballast.db.alerts import raise_alerts
+from ballast.domain.words import Step
+from ballast.ports import Message
+from ballast.wiring import House
+from tests.db.stage import opened_one, place_many, statements
+from tests.times import NOON, SettableClock
+
+FINISHED = """
+insert into sales_order (order_no, channel, state, version, attempts, progress, placed_at, closed_at, currency, total,
+  freight, discount, customer_no, warehouse, recorded_at)
+select 'F-' || n, 'direct', 'CLOSED', 9, 0, '', cast(:now as timestamptz), cast(:now as timestamptz), 'CNY', 100, 0, 0,
+  'C', '', cast(:now as timestamptz) from generate_series(1, 20000) n
+"""
+SENT = """
+insert into outbox (key, order_id, kind, payload, attempts, created_at, done_at, note)
+select 'shop.shipped:F-' || n, n, 'shop.shipped', '{}', 1, cast(:now as timestamptz), cast(:now as timestamptz), ''
+from generate_series(1, 20000) n
+"""
+READ = """
+insert into inbox (source, event_id, topic, order_no, payload, state, received_at, done_at, note)
+select 'kdniao', 'E-' || n, 'news', 'F-' || n, '{}', 'done', cast(:now as timestamptz), cast(:now as timestamptz), ''
+from generate_series(1, 20000) n
+"""
+
+
+@pytest.fixture
+async def crowded(a_house: House) -> House:
+    """Twenty thousand finished orders and their messages, two hundred orders at work."""
+    async with a_house.transaction() as tx:
+        for sql in (FINISHED, SENT, READ):
+            await tx.execute(text(sql), {"now": NOON})
+    await place_many(a_house, 200)
+    async with a_house.transaction() as tx:
+        await tx.execute(text("analyze"))
+    return a_house
+
+
+async def _nodes(house: House, statement: str, parameters: Any) -> list[dict[str, Any]]:
+    async with house.engine.connect() as tx:
+        answer = (await tx.exec_driver_sql("explain (format json) " + statement, parameters)).scalar_one()
+        await tx.rollback()
+    plan = json.loads(answer) if isinstance(answer, str) else answer
+    return list(_walk(plan[0]["Plan"]))
+
+
+def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _walk(child)
+
+
+async def test_looking_for_work_reads_indexes_only(crowded: House) -> None:
+    with statements(crowded.engine) as heard:
+        async with crowded.transaction() as tx:
+            assert await claims.due_now(tx, NOON) == {"confirm_payment": 1}
+    ((statement, parameters),) = heard
+    nodes = await _nodes(crowded, statement, parameters)
+    assert [n["Relation Name"] for n in nodes if n["Node Type"] == "Seq Scan"] in ([], ["alert"])  # alert is empty here
+    scans = {n.get("Index Name") for n in nodes if n["Node Type"] == "Index Only Scan"}
+    assert "order_due" in scans
+
+
+async def test_claiming_reads_no_finished_order(crowded: House) -> None:
+    with statements(crowded.engine) as heard:
+        async with crowded.transaction() as tx:
+            await claims.claim(tx, Step.CONFIRM_PAYMENT, owner="a", most=100, now=NOON, until=crowded.lease())
+            await outbox.claim_messages(tx, owner="a", most=100, now=NOON, until=crowded.lease())
+            await inbox.take(tx, "news", 100)
+            await inbox.wake_waiting(tx)
+    for statement, parameters in heard:
+        nodes = await _nodes(crowded, statement, parameters)
+        assert not [n for n in nodes if n["Node Type"] == "Seq Scan"], statement
+
+
+async def test_every_kind_of_work_is_seen(a_house: House, clock: SettableClock) -> None:
+    async with a_house.transaction() as tx:
+        assert await claims.due_now(tx, NOON) == {}
+    await place_many(a_house, 1)
+    async with opened_one(a_house, "SO-0000") as case:
+        case.send("shop.shipped")
+        case.due = (Step.SIGN_OFF, NOON)
+        case.touched = True
+    async with a_house.transaction() as tx:
+        topics = ("order.placed", "track")
+        told = [Message(event_id=topic, topic=topic, order_no="SO-0000", payload={}) for topic in topics]
+        await inbox.store(tx, [("direct", one) for one in told], NOON)
+        await raise_alerts(tx, [{"key": "k", "level": "info", "title": "t", "text": ""}], NOON)
+        work = await claims.due_now(tx, NOON)
+    assert set(work) == {"sign_off", "inbox", "orders", "outbox", "alerts"}

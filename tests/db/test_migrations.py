@@ -1,0 +1,86 @@
+"""Migrations reach exactly the tables of `ballast.db.tables`, from nothing, once or twice, by one or several."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import SQLModel
+
+from ballast.db.engine import make_engine, rows
+from ballast.db.status_map import add_code, added_codes
+from ballast.db.upgrade import create_database, revisions, upgrade
+from ballast.domain.words import Event, HoldReason
+from ballast.ports import Meaning
+from ballast.wiring import House
+from tests.db.stage import column
+from tests.times import NOON
+
+
+async def fresh(server_url: str, name: str) -> str:
+    await create_database(server_url, name, fresh=True)
+    return server_url.replace("/postgres?", f"/{name}?")
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[AsyncConnection]:
+    engine = make_engine(url, pool=1)
+    async with engine.begin() as connection:
+        yield connection
+    await engine.dispose()
+
+
+def _differences(connection: Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return list(compare_metadata(context, SQLModel.metadata))
+
+
+async def test_migrated_is_what_the_tables_say(database_url: str) -> None:
+    async with connected(database_url) as connection:
+        assert await connection.run_sync(_differences) == []
+
+
+async def test_rules_and_indexes_too(server_url: str, database_url: str) -> None:
+    """Check constraints and the conditions of partial indexes, which the comparison above does not look at."""
+    url = await fresh(server_url, "ballast_made")
+    async with connected(url) as connection:
+        await connection.run_sync(SQLModel.metadata.create_all)
+        made = await _rules(connection)
+    async with connected(database_url) as connection:
+        assert await _rules(connection) == made
+    assert len(made) > 40
+
+
+async def _rules(connection: AsyncConnection) -> list[str]:
+    found = await rows(
+        connection,
+        """
+        select conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint
+          where connamespace = 'public'::regnamespace and contype <> 'n'  -- not null: the columns' comparison has it
+            and conrelid::regclass::text <> 'alembic_version'
+        union select indexdef from pg_indexes where schemaname = 'public' and tablename <> 'alembic_version'
+        order by 1""",
+    )
+    return [row[0] for row in found]
+
+
+async def test_upgrading_again_and_at_once_is_harmless(server_url: str) -> None:
+    url = await fresh(server_url, "ballast_twice")
+    assert (await revisions(url))[0] == ""
+    reached = set(await asyncio.gather(*(upgrade(url) for _ in range(3))))
+    reached.add(await upgrade(url))
+    current, newest = await revisions(url)
+    assert reached == {current} == {newest}
+
+
+async def test_a_code_that_people_add_replaces_and_counts(a_house: House) -> None:
+    async with a_house.transaction() as tx:
+        for event, reason in ((Event.NOTED, None), (Event.HELD, HoldReason.COURIER_PROBLEM)):
+            meaning = Meaning(event, reason)
+            await add_code(tx, "kdniao", "State", "9", meaning, note="seen twice", by="li", now=NOON)
+        assert await added_codes(tx) == {"kdniao": {("State", "9"): meaning}}
+    assert await column(a_house, "select version from status_map") == [2]

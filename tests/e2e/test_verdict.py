@@ -1,0 +1,132 @@
+"""The demo's judge on doctored truths: a verdict that cannot fail is worth nothing."""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from deployments.verdict import judge
+
+CLEAN = {"duplicates": {}, "oversold": {}}
+Truth = dict[str, Any]
+Lie = Callable[[Truth], object]
+
+
+def arrived() -> Truth:
+    """What the world tells of an order that went all the way."""
+    return {
+        "order_no": "SO1",
+        "total": 3000,
+        "script": "normal",
+        "at_rest": True,
+        "lines": [{"line_no": 1, "sku": "A", "quantity": 2}, {"line_no": 2, "sku": "A", "quantity": 1}],
+        "payments": [{"transaction_id": "T1", "amount": 3000, "paid_at": "2026-01-05T01:00:00Z"}],
+        "refunds": [],
+        "erp": {
+            "sale_order": {"saves": 1, "status": "C"},
+            "outstock": [{"number": "OUT1", "status": "C", "quantities": {"A": 3}, "cancelled": False}],
+            "receipt_told": True,
+        },
+        "wms": {"status": "DELIVERED", "creates": 1, "shipped": {"A": 3}},
+        "parcels": [{"waybill": "YT1", "outcome": "signed", "subscribed": True}],
+        "shop": {"order_state": 3, "uploads": 1, "tracking": ["YT1"]},
+    }
+
+
+def at_the_start(**changes: Any) -> Truth:
+    """An order that never left the warehouse."""
+    untouched: Truth = {
+        **arrived(),
+        "erp": {"sale_order": None, "outstock": [], "receipt_told": False},
+        "wms": {"status": None, "creates": 0, "shipped": {}},
+        "parcels": [],
+        "shop": {"order_state": 1, "uploads": 0, "tracking": []},
+    }
+    return untouched | changes
+
+
+def differences(state: str, truth: Truth) -> list[str]:
+    return judge({"SO1": state}, [truth], CLEAN).disagreeing.get("SO1", [])
+
+
+def test_a_true_story_is_believed() -> None:
+    verdict = judge({"SO1": "SIGNED"}, [arrived()], CLEAN)
+    assert verdict.clean and verdict.lost == [] and verdict.disagreeing == {}
+
+
+@pytest.mark.parametrize("states", [{}, {"SO1": "IN_TRANSIT"}, {"SO1": "PENDING_PAYMENT"}, {"SO2": "SIGNED"}])
+def test_an_order_that_is_unknown_or_not_at_rest_is_lost(states: Mapping[str, str]) -> None:
+    verdict = judge(states, [arrived()], CLEAN)
+    assert verdict.lost == ["SO1"] and not verdict.clean
+
+
+@pytest.mark.parametrize("kind", ["duplicates", "oversold"])
+def test_every_double_effect_and_every_piece_too_many_counts(kind: str) -> None:
+    verdict = judge({"SO1": "SIGNED"}, [arrived()], {**CLEAN, kind: {"A": 2, "B": 1}})
+    assert (verdict.duplicate_effects, verdict.oversold) == ((3, 0) if kind == "duplicates" else (0, 3))
+    assert not verdict.clean
+
+
+LIES: dict[str, tuple[Lie, str]] = {
+    "a parcel is still on its way": (lambda t: t["parcels"][0].update(outcome=None), "did not arrive"),
+    "a parcel was refused": (lambda t: t["parcels"][0].update(outcome="refused"), "did not arrive"),
+    "there is no parcel": (lambda t: t["parcels"].clear(), "did not arrive"),
+    "nobody paid": (lambda t: t["payments"].clear(), "not paid exactly once"),
+    "paid too little": (lambda t: t["payments"][0].update(amount=2999), "not paid exactly once"),
+    "paid twice": (lambda t: t["payments"].append(t["payments"][0]), "not paid exactly once"),
+    "the ERP was not told of the receipt": (lambda t: t["erp"].update(receipt_told=False), "ERP does not know"),
+    "the shop was not told": (lambda t: t["shop"].update(order_state=1), "order_state 1"),
+    "the ERP booked nothing": (lambda t: t["erp"]["outstock"].clear(), "the ERP booked"),
+    "the ERP booked twice": (lambda t: t["erp"]["outstock"].append(t["erp"]["outstock"][0]), "the ERP booked"),
+    "the ERP booked too little": (lambda t: t["erp"]["outstock"][0].update(quantities={"A": 2}), "the ERP booked"),
+    "the ERP booked another article": (lambda t: t["erp"]["outstock"][0].update(quantities={"B": 3}), "the ERP booked"),
+    "the bill is not audited": (lambda t: t["erp"]["outstock"][0].update(status="A"), "the ERP booked"),
+    "the customer sees no waybill": (lambda t: t["shop"].update(tracking=[]), "the shop shows waybills"),
+    "the customer sees another waybill": (lambda t: t["shop"].update(tracking=["YT9"]), "the shop shows waybills"),
+    "the parcel is not followed": (lambda t: t["parcels"][0].update(subscribed=False), "not followed"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_signed_is_not_believed_when(lie: str) -> None:
+    doctor, complaint = LIES[lie]
+    truth = deepcopy(arrived())
+    doctor(truth)
+    found = differences("SIGNED", truth)
+    assert any(complaint in one for one in found), found
+    assert not judge({"SO1": "SIGNED"}, [truth], CLEAN).clean
+
+
+def test_two_parcels_have_to_arrive_both() -> None:
+    truth = arrived()
+    truth["parcels"].append({"waybill": "YT2", "outcome": None, "subscribed": True})
+    truth["shop"]["tracking"] = ["YT2", "YT1"]
+    assert differences("SIGNED", truth) == ["signed, but a parcel did not arrive"]
+
+
+def test_on_hold_needs_a_cause_in_the_world() -> None:
+    assert differences("ON_HOLD", at_the_start()) == ["on hold without a cause in the world"]
+    assert differences("ON_HOLD", at_the_start(script="short")) == []
+    assert differences("ON_HOLD", at_the_start(script="lack")) == []
+
+
+@pytest.mark.parametrize("script", ["normal", "exception_resolves"])
+def test_on_hold_is_wrong_when_every_parcel_arrived(script: str) -> None:
+    assert "on hold, but every parcel arrived" in differences("ON_HOLD", arrived() | {"script": script})
+
+
+def test_a_held_order_that_left_has_to_be_booked_too() -> None:
+    truth = arrived() | {"script": "exception_final"}
+    truth["parcels"][0]["outcome"] = "refused"
+    assert differences("ON_HOLD", truth) == []
+    truth["erp"]["outstock"] = []
+    assert any("the ERP booked" in one for one in differences("ON_HOLD", truth))
+
+
+def test_closed_is_wrong_when_it_was_paid_or_shipped() -> None:
+    assert differences("CLOSED", at_the_start()) == ["closed, but paid or shipped"]
+    assert differences("CLOSED", at_the_start(payments=[])) == []
+    shipped = arrived() | {"payments": []}
+    shipped["parcels"][0]["outcome"] = None
+    assert "closed, but paid or shipped" in differences("CLOSED", shipped)

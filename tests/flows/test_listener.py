@@ -1,0 +1,163 @@
+"""The listener: one run for what was rung for, none for nothing, and on it goes after failures."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+import deployments.serve as serve
+from ballast.db.engine import ring
+from ballast.domain.words import State, Step
+from flows.confirm_payment import confirm_payment
+from flows.read_inbox import read_inbox
+from flows.take_orders import take_orders
+from tests.flows.stage import LINES, Stage
+
+Answers = dict[str, Callable[[float], Awaitable[object]]]
+
+
+@asynccontextmanager
+async def listening(stage: Stage, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[serve.Listener]:
+    """A listener at work, as `serve` starts it, that looks rarely: what is quick was heard."""
+    monkeypatch.setattr(serve, "ANSWERS", answers)
+    monkeypatch.setattr(serve, "PAUSE_AFTER_FAILURE", 0.1)
+    listener = serve.Listener(stage.house)
+    duties = [listener.listen(), listener.look(), *(listener.answer(flow) for flow in set(answers.values()))]
+    tasks = [asyncio.create_task(duty) for duty in duties]
+    await asyncio.sleep(0.5)
+    yield listener
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(true: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not await true():
+            await asyncio.sleep(0.05)
+
+
+class Worker:
+    """Stands in for a flow: counts its runs, and takes the orders unless it is told to fail."""
+
+    def __init__(self, stage: Stage, *, fail: int = 0) -> None:
+        self.stage, self.fail, self.runs = stage, fail, 0
+
+    async def __call__(self, linger: float) -> None:
+        self.runs += 1
+        if self.runs <= self.fail:
+            raise RuntimeError("a chunk failed")
+        await self.stage.take_orders()
+
+
+async def place(stage: Stage) -> str:
+    placed = await stage.world.place(lines=[{"sku": sku, "quantity": n} for sku, n in LINES], script="normal")
+    return str(placed["order"]["order_no"])
+
+
+async def known(stage: Stage) -> int:
+    return int((await stage.rows("select count(*) from sales_order"))[0].count)
+
+
+async def test_a_webhook_is_answered_by_the_flow_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "LOOK_EVERY", 60.0)
+    answers: Answers = {"orders": take_orders, "inbox": read_inbox, Step.CONFIRM_PAYMENT.value: confirm_payment}
+    async with listening(stage, answers, monkeypatch):
+        order_no = await place(stage)
+        await until(lambda: _is_there(stage, order_no))
+        await stage.world.act(order_no, "pay")
+        await until(lambda: _is_paid(stage, order_no))
+    assert await stage.state(order_no) is State.PENDING_PAYMENT
+
+
+async def _is_there(stage: Stage, order_no: str) -> bool:
+    return bool(await stage.rows("select 1 from sales_order where order_no = :no", no=order_no))
+
+
+async def _is_paid(stage: Stage, order_no: str) -> bool:
+    return (await stage.order(order_no)).paid_at is not None
+
+
+async def test_many_rings_are_one_run_and_a_ring_for_nothing_is_none(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "LOOK_EVERY", 60.0)
+    stage.patience(gather=timedelta(seconds=1))
+    work = Worker(stage)
+    async with listening(stage, {"orders": work}, monkeypatch) as listener:
+        async with stage.house.transaction() as tx:
+            await ring(tx, "orders", "nobody-knows-this")
+        listener.heard("orders")
+        await asyncio.sleep(1.5)
+        assert work.runs == 0, "nothing was due"
+        for _ in range(5):
+            await place(stage)
+        await until(lambda: _count_is(stage, 5))
+        await asyncio.sleep(1.5)
+    assert work.runs <= 2  # one, or two when placing took longer than the gathering
+
+
+async def _count_is(stage: Stage, orders: int) -> bool:
+    return await known(stage) == orders
+
+
+async def test_it_goes_on_after_a_run_that_failed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "LOOK_EVERY", 0.1)
+    work = Worker(stage, fail=2)
+    async with listening(stage, {"orders": work}, monkeypatch):
+        await place(stage)
+        await until(lambda: _count_is(stage, 1))
+    assert work.runs == 3
+
+
+async def test_what_became_due_by_time_is_looked_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "LOOK_EVERY", 0.1)
+    order_no = await stage.placed()
+    asked: list[str] = []
+
+    async def confirm(linger: float) -> None:
+        asked.append(order_no)
+        await stage.check_payments()
+
+    async with listening(stage, {Step.CONFIRM_PAYMENT.value: confirm}, monkeypatch):
+        await asyncio.sleep(0.3)
+        assert asked == []
+        stage.later(timedelta(minutes=31))
+        await until(lambda: _asked(asked))
+
+
+async def _asked(asked: list[str]) -> bool:
+    return bool(asked)
+
+
+async def test_it_goes_on_after_its_connections_were_cut(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "LOOK_EVERY", 60.0)
+    work = Worker(stage)
+    async with listening(stage, {"orders": work}, monkeypatch):
+        await _cut_all_others(stage)
+        await until(lambda: _listens(stage))
+        await place(stage)
+        await until(lambda: _count_is(stage, 1))
+    assert work.runs == 1
+
+
+async def _cut_all_others(stage: Stage) -> None:
+    async with stage.house.transaction() as tx:
+        cut = await tx.execute(
+            text(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        )
+        assert cut.rowcount >= 1
+
+
+async def _listens(stage: Stage) -> bool:
+    """Somebody hears the bell again."""
+    found = await stage.rows(
+        "select 1 from pg_stat_activity where datname = current_database() and query ilike 'listen%'"
+    )
+    return bool(found)

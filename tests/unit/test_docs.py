@@ -1,0 +1,190 @@
+"""The documents say what the code does: names, commands, settings, links. Prose is left to people."""
+
+import ast
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from cyclopts import App
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+import ballast.cli.machine
+import ballast.cli.orders
+import ballast.cli.upkeep  # noqa: F401  # the three register their commands
+from adapters.storefronts.direct.webhook import DirectHook
+from ballast.cli import app
+from ballast.domain.words import HOLD_LABELS, PAID_WAITING, STATE_LABELS
+from ballast.ports import HookRequest
+from ballast.settings import DirectSettings, Part, Settings
+
+ROOT = Path(__file__).parents[2]
+READMES = ("README.md", "README.zh-CN.md")
+
+
+@cache
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def documents() -> list[str]:
+    """Every document of ours, by its path from the root."""
+    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "adapters").rglob("*.md")]
+    found += [ROOT / "web" / "README.md", ROOT / "sim" / "README.md"]
+    return sorted(str(path.relative_to(ROOT)) for path in found)
+
+
+def prose(name: str) -> str:
+    """A document without its code blocks: a `#` in there is no heading, and brackets are no links."""
+    return re.sub(r"^```.*?^```$", "", text(name), flags=re.MULTILINE | re.DOTALL)
+
+
+def commands(group: App, path: str = "ballast") -> Iterator[tuple[str, App]]:
+    """(what people type, its app) of every command, groups opened."""
+    for name in group:
+        if name.startswith("-"):
+            continue
+        below = list(commands(group[name], f"{path} {name}"))
+        yield from below or [(f"{path} {name}", group[name])]
+
+
+def options(command: App) -> list[str]:
+    """The options of a command that are not given by position, as they are typed."""
+    arguments = command.assemble_argument_collection()
+    return [one.name for one in arguments if one.field_info.kind is one.field_info.KEYWORD_ONLY]
+
+
+def part_of(field: FieldInfo) -> type[Part] | None:
+    """The branch of the settings tree that a field holds, if it is one."""
+    kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type)]
+    return next((kind for kind in kinds if issubclass(kind, Part)), None)
+
+
+def setting_names() -> list[str]:
+    names = []
+    for name, field in Settings.model_fields.items():
+        part = part_of(field)
+        below = [f"{name}__{inner}" for inner in part.model_fields] if part else [name]
+        names += [f"BALLAST_{one}".upper() for one in below]
+    return names
+
+
+def env_example() -> dict[str, str]:
+    return dict(re.findall(r"^# (BALLAST_[A-Z0-9_]+)=(.*)$", text(".env.example"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_state_and_hold_reason_stands_there_with_both_labels(readme: str) -> None:
+    rows = [line for line in text(readme).splitlines() if line.startswith("| `")]
+    words = {str(word): label for word, label in (*STATE_LABELS.items(), *HOLD_LABELS.items())}
+    for word, label in words.items():
+        assert [r for r in rows if f"| `{word}` |" in r and f" {label.en} |" in r and f" {label.zh} |" in r], word
+    for label in HOLD_LABELS.values():
+        assert (label.advice_zh if readme == "README.zh-CN.md" else label.advice_en) in text(readme)
+    assert PAID_WAITING.zh in text(readme)
+    assert PAID_WAITING.en in text(readme)
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_command_stands_there_with_its_options(readme: str) -> None:
+    rows = [line for line in text(readme).splitlines() if line.startswith("| `ballast ")]
+    found = list(commands(app))
+    assert len(found) > 8
+    for command, its_app in found:
+        [row] = [line for line in rows if re.match(rf"\| `{command}[ `]", line)]
+        assert [name for name in options(its_app) if name not in row] == [], command
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_no_command_stands_there_that_does_not_exist(readme: str) -> None:
+    typed = re.findall(r"^\| `(ballast [a-z ]+[a-z])", text(readme), re.MULTILINE)
+    assert {line.strip() for line in typed} == {command for command, _ in commands(app)}
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_deployment_stands_there(readme: str) -> None:
+    names = [one["name"] for one in yaml.safe_load(text("prefect.yaml"))["deployments"]]
+    assert re.findall(r"^\| `([a-z]+-[a-z]+)` \|", text(readme), re.MULTILINE) == names
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_setting_stands_there(readme: str) -> None:
+    named = re.findall(r"^\| `(BALLAST_[A-Z0-9_]+)` \|", text(readme), re.MULTILINE)
+    assert sorted(named) == sorted(setting_names())
+
+
+def test_the_readmes_are_kept_in_step() -> None:
+    english, chinese = ([len(h) for h in re.findall(r"^(#+) ", prose(name), re.MULTILINE)] for name in READMES)
+    assert english == chinese
+    english_links, chinese_links = (set(re.findall(r"\]\(([^)]+)\)", prose(name))) for name in READMES)
+    assert {link.replace(".zh-CN", "") for link in english_links} == {
+        link.replace(".zh-CN", "") for link in chinese_links
+    }
+
+
+def test_the_example_file_names_every_setting_and_no_other() -> None:
+    assert sorted(env_example()) == sorted(setting_names())
+
+
+def test_the_example_file_is_usable_and_shows_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every line taken in: it is accepted, and what has a default shows just that."""
+    for name in setting_names():
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in env_example().items()), encoding="utf-8")
+    shown = Settings(_env_file=file)
+    for name, field in Settings.model_fields.items():
+        value: Any = getattr(shown, name)
+        if isinstance(value, Part):
+            assert differing(value) == [], name
+        elif field.default is not None:
+            assert value == field.default, name
+
+
+def differing(part: Part) -> list[str]:
+    """Fields that have a default and show another value. An empty default may show an example."""
+    wrong = []
+    for name, field in type(part).model_fields.items():
+        usual = field.get_default(call_default_factory=True)
+        if not field.is_required() and usual not in (None, "", ()) and getattr(part, name) != usual:
+            wrong.append(name)
+    return wrong
+
+
+def test_no_document_names_a_setting_that_does_not_exist() -> None:
+    known = setting_names()
+    for document in documents():
+        for name in re.findall(r"BALLAST_[A-Z0-9_]*[A-Z0-9]", text(document)):
+            assert any(one == name or one.startswith(f"{name}_") for one in known), (document, name)
+
+
+@pytest.mark.parametrize("document", documents())
+def test_every_link_leads_somewhere(document: str) -> None:
+    for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose(document)):
+        if not re.match(r"[a-z]+:", link):
+            assert (ROOT / document).parent.joinpath(link).exists(), link
+
+
+@pytest.mark.parametrize("document", documents())
+def test_every_make_target_exists(document: str) -> None:
+    code = " ".join(re.findall(r"`+[^`]+`+", text(document)))
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+    assert set(re.findall(r"\bmake (?:[A-Z]+=\S+ )?([a-z-]+)", code)) <= targets
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_example_of_a_push_is_accepted(readme: str) -> None:
+    [block] = re.findall(r"^```python\n(.*?)^```$", text(readme), re.MULTILINE | re.DOTALL)
+    example: dict[str, Any] = {}
+    exec(compile(ast.parse(block), readme, "exec"), example)
+    now = datetime(2026, 1, 5, 1, 0, 30, tzinfo=UTC)
+    body, headers = example["signed"](example["ORDER"], now.timestamp())
+    given = {name.lower(): value for name, value in headers.items()}
+    request = HookRequest(method="POST", query={}, headers=given, body=body)
+    [message] = DirectHook(DirectSettings(secret=SecretStr(example["SECRET"]))).receive(request, now).messages
+    assert message.order_no == example["ORDER"]["order_no"]

@@ -1,0 +1,64 @@
+"""When which step looks again."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from ballast.domain.life_cycle import ENDS_WITH, Standing
+from ballast.domain.schedule import Facts, Waits, next_due
+from ballast.domain.words import Event, HoldReason, State, Step
+from tests.times import NOON
+
+HOUR = timedelta(hours=1)
+WAITS = Waits(unpaid=HOUR / 2, warehouse_quiet=12 * HOUR, courier_quiet=24 * HOUR, return_window=7 * 24 * HOUR)
+PLACED = NOON - timedelta(minutes=10)
+FACTS = Facts(
+    standing=Standing(State.PENDING_PAYMENT),
+    placed_at=PLACED,
+    paid_at=None,
+    signed_at=None,
+    with_warehouse=False,
+    charge_waiting=False,
+    all_signed=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "facts", "step", "at"),
+    [
+        (State.PENDING_PAYMENT, {}, Step.CONFIRM_PAYMENT, PLACED + HOUR / 2),
+        (State.PENDING_PAYMENT, {"placed_at": NOON - 9 * HOUR}, Step.CONFIRM_PAYMENT, NOON),
+        (State.PENDING_PAYMENT, {"charge_waiting": True}, Step.CONFIRM_PAYMENT, NOON),
+        (State.PENDING_PAYMENT, {"paid_at": PLACED}, Step.LOCK_STOCK, NOON),
+        (State.STOCK_LOCKED, {}, Step.SHIP_OUT, NOON),
+        (State.STOCK_LOCKED, {"with_warehouse": True}, Step.SHIP_OUT, NOON + 12 * HOUR),
+        (State.OUTBOUND, {}, Step.TRACK_TRANSIT, NOON + 24 * HOUR),
+        (State.IN_TRANSIT, {}, Step.TRACK_TRANSIT, NOON + 24 * HOUR),
+        (State.IN_TRANSIT, {"all_signed": True}, Step.SIGN_OFF, NOON),
+        (State.OUTBOUND, {"all_signed": True}, Step.SIGN_OFF, NOON),
+        (State.SIGNED, {"signed_at": NOON - HOUR}, Step.SIGN_OFF, NOON - HOUR + 7 * 24 * HOUR),
+        (State.SIGNED, {}, Step.SIGN_OFF, NOON + 7 * 24 * HOUR),
+    ],
+)
+def test_what_is_next(state: State, facts: dict[str, object], step: Step, at: datetime) -> None:
+    known = replace(FACTS, standing=Standing(state), **facts)  # type: ignore[arg-type]  # fields of the table above
+    assert next_due(known, NOON, WAITS) == (step, at)
+
+
+def test_every_state_but_closed_and_held_is_looked_at_again() -> None:
+    for state in State:
+        reason = HoldReason.BY_HAND if state is State.ON_HOLD else None
+        standing = Standing(state, State.STOCK_LOCKED if reason else None, reason)
+        due = next_due(replace(FACTS, standing=standing), NOON, WAITS)
+        assert (due is None) == (state in (State.CLOSED, State.ON_HOLD))
+
+
+@pytest.mark.parametrize("reason", HoldReason)
+def test_a_hold_that_a_scan_can_end_goes_on_asking_for_scans(reason: HoldReason) -> None:
+    standing = Standing(State.ON_HOLD, State.IN_TRANSIT, reason)
+    asks = Event.SCANNED in ENDS_WITH.get(reason, ())
+    expected = (Step.TRACK_TRANSIT, NOON + 24 * HOUR) if asks else None
+    assert next_due(replace(FACTS, standing=standing), NOON, WAITS) == expected
+    early = Standing(State.ON_HOLD, State.STOCK_LOCKED, reason)
+    assert next_due(replace(FACTS, standing=early), NOON, WAITS) is None  # there is no parcel to ask about
