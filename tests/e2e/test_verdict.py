@@ -8,7 +8,7 @@ import pytest
 
 from deployments.verdict import judge
 
-CLEAN = {"duplicates": {}, "oversold": {}}
+CLEAN: dict[str, dict[str, int]] = {"duplicates": {}, "oversold": {}}
 Truth = dict[str, Any]
 Lie = Callable[[Truth], object]
 

@@ -87,7 +87,8 @@ class Ran:
 
 async def run(flow: Flow[..., Any], **parameters: Any) -> Ran:
     """Run a flow to its end, whatever the end is."""
-    state: RunState[Any] = await flow(**parameters, return_state=True)
+    call: Any = flow  # its overloads know nothing of `return_state` when the parameters are not spelt out
+    state: RunState[Any] = await call(**parameters, return_state=True)
     run_id = state.state_details.flow_run_id
     assert run_id is not None
     async with get_client() as client:

@@ -35,9 +35,11 @@ async def listening(stage: Stage, answers: Answers, monkeypatch: pytest.MonkeyPa
 
 
 async def until(true: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not await true():
-            await asyncio.sleep(0.05)
+    for _ in range(int(seconds / 0.05)):
+        if await true():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"it did not come true within {seconds:g} s")
 
 
 class Worker:

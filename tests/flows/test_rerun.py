@@ -120,7 +120,7 @@ async def test_a_system_that_is_down_leaves_the_order_released_and_due(stage: St
     ],
 )
 async def test_the_form_is_typed(stage: Stage, wrong: dict[str, str]) -> None:
-    ran = await rerun_orders(**wrong, return_state=True)  # type: ignore[arg-type]  # wrong on purpose
+    ran = await rerun_orders(**wrong, return_state=True)
     assert ran.is_failed() and "invalid parameters" in str(ran.message)
 
 
