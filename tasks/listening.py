@@ -79,6 +79,8 @@ def _apply(house: House, chunk: Chunk, case: Case, answer: Answer, known: set[tu
 
 
 def _act(case: Case, one: News) -> bool:
+    if news.says_the_same(case, one):
+        return False  # some answers carry no time of their own: asking again is no news
     try:
         return news.apply(case, one)
     except TooEarly:

@@ -87,7 +87,7 @@ class Case:
     overridden: frozenset[tuple[str, str]]
     with_warehouse: bool
     charges: list[ChargeCase]
-    last_said: Mapping[tuple[str, str], datetime]
+    last_said: Mapping[tuple[str, str], tuple[str, datetime]]
     now: datetime
     waits: Waits
     progress: str = ""
@@ -277,7 +277,7 @@ select o.*,
      where h.order_id = o.id and h.released_by like 'person:%') as overridden_rows,
   exists (select from effect e where e.key = 'wms.create:' || o.order_no and e.state = 'done') as with_warehouse,
   (select jsonb_agg(to_jsonb(y) order by y.paid_at, y.id) from payment y where y.order_id = o.id) as charge_rows,
-  (select jsonb_agg(jsonb_build_array(s.system, s.part, s.happened_at)) from external_status s
+  (select jsonb_agg(jsonb_build_array(s.system, s.part, s.said, s.happened_at)) from external_status s
      where s.order_id = o.id) as said_rows
 from sales_order o where {which} order by o.id
 """
@@ -329,7 +329,9 @@ def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: b
         overridden=frozenset((reason, evidence) for reason, evidence in row["overridden_rows"] or ()),
         with_warehouse=row["with_warehouse"],
         charges=[_charge(values) for values in row["charge_rows"] or ()],
-        last_said={(system, part): datetime.fromisoformat(at) for system, part, at in row["said_rows"] or ()},
+        last_said={
+            (system, part): (said, datetime.fromisoformat(at)) for system, part, said, at in row["said_rows"] or ()
+        },
         now=now,
         waits=waits,
         progress=row["progress"],

@@ -57,14 +57,22 @@ def apply(case: Case, news: News) -> bool:
     return _take(case, news, news.event)
 
 
+def says_the_same(case: Case, news: News) -> bool:
+    """Whether an answer only repeats what its system last said. Facts (charges, parcels) are merged all the same."""
+    known = case.last_said.get((news.system, _part(news)))
+    return news.event in AGES and known is not None and known[0] == news.said
+
+
+def _part(news: News) -> str:
+    return f"{news.field} {news.waybill}" if news.waybill else news.field
+
+
 def _is_older(case: Case, news: News) -> bool:
-    part = f"{news.field} {news.waybill}" if news.waybill else news.field
-    known = [case.last_said.get((news.system, part))]
-    if heard := case.said.get((news.system, part)):
+    key = (news.system, _part(news))
+    known = [case.last_said[key][1]] if key in case.last_said else []
+    if heard := case.said.get(key):
         known.append(heard["happened_at"])
-    if parcel := case.parcels.get(news.waybill or ""):
-        known.append(parcel.said_at)  # couriers say one thing in this field and the next in that
-    return news.event in AGES and any(at is not None and news.happened_at < at for at in known)
+    return news.event in AGES and any(news.happened_at < at for at in known)
 
 
 def _take(case: Case, news: News, event: Event, *, reason: HoldReason | None = None, text: str = "") -> bool:
