@@ -157,28 +157,26 @@ class Case:
     def _go(self, before: Standing, ahead: Standing, *, evidence: str, actor: str, note: str, at: datetime) -> None:
         place = self.place
         self.standing, self.touched = ahead, True
-        if ahead.state is State.ON_HOLD and before.state is not State.ON_HOLD:
-            self.held.append(
-                {
-                    "order_id": self.id,
-                    "reason": ahead.reason,
-                    "evidence": evidence,
-                    "held_from": ahead.held_from,
-                    "held_at": self.now,
-                    "released_by": None,
-                    "released_at": None,
-                    "note": "",
-                }
-            )
-        if before.state is State.ON_HOLD and ahead.state is not State.ON_HOLD:
-            end = {"order_id": self.id, "released_by": actor, "released_at": self.now, "note": note}
-            if self.held:  # held in this very transaction: the row is written once, ended
-                self.held[-1] |= end
-            else:
-                self.released.append(end)
+        if before.reason is not ahead.reason:
+            if before.reason is not None:
+                self._end_hold(actor, note or (f"followed by {ahead.reason}" if ahead.reason else ""))
+            if ahead.reason is not None:
+                self._begin_hold(ahead, evidence)
         if self.place is not place:
             self._arrive(self.place, at)
         self.reschedule()
+
+    def _begin_hold(self, ahead: Standing, evidence: str) -> None:
+        still_open = {"released_by": None, "released_at": None, "note": ""}
+        hold = {"order_id": self.id, "reason": ahead.reason, "evidence": evidence, "held_from": ahead.held_from}
+        self.held.append({**hold, "held_at": self.now, **still_open})
+
+    def _end_hold(self, actor: str, note: str) -> None:
+        end = {"order_id": self.id, "released_by": actor, "released_at": self.now, "note": note}
+        if self.held:  # held in this very transaction: the row is written once, ended
+            self.held[-1] |= end
+        else:
+            self.released.append(end)
 
     def _arrive(self, place: State, at: datetime) -> None:
         self.arrived.append(place)

@@ -72,6 +72,8 @@ def _is_older(case: Case, news: News) -> bool:
     known = [case.last_said[key][1]] if key in case.last_said else []
     if heard := case.said.get(key):
         known.append(heard["happened_at"])
+    if (parcel := case.parcels.get(news.waybill or "")) and parcel.said_at is not None:
+        known.append(parcel.said_at)  # couriers say one thing in this field and the next in that
     return news.event in AGES and any(news.happened_at < at for at in known)
 
 

@@ -146,7 +146,7 @@ def after(standing: Standing, event: Event, reason: HoldReason | None = None) ->
     `reason` is required when the event puts the order on hold. Raises `TooEarly` and `NoSuchMove`.
     """
     if standing.state is State.ON_HOLD:
-        return _after_while_held(standing, event)
+        return _after_while_held(standing, event, reason)
     key = (standing.state, event)
     if key in LATE:
         return None
@@ -169,19 +169,20 @@ HELD_BECAUSE: Final[dict[Event, HoldReason]] = {
 """The reason when the event itself says it."""
 
 
-def _after_while_held(standing: Standing, event: Event) -> Standing | None:
+def _after_while_held(standing: Standing, event: Event, cause: HoldReason | None) -> Standing | None:
     """News goes on arriving while an order is held: it moves `held_from`, and may end the hold."""
     held_from, reason = standing.held_from, standing.reason
     assert held_from is not None and reason is not None
     if event is Event.RELEASED:
         return Standing(RELEASED_AHEAD.get((held_from, reason), held_from))
-    if event is Event.HELD:
-        return None  # one hold at a time: the first cause stands until it ends
     if event is Event.CANCELLED:
         return Standing(State.CLOSED)
-    inner = after(Standing(held_from), event)
-    if inner is None or inner.state is State.ON_HOLD:
+    inner = after(Standing(held_from), event, cause)
+    if inner is None:
         return None
+    if inner.state is State.ON_HOLD:
+        # One hold at a time: the first cause stands, unless it could end by itself and the new one cannot.
+        return inner if reason in ENDS_WITH and inner.reason not in ENDS_WITH else None
     if inner.state in (State.SIGNED, State.CLOSED) or event in ENDS_WITH.get(reason, frozenset()):
         return inner
     return Standing(State.ON_HOLD, inner.state, reason)

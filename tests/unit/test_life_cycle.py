@@ -174,3 +174,12 @@ def test_whatever_happens_no_order_goes_backward(walk: list[tuple[Event, HoldRea
         assert held == (ahead.held_from is not None) == (ahead.reason is not None)
         assert ahead.held_from in (None, *HOLDABLE)
         standing = ahead
+
+
+def test_a_cause_that_only_a_person_ends_takes_the_place_of_one_that_ends_by_itself() -> None:
+    delayed = Standing(State.ON_HOLD, State.IN_TRANSIT, HoldReason.COURIER_PROBLEM)
+    refunded = after(delayed, Event.REFUNDED)
+    assert refunded == Standing(State.ON_HOLD, State.IN_TRANSIT, HoldReason.REFUNDED_ON_THE_WAY)
+    assert refunded is not None
+    assert after(refunded, Event.SCANNED) == refunded, "the parcel moving again must not let a refunded order go on"
+    assert after(refunded, Event.HELD, HoldReason.COURIER_PROBLEM) is None, "the weaker cause is only noted"
