@@ -106,6 +106,7 @@ def _env(settings: Settings, outside: World, credentials: Credentials) -> dict[s
         "BALLAST_CLOCK__ANCHOR": str(outside.anchor),
         "BALLAST_CLOCK__SPEED": str(outside.speed),
         "BALLAST_CONSOLE_KEY": credentials.world["direct"]["secret"],
+        "BALLAST_KINGDEE__MAX_CALLS": "64",  # the simulated ERP has no licence limit
         "BALLAST_PATIENCE__RETURN_WINDOW": "P3650D",  # signed orders stay signed while we look
         "BALLAST_PATIENCE__UNPAID_CLOSE": "P3650D",
         "BALLAST_PATIENCE__UNPAID": "P15D",  # a day is six seconds: ask about lost news after a minute and a half
