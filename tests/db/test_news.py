@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from ballast.db import news
 from ballast.domain.words import Event, HoldReason, State, Step, System
 from ballast.wiring import House
 from tests.db.stage import (
@@ -256,3 +257,12 @@ async def test_a_cancelled_order_is_due_nowhere(a_house: House) -> None:
     async with opened_one(a_house) as case:
         case.take(Event.CANCELLED, cause="cancel", actor="person:li")
     assert (await read_case(a_house)).due is None
+
+
+async def test_an_answer_that_repeats_the_last_word_is_no_news(a_house: House) -> None:
+    """Some systems answer without a time of their own: asking twice must not write history twice."""
+    await bring(a_house, State.IN_TRANSIT)
+    again = scanned("Y-1", minutes=500)
+    assert news.says_the_same(await read_case(a_house), again)
+    assert not news.says_the_same(await read_case(a_house), scanned("Y-1", code="202", minutes=501))
+    assert not news.says_the_same(await read_case(a_house), shipped({"Y-1": {"SKU-1": 2}}, minutes=502))
