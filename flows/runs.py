@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 
 from ballast.db.claims import Chunk, claim, give_back
 from ballast.db.holds import HeldRow, recent_holds
+from ballast.db.inbox import count_new
 from ballast.domain.words import HOLD_LABELS, Step
 from ballast.wiring import House, house
 from tasks.chunks import Tally
@@ -144,6 +145,19 @@ async def run_step(step: Step, work: Callable[[Chunk], Awaitable[Tally]], linger
         is_full=lambda chunk: len(chunk.ids) == settings.chunk,
         give_up=give_up,
     )
+    return await run.finish()
+
+
+async def run_messages(name: str, topic: str, work: Callable[[int], Awaitable[Tally]], linger: float) -> Tally:
+    """Work through every new message of a topic (`news` or `order`), in chunks, one task run per chunk."""
+    run = await start(name, linger)
+    most = run.house.settings.chunk * LETTERS_PER_CHUNK
+
+    async def find() -> int | None:
+        async with run.house.transaction() as tx:
+            return await count_new(tx, topic, most) or None
+
+    await run.drain(find, work, at_once=1, is_full=lambda found: found == most)
     return await run.finish()
 
 

@@ -2,8 +2,7 @@
 
 from prefect import flow
 
-from ballast.db.inbox import count_new
-from flows.runs import LETTERS_PER_CHUNK, start
+from flows.runs import run_messages
 from tasks.orders import take_in
 
 
@@ -13,13 +12,4 @@ async def take_orders(linger: float = 0.0) -> None:
 
     linger: seconds to stay for more orders; 0 ends the run when there are none.
     """
-    run = await start("take-orders", linger)
-
-    most = run.house.settings.chunk * LETTERS_PER_CHUNK
-
-    async def find() -> int | None:
-        async with run.house.transaction() as tx:
-            return await count_new(tx, "order", most) or None
-
-    await run.drain(find, take_in, at_once=1, is_full=lambda found: found == most)
-    await run.finish()
+    await run_messages("take-orders", "order", take_in, linger)
