@@ -11,6 +11,10 @@ class OutsideError(Exception):
         super().__init__(f"{where}: {what}")
         self.system, self.what, self.order_no, self.code = system, what, order_no, code
 
+    def about(self, order_no: str) -> "OutsideError":
+        """The same error, told of one of the orders that shared the call."""
+        return type(self)(self.system, self.what, order_no=order_no, code=self.code)
+
 
 class Unavailable(OutsideError):
     """It did not take the call (refused connection, 429, 503, throttle code): nothing happened; try later."""
@@ -34,6 +38,9 @@ class Throttled(Unavailable):
     def __init__(self, system: System, what: str, *, seconds: float, code: str = "") -> None:
         super().__init__(system, what, code=code)
         self.seconds = seconds
+
+    def about(self, order_no: str) -> "Throttled":
+        return self  # it says nothing of orders
 
 
 class BadSignature(OutsideError):

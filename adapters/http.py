@@ -1,5 +1,6 @@
 """The one way out: httpx with aiohttp's transport, errors translated, blips repeated where that is safe."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +23,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class VendorHttp:
-    """One vendor's connection. At most `max_calls` at once.
+    """One vendor's connection. At most `max_calls` at once; a request is built and signed when its turn comes.
 
     Owner of blips only: a call that was not taken (refused connection, 429, 503) is repeated twice within about two
     seconds; a read that failed in any way likewise. A write whose outcome is unknown is never repeated here.
@@ -30,6 +31,7 @@ class VendorHttp:
 
     def __init__(self, system: System, *, max_calls: int, timeout: float = 10.0) -> None:
         self.system = system
+        self._room = asyncio.Semaphore(max_calls)
         limits = httpx.Limits(max_connections=max_calls, max_keepalive_connections=max_calls)
         self._client = httpx.AsyncClient(
             transport=AiohttpTransport(limits=limits), timeout=httpx.Timeout(timeout, pool=60.0)
@@ -57,7 +59,8 @@ class VendorHttp:
 
     async def _once(self, method: str, url: str, order_no: str, request: Mapping[str, Any]) -> httpx.Response:
         try:
-            reply = await self._client.request(method, url, **request)
+            async with self._room:
+                reply = await self._client.request(method, url, **request)
         except httpx.RequestError as blip:
             if _never_sent(blip):
                 raise Unavailable(self.system, f"no connection ({_name(blip)})", order_no=order_no) from blip

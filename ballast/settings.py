@@ -37,7 +37,8 @@ class KingdeeSettings(Part):
     salesman: str = "XSY01"
     customer: str = ""  # one ERP customer for all retail orders; empty: the order's own customer number
     push_rule: str = "SaleOrder-OutStock"
-    max_calls: int = 16
+    max_calls: int = 4  # calls at once; a licensed integration user has about this many sessions
+    bills_per_call: int = Field(default=20, ge=1, le=100)  # how many bills share one call; 1: each its own
 
 
 class QimenSettings(Part):

@@ -106,7 +106,6 @@ def _env(settings: Settings, outside: World, credentials: Credentials) -> dict[s
         "BALLAST_CLOCK__ANCHOR": str(outside.anchor),
         "BALLAST_CLOCK__SPEED": str(outside.speed),
         "BALLAST_CONSOLE_KEY": credentials.world["direct"]["secret"],
-        "BALLAST_KINGDEE__MAX_CALLS": "64",  # the simulated ERP has no licence limit
         "BALLAST_PATIENCE__RETURN_WINDOW": "P3650D",  # signed orders stay signed while we look
         "BALLAST_PATIENCE__UNPAID_CLOSE": "P3650D",
         "BALLAST_PATIENCE__UNPAID": "P15D",  # a day is six seconds: ask about lost news after a minute and a half
@@ -131,7 +130,7 @@ async def _watch(plan: DemoPlan, house: Machine, outside: World, console: Consol
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=40), MofNCompleteColumn(), TimeElapsedColumn())
     first_signed, last_change, before = False, time.monotonic(), ""
     try:
-        with Progress(*columns, console=console) as progress:
+        with Progress(*columns, console=console, refresh_per_second=2) as progress:
             bars = {
                 state: progress.add_task(f"{STATE_LABELS[state].zh} {STATE_LABELS[state].en}", total=plan.orders)
                 for state in State
@@ -151,7 +150,7 @@ async def _watch(plan: DemoPlan, house: Machine, outside: World, console: Consol
                 resting = told["at_rest"] >= plan.orders and not told["webhooks_pending"]
                 if (resting and seen.at_rest(plan.orders)) or time.monotonic() - last_change > QUIET_LIMIT:
                     return seen
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(1)
     finally:
         await engine.dispose()
 

@@ -117,14 +117,13 @@ class World:
     anchor: float
     speed: float
     running: Child
+    http: httpx.Client
 
     def get(self, path: str, **query: Any) -> Any:
-        reply = httpx.get(f"{self.url}/world/{path}", params=query, timeout=30, trust_env=False)
-        return reply.raise_for_status().json()
+        return self.http.get(f"{self.url}/world/{path}", params=query).raise_for_status().json()
 
     def post(self, path: str, **body: Any) -> Any:
-        reply = httpx.post(f"{self.url}/world/{path}", json=body, timeout=60, trust_env=False)
-        return reply.raise_for_status().json()
+        return self.http.post(f"{self.url}/world/{path}", json=body).raise_for_status().json()
 
     def truth(self) -> Iterator[Mapping[str, Any]]:
         """Every order as the outside knows it, page by page."""
@@ -153,8 +152,11 @@ def world(credentials: Credentials, *, seed: int, speed: float, hooks: str, home
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_text(json.dumps(config))
-    with child("world", modules("sim", str(file)), env={}, logs=home / "logs") as running:
-        yield World(f"http://127.0.0.1:{_port(running)}", anchor, speed, running)
+    with (
+        child("world", modules("sim", str(file)), env={}, logs=home / "logs") as running,
+        httpx.Client(timeout=60, trust_env=False) as http,
+    ):
+        yield World(f"http://127.0.0.1:{_port(running)}", anchor, speed, running, http)
 
 
 def _port(running: Child) -> int:

@@ -62,7 +62,10 @@ def prefect_env(api_url: str, home: Path) -> dict[str, str]:
         "PREFECT_HOME": str((home / "prefect").resolve()),
         "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "WARNING"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_WORKER_QUERY_SECONDS": "2",  # a rerun from the form starts within seconds
+        "PREFECT_WORKER_QUERY_SECONDS": "3",  # a rerun from the form starts within seconds
+        # Prefect lists all time zones for every schedule that it reads: from the tzdata package, not from the disk
+        "PYTHONTZPATH": "",
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # the server does not ask for it: one request less per client
     }
 
 
@@ -72,6 +75,10 @@ def _server_env(database_url: str, port: int) -> dict[str, str]:
         "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        # task runs are written together, once a second, instead of one by one
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     }
 
 

@@ -21,7 +21,7 @@ from tasks.chunks import Tally
 C = TypeVar("C")
 DOWN = timedelta(seconds=20)
 """After a chunk's task failed for good, its orders rest this long (machine time) before the next run takes them."""
-LETTERS_PER_CHUNK = 3
+LETTERS_PER_CHUNK = 5
 """An order gets about nine messages on its way: a chunk of messages is larger than a chunk of orders."""
 
 
@@ -62,10 +62,11 @@ class Run:
                 await room.acquire()
                 found = await find()
                 if found is not None:
-                    group.create_task(self._work(found, work, give_up, room))
-                    idle_since = loop.time()
-                    if self.linger and not is_full(found):  # let the next chunk fill up
+                    task = group.create_task(self._work(found, work, give_up, room))
+                    if self.linger and not is_full(found):  # let the next chunk fill up while this one is worked on
                         await asyncio.sleep(patience.gather.total_seconds())
+                        await asyncio.wait([task], timeout=self.linger.total_seconds())
+                    idle_since = loop.time()
                     continue
                 room.release()
                 if loop.time() - idle_since >= self.linger.total_seconds():
@@ -157,7 +158,8 @@ async def run_messages(name: str, topic: str, work: Callable[[int], Awaitable[Ta
         async with run.house.transaction() as tx:
             return await count_new(tx, topic, most) or None
 
-    await run.drain(find, work, at_once=1, is_full=lambda found: found == most)
+    at_once = run.house.settings.chunks_at_once
+    await run.drain(find, work, at_once=at_once, is_full=lambda found: found == most)
     return await run.finish()
 
 

@@ -1,7 +1,8 @@
 """Send every message that a move decided to send, and the alerts that people should see."""
 
+import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -27,13 +28,20 @@ SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
 }
 
 
+MESSAGES_PER_CHUNK = 3
+"""A claim holds several kinds, and each kind is one task run: larger than a chunk of orders."""
+
+
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Claimed messages of one kind."""
+class Claim:
+    """Claimed messages, by kind: one task run sends those of a kind."""
 
     owner: str
-    kind: str
-    messages: tuple[Outgoing, ...]
+    of_kind: Mapping[str, Sequence[Outgoing]]
+
+    @property
+    def ids(self) -> list[int]:
+        return [message.id for messages in self.of_kind.values() for message in messages]
 
 
 @flow(name="send-outbox", flow_run_name="send-outbox")
@@ -43,29 +51,39 @@ async def send_outbox(linger: float = 0.0) -> None:
     linger: seconds to stay for more messages; 0 ends the run when there are none.
     """
     run = await start("send-outbox", linger)
-    here, waiting = run.house, list[Batch]()
+    here = run.house
+    most = here.settings.chunk * MESSAGES_PER_CHUNK
 
-    async def find() -> Batch | None:
-        """The next batch of one kind; a claim over all kinds is split into batches and handed out one by one."""
-        if not waiting:
-            async with here.transaction() as tx:
-                owner = f"outbox:{uuid4().hex[:12]}"
-                claimed = await claim_messages(
-                    tx, owner=owner, most=here.settings.chunk * 3, now=here.clock.now(), until=here.lease()
-                )
-            waiting.extend(_batches(owner, claimed))
-        return waiting.pop() if waiting else None
-
-    async def send(batch: Batch) -> Tally:
-        tally = await SENDERS[batch.kind](batch.owner, batch.messages)
-        return Counter({f"{batch.kind} {word}": count for word, count in tally.items()})
-
-    async def give_up(batch: Batch) -> None:
+    async def find() -> Claim | None:
+        owner = f"outbox:{uuid4().hex[:12]}"
         async with here.transaction() as tx:
-            await give_back_messages(tx, batch.owner, [m.id for m in batch.messages], here.clock.after(DOWN))
+            claimed = await claim_messages(tx, owner=owner, most=most, now=here.clock.now(), until=here.lease())
+        return Claim(owner, _by_kind(claimed)) if claimed else None
+
+    async def send(claim: Claim) -> Tally:
+        """Every kind side by side; a system that is down fails its own kind only."""
+        kinds = [send_kind(claim.owner, kind, messages) for kind, messages in claim.of_kind.items()]
+        ends = await asyncio.gather(*kinds, return_exceptions=True)
+        run.tally.update(sum((end for end in ends if isinstance(end, Counter)), Tally()))
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        return Tally()
+
+    async def send_kind(owner: str, kind: str, messages: Sequence[Outgoing]) -> Tally:
+        tally = await SENDERS[kind](owner, messages)
+        return Counter({f"{kind} {word}": count for word, count in tally.items()})
+
+    async def give_up(claim: Claim) -> None:
+        async with here.transaction() as tx:
+            await give_back_messages(tx, claim.owner, claim.ids, here.clock.after(DOWN))
 
     await run.drain(
-        find, send, at_once=here.settings.chunks_at_once * 2, is_full=lambda _: bool(waiting), give_up=give_up
+        find,
+        send,
+        at_once=here.settings.chunks_at_once,
+        is_full=lambda claim: len(claim.ids) == most,
+        give_up=give_up,
     )
     async with here.transaction() as tx:
         alerts_due = "alerts" in await due_now(tx, here.clock.now())
@@ -74,8 +92,8 @@ async def send_outbox(linger: float = 0.0) -> None:
     await run.finish()
 
 
-def _batches(owner: str, claimed: Sequence[Outgoing]) -> list[Batch]:
+def _by_kind(claimed: Sequence[Outgoing]) -> dict[str, list[Outgoing]]:
     kinds: defaultdict[str, list[Outgoing]] = defaultdict(list)
     for message in claimed:
         kinds[message.kind].append(message)
-    return [Batch(owner, kind, tuple(messages)) for kind, messages in kinds.items()]
+    return kinds

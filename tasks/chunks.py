@@ -28,10 +28,6 @@ from ballast.wiring import House
 from tasks.policy import SystemDown
 
 R = TypeVar("R")
-CALLS_AT_ONCE = 12
-"""Calls of one chunk under way together. Starting a whole chunk at once would sign and build a hundred requests
-before anything else in this process gets its turn: every other transaction then waits for that."""
-
 Tally = Counter[str]
 """What a chunk did, in words for the run's name: {"locked": 98, "held": 2}."""
 
@@ -72,18 +68,15 @@ async def open_chunk(house: House, chunk: Chunk) -> list[Case]:
 async def carry_out(
     house: House, kind: str, jobs: Sequence[Job[R]], call: Callable[[R, bool], Awaitable[Receipt]]
 ) -> dict[int, Outcome]:
-    """Make each effect once; job id -> outcome. `call(request, look_first)` is an adapter's method."""
+    """Make each effect once; job id -> outcome. `call(request, look_first)` is an adapter's method.
+
+    All are started together: how many calls are under way at once, and which travel as one, is the adapter's matter.
+    """
     if not jobs:
         return {}
     async with house.transaction() as tx:
         marks = [(job.key, job.order_id, effects.digest(job.request)) for job in jobs]
         begun = await effects.begin(tx, kind, marks, house.clock.now())
-
-    room = asyncio.Semaphore(CALLS_AT_ONCE)
-
-    async def one(job: Job[R]) -> Outcome:
-        async with room:
-            return await attempt(job)
 
     async def attempt(job: Job[R]) -> Outcome:
         state = begun[job.key]
@@ -96,7 +89,7 @@ async def carry_out(
         except OutsideError as error:
             return Outcome(error=error)
 
-    ended = await asyncio.gather(*(one(job) for job in jobs))
+    ended = await asyncio.gather(*(attempt(job) for job in jobs))
     return {job.id: outcome for job, outcome in zip(jobs, ended, strict=True)}
 
 

@@ -13,7 +13,7 @@ from ballast.db.claims import Chunk
 from ballast.domain.life_cycle import TooEarly
 from ballast.ports import News
 from ballast.wiring import House
-from tasks.chunks import CALLS_AT_ONCE, Tally, hold_alerts, later, unknown_code_alert
+from tasks.chunks import Tally, hold_alerts, later, unknown_code_alert
 from tasks.policy import SystemDown
 
 Answer = Sequence[News] | OutsideError
@@ -41,13 +41,7 @@ async def ask_and_apply(house: House, chunk: Chunk, questions: Mapping[int, Awai
 
 async def ask_all(questions: Mapping[int, Awaitable[Sequence[News]]]) -> dict[int, Answer]:
     """All questions side by side; an error is an answer too."""
-    room = asyncio.Semaphore(CALLS_AT_ONCE)
-
-    async def one(question: Awaitable[Sequence[News]]) -> Answer:
-        async with room:
-            return await _ask(question)
-
-    return dict(zip(questions, await asyncio.gather(*map(one, questions.values())), strict=True))
+    return dict(zip(questions, await asyncio.gather(*map(_ask, questions.values())), strict=True))
 
 
 def nobody_answered(answers: Mapping[int, Answer]) -> bool:

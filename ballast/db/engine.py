@@ -7,7 +7,8 @@ from typing import Any
 
 import asyncpg
 import orjson
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 BELL = "ballast"
@@ -20,11 +21,19 @@ def dumps(value: Any) -> str:
 
 
 def make_engine(url: str, *, pool: int = 10) -> AsyncEngine:
-    """An engine for `postgresql://` or `postgresql+asyncpg://` URLs. Dead connections are replaced on use."""
+    """An engine for `postgresql://` or `postgresql+asyncpg://` URLs. Closed connections are replaced before use."""
     parsed = make_url(url).set(drivername="postgresql+asyncpg")
-    return create_async_engine(
-        parsed, pool_size=pool, max_overflow=pool, pool_pre_ping=True, json_serializer=dumps, json_deserializer=_loads
+    engine = create_async_engine(
+        parsed, pool_size=pool, max_overflow=pool, json_serializer=dumps, json_deserializer=_loads
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """asyncpg knows at once when the server hung up: no statement per transaction is needed to find out."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("the server closed this connection while it was idle")
 
 
 def _loads(value: str | bytes) -> Any:

@@ -51,10 +51,12 @@ async def store(tx: AsyncConnection, letters: Sequence[tuple[str, Message]], now
 
 
 async def count_new(tx: AsyncConnection, topic: str, most: int) -> int:
-    """How many new messages there are, counted up to `most`: the cost does not grow with what is done."""
+    """How many new messages nobody works on, counted up to `most`: the cost does not grow with what is done."""
     found = await rows(
         tx,
-        "select count(*) from (select 1 from inbox where state = 'new' and topic = :topic limit :most) n",
+        """
+        select count(*) from (select 1 from inbox where state = 'new' and topic = :topic limit :most
+          for update skip locked) n""",
         topic=topic,
         most=most,
     )

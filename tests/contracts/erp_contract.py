@@ -164,15 +164,17 @@ class ErpContract:
         assert len({one.field for one in news}) == len(news) >= 2
 
     async def test_a_storm_does_nothing_twice(self, erp: Erp, world: World) -> None:
-        orders = [shipped(await place_order(world), f"YT11{number:09d}") for number in range(12)]
+        orders = [shipped(await place_order(world), f"YT11{number:09d}") for number in range(24)]
         await world.faults(
             system="*", error_rate=0.1, timeout_after_effect=0.1, success_without_effect=0.05, hang_seconds=0.0
         )
         before = (await world.get("faults"))["done"]
-        await asyncio.gather(*(_through_the_storm(erp, order) for order in orders))
+        await asyncio.gather(*(_through_the_storm(erp, order) for order in orders[:12]))  # calls may be shared
+        for order in orders[12:]:  # each its own
+            await _through_the_storm(erp, order)
         after = (await world.get("faults"))["done"]
         await world.calm()
-        assert sum(after.values()) - sum(before.values()) > len(orders)
+        assert sum(after.values()) - sum(before.values()) > len(orders) / 2
         assert await world.duplicates() == {}
         for order in orders:  # an answer to the very last call may have been empty: looking again ends it
             await erp.post_outbound(order, look_first=True)

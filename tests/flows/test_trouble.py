@@ -104,6 +104,22 @@ async def test_messages_of_a_system_that_is_down_wait_for_it(stage: Stage, monke
     assert [bill["status"] for bill in (await stage.world.truth(order_no))["erp"]["outstock"]] == ["C"]
 
 
+async def test_a_run_that_ends_leaves_no_message_claimed(stage: Stage) -> None:
+    """Everything that it took is sent or given back, however short its time; what is left would wait for a minute."""
+    arrived = await stage.outbound()
+    await stage.world.act(arrived, "sign")
+    await stage.read()
+    await stage.work(Step.SIGN_OFF)
+    shipped = await stage.handed_over()
+    await stage.ship(shipped)
+    await stage.read()
+    stage.configure(chunks_at_once=1)
+    stage.patience(run_most=timedelta(milliseconds=20))
+    await run(send_outbox)
+    told = await stage.rows("select kind, lease_owner from outbox where done_at is null")
+    assert [row.kind for row in told if row.lease_owner] == []
+
+
 async def test_a_time_out_after_the_erp_did_it_is_looked_up(stage: Stage) -> None:
     order_no = await stage.paid()
     await stage.world.faults(system="kingdee", timeout_after_effect=1.0, hang_seconds=0.1)

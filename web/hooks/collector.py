@@ -13,7 +13,7 @@ from ballast.ports import Message
 from ballast.wiring import House
 from web.database import DATABASE_ERRORS, is_about_data
 
-GATHER: Final = 0.002  # seconds; waiting for company
+GATHER: Final = 0.02  # seconds; waiting for company: a transaction costs more than a message
 MOST_AT_ONCE: Final = 500
 MOST_WAITING: Final = 5_000
 PATIENCE: Final = 4.0  # seconds; vendors hang up after three to five

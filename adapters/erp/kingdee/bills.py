@@ -1,6 +1,9 @@
 """The two bills: their heads as ExecuteBillQuery tells them, and the walk from saved to audited."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 from pydantic import Field
@@ -9,9 +12,11 @@ from adapters.erp.kingdee import documents
 from adapters.erp.kingdee.connection import Connection, Operation, columns_of
 from adapters.erp.kingdee.documents import OUTBOUND, SALE_ORDER, SOURCE_ORDER_FIELD
 from adapters.erp.kingdee.status import CANCELLED, CODES, NOT_FOUND, PROGRESS
-from adapters.errors import OutcomeUnknown, OutOfStock, Refused
+from adapters.erp.kingdee.writes import Writes
+from adapters.errors import OutcomeUnknown, OutOfStock, OutsideError, Refused
 from adapters.meanings import meaning_of
 from adapters.replies import Reply, read_reply
+from adapters.together import Together
 from ballast.clock import Clock
 from ballast.domain.words import System
 from ballast.ports import News
@@ -49,6 +54,7 @@ class OutboundBill(Bill):
     form = OUTBOUND
     found_by = SOURCE_ORDER_FIELD
 
+    source: str | None = Field(None, alias=SOURCE_ORDER_FIELD)
     waybill: str | None = Field(None, alias="FCarryBillNo")  # a bill comes once per tracking row
     waybills: frozenset[str] = frozenset()  # of all its rows
 
@@ -64,15 +70,44 @@ B = TypeVar("B", bound=Bill)
 class Bills:
     """Finds the bills of an order and brings them on. Every write about an existing bill goes through here."""
 
-    def __init__(self, connection: Connection, clock: Clock) -> None:
+    def __init__(self, connection: Connection, clock: Clock, *, per_call: int) -> None:
         self._connection, self._clock = connection, clock
+        self._writes = Writes(connection, most=per_call)
+        self._sale_orders = Together(partial(self._find_all, SaleOrder), most=per_call)
+        self._outbound_bills = Together(partial(self._find_all, OutboundBill), most=per_call)
 
-    async def find(self, kind: type[B], order_no: str) -> B | None:
-        """The order's bill of this kind. A cancelled outbound bill does not count: another may have been pushed."""
-        rows = await self._connection.query(kind.form, columns_of(kind), {kind.found_by: order_no}, order_no=order_no)
-        bills = [read_reply(kind, row, System.KINGDEE, order_no=order_no) for row in rows]
-        for bill in bills:
-            self.news(bill, "FDocumentStatus", bill.status, order_no)  # an unknown state is never guessed
+    async def close(self) -> None:
+        await asyncio.gather(self._writes.close(), self._sale_orders.close(), self._outbound_bills.close())
+
+    async def sale_order(self, order_no: str) -> SaleOrder | None:
+        """The order's sale order, if there is one."""
+        documents.quoted(order_no)  # refuse it before others go along
+        return await self._sale_orders(order_no)
+
+    async def outbound_bill(self, order_no: str) -> OutboundBill | None:
+        """The order's outbound bill. A cancelled one does not count: another may have been pushed."""
+        documents.quoted(order_no)
+        return await self._outbound_bills(order_no)
+
+    async def _find_all(self, kind: type[B], order_nos: Sequence[str]) -> list[B | OutsideError | None]:
+        """The bills of several orders by one query; each order's own answer or error."""
+        wanted = {kind.found_by: list(dict.fromkeys(order_nos))}
+        try:
+            rows = await self._connection.query(kind.form, columns_of(kind), wanted)
+        except OutsideError as error:
+            return [error.about(order_no) for order_no in order_nos]
+        of_order: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in rows:
+            of_order[str(row[kind.found_by])].append(row)
+        return [self._read(kind, of_order[order_no], order_no) for order_no in order_nos]
+
+    def _read(self, kind: type[B], rows: Sequence[Mapping[str, Any]], order_no: str) -> B | OutsideError | None:
+        try:
+            bills = [read_reply(kind, row, System.KINGDEE, order_no=order_no) for row in rows]
+            for bill in bills:
+                self.news(bill, "FDocumentStatus", bill.status, order_no)  # an unknown state is never guessed
+        except OutsideError as error:
+            return error
         live = [bill for bill in bills if kind is SaleOrder or bill.cancelled != CANCELLED]
         return live[0].joined([bill for bill in live if bill.id == live[0].id]) if live else None
 
@@ -88,11 +123,11 @@ class Bills:
     async def _advance(self, bill: Bill, operation: Operation, reached: str, order_no: str) -> Bill:
         """One step. A refusal may only mean that it is done ("已经审核"): the bill itself decides, not the words."""
         try:
-            await self.write(operation, documents.operation(bill.form, bill.number), order_no)
+            await self._of_known_bill(operation, self._writes.operate(operation, bill.form, bill.number, order_no))
         except OutOfStock:
             raise
         except Refused as no:
-            now = await self.find(type(bill), order_no)
+            now = await (self.sale_order if isinstance(bill, SaleOrder) else self.outbound_bill)(order_no)
             if now is not None and now.progress >= PROGRESS[reached]:
                 return now
             if now is None or now.progress < PROGRESS[reached] - 1:
@@ -101,15 +136,27 @@ class Bills:
             raise
         return bill.model_copy(update={"status": reached})
 
-    async def write(self, operation: Operation, body: Mapping[str, Any], order_no: str) -> None:
+    async def write_new(self, model: Mapping[str, Any], order_no: str) -> None:
+        """Save a new sale order."""
+        await self._writes.save(SALE_ORDER, model, order_no)
+
+    async def take_over(self, model: Mapping[str, Any], order_no: str) -> None:
+        """Save over a draft of the sale order."""
+        await self._of_known_bill("Save", self._writes.take_over(SALE_ORDER, model, order_no))
+
+    async def change(self, model: Mapping[str, Any], order_no: str) -> None:
+        """Save a change of an outbound bill that was there a moment ago."""
+        await self._of_known_bill("Save", self._writes.save(OUTBOUND, model, order_no))
+
+    async def _of_known_bill(self, operation: Operation, write: Awaitable[None]) -> None:
         """A call about a bill that was there a moment ago: "not found" means that an answered write never happened."""
         try:
-            await self._connection.write(operation, body, order_no=order_no)
+            await write
         except Refused as no:
             if no.code != str(NOT_FOUND):
                 raise
             what = f"{operation} does not find the bill that was just written ({no.what})"
-            raise OutcomeUnknown(System.KINGDEE, what, order_no=order_no, code=no.code) from no
+            raise OutcomeUnknown(System.KINGDEE, what, order_no=no.order_no, code=no.code) from no
 
     def news(self, bill: Bill, field: str, said: str, order_no: str) -> News:
         """One field of a bill as news. Raises `UnknownCode`."""

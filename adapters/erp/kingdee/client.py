@@ -1,5 +1,6 @@
 """Ballast -> 金蝶云星空: sale orders with reservation, outbound bills, receipts, stock figures."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -9,7 +10,8 @@ from adapters.erp.kingdee.connection import Connection
 from adapters.erp.kingdee.envelope import ResponseStatus
 from adapters.erp.kingdee.inventory import read_inventory
 from adapters.erp.kingdee.status import AUDITED, SUBMITTED
-from adapters.errors import OutcomeUnknown, Refused
+from adapters.errors import OutcomeUnknown, OutsideError, Refused
+from adapters.together import Together
 from ballast.clock import Clock
 from ballast.domain.words import System
 from ballast.ports import News, Order, Receipt, StockFigure
@@ -24,42 +26,45 @@ class Kingdee:
     def __init__(self, settings: KingdeeSettings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         self._connection = Connection(settings, clock)
-        self._bills = Bills(self._connection, clock)
+        self._bills = Bills(self._connection, clock, per_call=settings.bills_per_call)
+        self._pushes = Together(self._push_all, most=settings.bills_per_call)
 
     async def close(self) -> None:
+        await self._pushes.close()
+        await self._bills.close()
         await self._connection.close()
 
     async def ping(self) -> str:
-        await self._bills.find(SaleOrder, "BALLAST-PING")
+        await self._bills.sale_order("BALLAST-PING")
         return f"{self._settings.server_url} answers {self._settings.user_name}"
 
     async def reserve(self, order: Order, *, look_first: bool = False) -> Receipt:
-        bill = await self._bills.find(SaleOrder, order.order_no) if look_first else None
+        bill = await self._bills.sale_order(order.order_no) if look_first else None
         if bill is None:
             bill = await self._save_sale_order(order)
         if bill.status == "Z":  # somebody's draft under our number; a draft cannot be submitted: take it over
-            await self._bills.write("Save", documents.sale_order(order, self._settings, fid=bill.id), order.order_no)
+            await self._bills.take_over(documents.sale_order(order, self._settings, fid=bill.id), order.order_no)
         await self._bills.finish(bill, order.order_no)
         return Receipt(reference=bill.number)
 
     async def post_outbound(self, order: Order, *, look_first: bool = False) -> Receipt:
-        bill = await self._bills.find(OutboundBill, order.order_no) if look_first else None
+        bill = await self._bills.outbound_bill(order.order_no) if look_first else None
         if bill is None:
             bill = await self._push(order)
         untold = [parcel for parcel in order.parcels if parcel.waybill not in bill.waybills]
         if untold and bill.progress < SUBMITTED:  # later it cannot be changed any more
-            await self._bills.write("Save", documents.tracking(untold, bill.id, self._clock.now()), order.order_no)
+            await self._bills.change(documents.tracking(untold, bill.id, self._clock.now()), order.order_no)
         await self._bills.finish(bill, order.order_no)
         return Receipt(reference=bill.number)
 
     async def post_receipt(self, order: Order, signed_at: datetime, *, look_first: bool = False) -> Receipt:
-        bill = await self._bills.find(OutboundBill, order.order_no)
+        bill = await self._bills.outbound_bill(order.order_no)
         if bill is None or bill.progress < AUDITED:  # the outbound notice was overtaken or lost: finish it now
             await self.post_outbound(order, look_first=True)
-            bill = await self._bills.find(OutboundBill, order.order_no)
+            bill = await self._bills.outbound_bill(order.order_no)
         if bill is None:
             raise OutcomeUnknown(self.system, "an outbound bill was written and is not there", order_no=order.order_no)
-        await self._bills.write("Save", documents.receipt(order, bill.id, signed_at), order.order_no)
+        await self._bills.change(documents.receipt(order, bill.id, signed_at), order.order_no)
         return Receipt(reference=bill.number)
 
     async def stock(self) -> Sequence[StockFigure]:
@@ -67,10 +72,10 @@ class Kingdee:
 
     async def ask(self, order_no: str) -> Sequence[News]:
         news: list[News] = []
-        if (sale := await self._bills.find(SaleOrder, order_no)) is not None:
+        if (sale := await self._bills.sale_order(order_no)) is not None:
             said = {"FDocumentStatus": sale.status, "FCloseStatus": sale.closed, "FCancelStatus": sale.cancelled}
             news += [self._bills.news(sale, field, code, order_no) for field, code in said.items()]
-        if (outbound := await self._bills.find(OutboundBill, order_no)) is not None:
+        if (outbound := await self._bills.outbound_bill(order_no)) is not None:
             news.append(self._bills.news(outbound, "FDocumentStatus", outbound.status, order_no))
         return news
 
@@ -78,9 +83,9 @@ class Kingdee:
 
     async def _save_sale_order(self, order: Order) -> SaleOrder:
         try:
-            await self._connection.write("Save", documents.sale_order(order, self._settings), order_no=order.order_no)
+            await self._bills.write_new(documents.sale_order(order, self._settings), order.order_no)
         except Refused:  # perhaps because the number is taken: then an earlier attempt got through
-            known = await self._bills.find(SaleOrder, order.order_no)
+            known = await self._bills.sale_order(order.order_no)
             if known is None:
                 raise
             return known
@@ -88,14 +93,34 @@ class Kingdee:
 
     async def _push(self, order: Order) -> OutboundBill:
         documents.check_whole_lines(order)
-        body = documents.push(order.order_no, self._settings.push_rule)
+        return await self._pushes(order)
+
+    async def _push_all(self, orders: Sequence[Order]) -> list[OutboundBill | OutsideError]:
+        """Several in one call. Its answer names the new bills and not whose they are: the bills are asked for that."""
+        if len(orders) > 1:
+            body = documents.push([order.order_no for order in orders], self._settings.push_rule)
+            try:
+                await self._connection.write_all("Push", body)
+            except OutsideError as error:
+                return [error.about(order.order_no) for order in orders]
+        return await asyncio.gather(*(self._pushed(order, asked=len(orders) > 1) for order in orders))
+
+    async def _pushed(self, order: Order, *, asked: bool) -> OutboundBill | OutsideError:
+        try:
+            known = await self._bills.outbound_bill(order.order_no) if asked else None
+            return known or await self._push_alone(order)
+        except OutsideError as error:
+            return error
+
+    async def _push_alone(self, order: Order) -> OutboundBill:
+        body = documents.push([order.order_no], self._settings.push_rule)
         try:
             done = await self._connection.write("Push", body, order_no=order.order_no)
         except Refused:  # pushed before, or the audit of the sale order was answered and never happened
-            known = await self._bills.find(OutboundBill, order.order_no)
+            known = await self._bills.outbound_bill(order.order_no)
             if known is not None:
                 return known
-            sale = await self._bills.find(SaleOrder, order.order_no)
+            sale = await self._bills.sale_order(order.order_no)
             if sale is not None and sale.progress == AUDITED:
                 raise
             await self.reserve(order, look_first=True)

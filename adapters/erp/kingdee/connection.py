@@ -1,6 +1,6 @@
 """One signed POST to 金蝶云星空, and the two ways to use it: a write with one outcome, a query with rows."""
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 from uuid import uuid4
 
@@ -8,7 +8,7 @@ import httpx
 from pydantic import BaseModel
 
 from adapters.erp.kingdee import documents
-from adapters.erp.kingdee.envelope import ResponseStatus, read_result, read_rows
+from adapters.erp.kingdee.envelope import Entity, ResponseStatus, read_entities, read_result, read_rows
 from adapters.erp.kingdee.signing import sign_request, split_app_id
 from adapters.errors import OutcomeUnknown
 from adapters.http import VendorHttp
@@ -19,7 +19,10 @@ from ballast.settings import KingdeeSettings
 
 STUB: Final = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService"
 
-Operation: TypeAlias = Literal["Save", "Submit", "Audit", "Push"]
+TIMEOUT: Final = 20.0
+"""Seconds: an audit of several bills reserves stock for each."""
+
+Operation: TypeAlias = Literal["Save", "BatchSave", "Submit", "Audit", "Push"]
 
 
 class Connection:
@@ -30,7 +33,7 @@ class Connection:
         reveal(settings.app_secret, "BALLAST_KINGDEE__APP_SECRET")
         self._stub = f"{settings.server_url.rstrip('/')}/{STUB}"
         self._signature = Signature(settings, clock)
-        self._http = VendorHttp(System.KINGDEE, max_calls=settings.max_calls)
+        self._http = VendorHttp(System.KINGDEE, max_calls=settings.max_calls, timeout=TIMEOUT)
 
     async def close(self) -> None:
         await self._http.close()
@@ -40,11 +43,16 @@ class Connection:
         reply = await self._http.write("POST", self._url(operation), order_no=order_no, json=body, auth=self._signature)
         return read_result(reply, order_no=order_no, unclear=OutcomeUnknown)
 
+    async def write_all(self, operation: Operation, body: Mapping[str, Any]) -> Sequence[Entity]:
+        """A call that changes several bills: those that the answer names. Raises when the call was not taken at all."""
+        reply = await self._http.write("POST", self._url(operation), json=body, auth=self._signature)
+        return read_entities(reply, unclear=OutcomeUnknown)
+
     async def query(
         self,
         form: str,
         columns: Iterable[str],
-        where: Mapping[str, str],
+        where: Mapping[str, Collection[str]],
         *,
         order_no: str = "",
         start: int = 0,

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -26,13 +26,21 @@ DELIVER_WITHIN: Final = timedelta(days=1)
 RESERVE: Final = "1"
 """FReserveType: the audited sale order reserves its stock."""
 
+_SAVING: Final = {
+    "NeedUpDateFields": [],
+    "NeedReturnFields": ["FBillNo"],
+    "IsVerifyBaseDataField": "true",
+    "NumberSearch": "true",
+    "InterationFlags": "",
+}
+
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def sale_order(order: Order, settings: KingdeeSettings, *, fid: int | str = 0) -> dict[str, Any]:
-    """Save of a sale order under our own number. The model's key order is the vendor's: fields link to earlier ones."""
+    """Model of a sale order under our own number. The key order is the vendor's: fields link to earlier ones."""
     placed = order.placed_at.astimezone(SHANGHAI)
-    model = {
+    return {
         "FID": fid,
         "FBillTypeID": {"FNUMBER": settings.bill_type},
         "FBillNo": order.order_no,
@@ -45,12 +53,10 @@ def sale_order(order: Order, settings: KingdeeSettings, *, fid: int | str = 0) -
             _entry(line, order, settings, (placed + DELIVER_WITHIN).date().isoformat()) for line in order.lines
         ],
     }
-    # a draft that is taken over loses its old lines; a new bill has none to lose
-    return _save(SALE_ORDER, model, delete_entries=bool(fid))
 
 
 def tracking(parcels: Sequence[Parcel], fid: int | str, at: datetime) -> dict[str, Any]:
-    """Save of the waybills, all at once; rows that are there already stay."""
+    """Model of the waybills, all at once; rows that are there already stay."""
     rows = [
         {
             "FLogComId": {"FCODE": parcel.carrier},
@@ -59,28 +65,38 @@ def tracking(parcels: Sequence[Parcel], fid: int | str, at: datetime) -> dict[st
         }
         for parcel in parcels
     ]
-    return _save(OUTBOUND, {"FID": fid, "FOutStockTrace": rows})
+    return {"FID": fid, "FOutStockTrace": rows}
 
 
 def receipt(order: Order, fid: int | str, signed_at: datetime) -> dict[str, Any]:
-    """Save of the time when the customer got the goods, on every waybill."""
+    """Model of the time when the customer got the goods, on every waybill."""
     rows = [
         {"FCarryBillNo": parcel.waybill, "FReceiptTime": to_local(signed_at), "FTraceStatus": "签收"}
         for parcel in order.parcels
     ]
-    return _save(OUTBOUND, {"FID": fid, "FOutStockTrace": rows})
+    return {"FID": fid, "FOutStockTrace": rows}
 
 
-def operation(form: str, number: str) -> dict[str, Any]:
-    """Submit and Audit of one bill."""
-    return {"formid": form, "data": {"CreateOrgId": 0, "Numbers": [number], "Ids": "", "NetworkCtrl": ""}}
+def save(form: str, model: Mapping[str, Any], *, delete_entries: bool = False) -> dict[str, Any]:
+    """Save of one model. `delete_entries`: lines that the model does not name go (the vendor's own default)."""
+    return {"formid": form, "data": {**_SAVING, "IsDeleteEntry": str(delete_entries).lower(), "Model": model}}
 
 
-def push(order_no: str, rule: str) -> dict[str, Any]:
-    """下推: the sale order becomes an outbound bill in saved state; never an un-numbered draft."""
+def batch_save(form: str, models: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """BatchSave [M]: the models in an array, each saved or refused by itself; DIndex and the entities tell which."""
+    return {"formid": form, "data": {**_SAVING, "IsDeleteEntry": "false", "Model": list(models), "BatchCount": 1}}
+
+
+def operation(form: str, numbers: Sequence[str]) -> dict[str, Any]:
+    """Submit and Audit, each bill by itself."""
+    return {"formid": form, "data": {"CreateOrgId": 0, "Numbers": list(numbers), "Ids": "", "NetworkCtrl": ""}}
+
+
+def push(order_nos: Sequence[str], rule: str) -> dict[str, Any]:
+    """下推: sale orders become outbound bills in saved state; never un-numbered drafts."""
     data = {
         "Ids": "",
-        "Numbers": [order_no],
+        "Numbers": list(order_nos),
         "EntryIds": "",
         "RuleId": rule,
         "TargetBillTypeId": "",
@@ -109,19 +125,24 @@ def check_whole_lines(order: Order) -> None:
 
 
 def query(
-    form: str, columns: Sequence[str], where: Mapping[str, str], *, start: int = 0, limit: int = 0
+    form: str, columns: Sequence[str], where: Mapping[str, Collection[str]], *, start: int = 0, limit: int = 0
 ) -> dict[str, Any]:
-    """ExecuteBillQuery. `where` is equality on each field."""
+    """ExecuteBillQuery. `where`: the values that each field may have, at least one."""
     data = {
         "FormId": form,
         "FieldKeys": ",".join(columns),
-        "FilterString": " and ".join(f"{field}='{quoted(value)}'" for field, value in where.items()),
+        "FilterString": " and ".join(_one_of(field, values) for field, values in where.items()),
         "OrderString": "FID ASC",
         "TopRowCount": 0,
         "StartRow": start,
         "Limit": limit,
     }
     return {"data": data}
+
+
+def _one_of(field: str, values: Collection[str]) -> str:
+    texts = [f"'{quoted(value)}'" for value in values]
+    return f"{field}={texts[0]}" if len(texts) == 1 else f"{field} in ({','.join(texts)})"
 
 
 def quoted(value: str) -> str:
@@ -153,19 +174,6 @@ def piece_price(line: Line, currency: str) -> float:
     """What one piece cost the customer, tax included; six decimals, so that price x quantity rounds to the amount."""
     whole = Decimal(Money(line.amount, currency).major())
     return float(round(whole / line.quantity, 6))
-
-
-def _save(form: str, model: Mapping[str, Any], *, delete_entries: bool = False) -> dict[str, Any]:
-    data = {
-        "NeedUpDateFields": [],
-        "NeedReturnFields": ["FBillNo"],
-        "IsDeleteEntry": "true" if delete_entries else "false",
-        "IsVerifyBaseDataField": "true",
-        "NumberSearch": "true",
-        "InterationFlags": "",
-        "Model": model,
-    }
-    return {"formid": form, "data": data}
 
 
 def _code(number: str) -> dict[str, str]:

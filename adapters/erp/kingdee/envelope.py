@@ -59,6 +59,20 @@ def read_result(reply: httpx.Response, *, order_no: str, unclear: type[OutsideEr
     return result.status
 
 
+def read_entities(reply: httpx.Response, *, unclear: type[OutsideError]) -> Sequence[Entity]:
+    """The answer to a call about several bills: those that it names as done. Refusals of single bills raise nothing.
+
+    Raises what the vendor's code means when the call as a whole was not taken (limit, lost context).
+    """
+    result = read_reply(Envelope, _decode(reply, "", unclear), System.KINGDEE).result
+    for status in (result.converted, result.status):
+        if status is not None and not status.ok and not status.entities:
+            refusal = explain(status, "")
+            if isinstance(refusal, Unavailable):
+                raise refusal
+    return result.status.entities
+
+
 def read_rows(reply: httpx.Response, columns: Sequence[str], *, order_no: str) -> list[dict[str, Any]]:
     """The answer to ExecuteBillQuery as dicts. A refused query comes as one row that holds an envelope."""
     document = _decode(reply, order_no, Unavailable)

@@ -23,7 +23,7 @@ async def read_inventory(connection: Connection, organisation: str) -> Sequence[
     rows: list[dict[str, Any]] = []
     for _ in range(MOST_PAGES):
         page = await connection.query(
-            INVENTORY, COLUMNS, {"FStockOrgId.FNumber": organisation}, start=len(rows), limit=PAGE
+            INVENTORY, COLUMNS, {"FStockOrgId.FNumber": [organisation]}, start=len(rows), limit=PAGE
         )
         if not page:
             return add_up(rows)

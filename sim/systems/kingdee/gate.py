@@ -30,7 +30,7 @@ PREFIX = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService."
 SUFFIX = ".common.kdsvc"
 QUERY = "ExecuteBillQuery"
 STATUS_OPERATIONS = {"Cancel": "cancel", "YLBillClose": "close"}
-EFFECTS = {"Save", "Submit", "Audit", "UnAudit", "Push", "ExcuteOperation"}
+EFFECTS = {"Save", "BatchSave", "Submit", "Audit", "UnAudit", "Push", "ExcuteOperation"}
 
 
 class KingdeeGate:
@@ -42,6 +42,7 @@ class KingdeeGate:
         self._queries = QueryDesk(self.ledger, world.stocks.erp)
         self._operations: dict[str, Callable[[str, Mapping[str, Any], bool], dict[str, Any]]] = {
             "Save": self._save,
+            "BatchSave": self._batch_save,
             "Submit": lambda form, data, real: self._each(form, data, self.ledger.submit, real),
             "Audit": lambda form, data, real: self._each(form, data, self.ledger.audit, real),
             "UnAudit": lambda form, data, real: self._each(form, data, self.ledger.unaudit, real),
@@ -97,6 +98,23 @@ class KingdeeGate:
         returned = {field: bill.number for field in wanted if str(field).lower() == "fbillno"}
         status = report_status([Entity(bill.id, bill.number)], [])
         return wrap(status, Id=bill.id, Number=bill.number, NeedReturnData=[returned])
+
+    def _batch_save(self, form: str, data: Mapping[str, Any], real: bool) -> dict[str, Any]:
+        """Each model is saved or refused by itself, DIndex tells which."""
+        models = get(data, "Model")
+        if not isinstance(models, list) or not models:
+            raise Refusal(BAD_PARAMETER, "参数 Model 应为数组", "Model")
+        done, failed = [], []
+        for index, model in enumerate(models):
+            one = {**data, "Model": model}
+            try:
+                bill = self._desk.save(form, one) if real else self._pretend_save(one)
+                done.append(Entity(bill.id, bill.number, index))
+            except Refusal as refusal:
+                failed.append((index, refusal))
+                if refusal.repeat_of:
+                    self._world.tally.repeat(refusal.repeat_of)
+        return wrap(report_status(done, failed))
 
     def _pretend_save(self, data: Mapping[str, Any]) -> Bill:
         model = get(data, "Model") or {}
@@ -169,11 +187,16 @@ def read_body(body: bytes) -> tuple[str, dict[str, Any], str]:
 def name_subject(operation: str, data: Mapping[str, Any]) -> str:
     """What the request is about, for faults that repeat with the seed."""
     if operation == "Save":
-        model = get(data, "Model") or {}
-        return str(get(model, "FBillNo") or get(model, "FID"))
+        return name_model(get(data, "Model") or {})
+    if operation == "BatchSave":
+        return ",".join(name_model(model) for model in get(data, "Model") or [])
     if operation == QUERY:
         return str(get(data, "FilterString"))
     return orjson.dumps([get(data, "Numbers"), get(data, "Ids"), get(data, "Number")]).decode()
+
+
+def name_model(model: Mapping[str, Any]) -> str:
+    return str(get(model, "FBillNo") or get(model, "FID"))
 
 
 def read_names(data: Mapping[str, Any]) -> list[dict[str, Any]]:

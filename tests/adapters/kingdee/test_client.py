@@ -54,7 +54,9 @@ def sale_order(status: str, *, closed: str = "A", cancelled: str = "A") -> bytes
 
 
 def outbound(status: str, *waybills: str, cancelled: str = "A") -> bytes:
-    return orjson.dumps([[200001, "XSCKD000001", status, cancelled, waybill] for waybill in waybills or ("",)])
+    return orjson.dumps(
+        [[200001, "XSCKD000001", status, cancelled, ORDER.order_no, waybill] for waybill in waybills or ("",)]
+    )
 
 
 FROM_HERE_ON = {

@@ -19,7 +19,7 @@ ORDER = make_order(warehouse="CK002")
 
 
 def test_a_sale_order_carries_our_number_and_reserves_from_our_warehouse() -> None:
-    data = documents.sale_order(ORDER, SETTINGS)["data"]
+    data = documents.save(documents.SALE_ORDER, documents.sale_order(ORDER, SETTINGS))["data"]
     model: dict[str, Any] = data["Model"]
     assert (model["FID"], model["FBillNo"], model["FDate"]) == (0, "SO20260102001", "2026-01-02")
     assert model["FBillTypeID"] == {"FNUMBER": "XSDD01_SYS"}
@@ -33,7 +33,7 @@ def test_a_sale_order_carries_our_number_and_reserves_from_our_warehouse() -> No
 
 def test_all_retail_orders_may_go_to_one_customer() -> None:
     one = SETTINGS.model_copy(update={"customer": "RETAIL"})
-    assert documents.sale_order(ORDER, one)["data"]["Model"]["FCustId"] == {"FNumber": "RETAIL"}
+    assert documents.sale_order(ORDER, one)["FCustId"] == {"FNumber": "RETAIL"}
 
 
 @given(amount=st.integers(0, 10**9), quantity=st.integers(1, 1000))
@@ -44,21 +44,21 @@ def test_price_times_quantity_is_the_amount_of_the_line(amount: int, quantity: i
 
 
 def test_tracking_names_carrier_waybill_and_day() -> None:
-    body = documents.tracking([Parcel(carrier="SF", waybill="SF1", items={})], 7, BUSINESS)
-    assert body["data"]["Model"] == {
+    model = documents.tracking([Parcel(carrier="SF", waybill="SF1", items={})], 7, BUSINESS)
+    assert model == {
         "FID": 7,
         "FOutStockTrace": [{"FLogComId": {"FCODE": "SF"}, "FCarryBillNo": "SF1", "FDelTime": "2026-03-04"}],
     }
 
 
 def test_push_never_leaves_a_draft() -> None:
-    data = documents.push("SO1", "SaleOrder-OutStock")["data"]
+    data = documents.push(["SO1"], "SaleOrder-OutStock")["data"]
     assert (data["Numbers"], data["RuleId"], data["TargetFormId"]) == (["SO1"], "SaleOrder-OutStock", "SAL_OUTSTOCK")
     assert data["IsDraftWhenSaveFail"] == "false"
 
 
 def test_quotes_in_a_filter_are_doubled() -> None:
-    data = documents.query("F", ("A", "B"), {"FBillNo": "x' or '1'='1", "FOrg": "1"})["data"]
+    data = documents.query("F", ("A", "B"), {"FBillNo": ["x' or '1'='1"], "FOrg": ["1"]})["data"]
     assert data["FieldKeys"] == "A,B"
     assert data["FilterString"] == "FBillNo='x'' or ''1''=''1' and FOrg='1'"
 
@@ -66,7 +66,7 @@ def test_quotes_in_a_filter_are_doubled() -> None:
 @pytest.mark.parametrize("evil", ["a\x00b", "a\nb", "a\x7fb"])
 def test_control_characters_in_a_filter_are_refused(evil: str) -> None:
     with pytest.raises(Refused):
-        documents.query("F", ("A",), {"FBillNo": evil})
+        documents.query("F", ("A",), {"FBillNo": [evil]})
 
 
 LEFT = [
@@ -88,3 +88,13 @@ def test_a_warehouse_that_does_not_say_what_is_inside_is_believed() -> None:
 def test_anything_else_is_a_persons_task(items: dict[str, int]) -> None:
     with pytest.raises(Refused, match="by hand"):
         documents.check_whole_lines(make_order(Parcel(carrier="SF", waybill="1", items=items)))
+
+
+def test_several_bills_are_asked_for_by_one_filter() -> None:
+    data = documents.query("F", ("A",), {"FBillNo": ["SO1", "S'O2"]})["data"]
+    assert data["FilterString"] == "FBillNo in ('SO1','S''O2')"
+
+
+def test_a_batch_keeps_lines_that_it_does_not_name() -> None:
+    body = documents.batch_save("SAL_OUTSTOCK", [{"FID": 1}, {"FID": 2}])
+    assert (body["data"]["Model"], body["data"]["IsDeleteEntry"]) == ([{"FID": 1}, {"FID": 2}], "false")
