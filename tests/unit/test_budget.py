@@ -7,7 +7,7 @@ from statistics import median, quantiles
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("ballast", "adapters", "tasks", "flows", "deployments", "web", "sim")
+FOLDERS = ("ballast", "adapters", "tasks", "flows", "deployments", "web", "sim", "bench")
 LONG_TABLES = frozenset[str]()
 """Files that are tables of codes or words and may be longer than a file of code."""
 MEDIAN, P95, MOST, FILE = 10, 45, 60, 400
