@@ -20,6 +20,10 @@ class Unavailable(OutsideError):
     """It did not take the call (refused connection, 429, 503, throttle code): nothing happened; try later."""
 
 
+class NotYet(Unavailable):
+    """It is well and does not know the thing (yet): try later, and count it as an attempt. It is not down."""
+
+
 class Refused(OutsideError):
     """It understood and said no: repeating will not help; a person has to mend the cause."""
 

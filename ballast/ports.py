@@ -142,12 +142,25 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money of one charge on its way back, as the provider reports it; `amount` may be a part of `captured`.
+
+    The event of its news says how it stands: REFUNDED it arrived, HELD it never will, any other it is under way.
+    """
+
+    refund_no: str
+    transaction_id: str
+    amount: Money
+    captured: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """One thing that one system says of one order, read into our words.
 
     `said` is their code as it stood in the message, `field` the name of the field, `happened_at` their time (aware
     UTC). The optional parts belong to the kind of news: parcels (SHIPPED; `final` False when more confirms follow),
-    waybill with first_scan_at (courier), charge (payment), refund_no (refund).
+    waybill with first_scan_at (courier), charge (payment), refund.
     """
 
     system: System
@@ -163,8 +176,7 @@ class News:
     waybill: str | None = None
     first_scan_at: datetime | None = None
     charge: Charge | None = None
-    refund_no: str | None = None
-    refunded: Money | None = None
+    refund: Refund | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

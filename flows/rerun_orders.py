@@ -9,12 +9,16 @@ from prefect import flow
 from pydantic import Field
 
 from ballast.db.holds import which_to_rerun
-from ballast.domain.words import HoldReason
+from ballast.domain.words import HoldReason, State
 from flows.runs import start
 from tasks.rerun import rerun_order
 
 AT_ONCE = 20
 MOST = 2000
+
+
+class NothingChosen(ValueError):
+    """The form was sent empty: fill in a number, a reason or a time."""
 
 
 @flow(name="rerun-orders", flow_run_name="rerun-orders")
@@ -30,10 +34,11 @@ async def rerun_orders(
     """Release held orders and do their step again, one task run per order.
 
     Name orders by number, or choose all that are held for a reason or since a time. Orders that are unknown or finished
-    say so and change nothing; the others go on.
+    say so and change nothing; the others go on. A time alone takes only what another system refused or did not answer:
+    a release of any other hold is a judgement about one order.
 
     Args:
-        order_numbers: The orders by number, one per entry. 订单号, 每行一个
+        order_numbers: The orders by number, one per entry or several with commas. 订单号, 每行一个或用逗号分隔
         hold_reason: Or every order held for this reason. 或按挂起原因
         held_since: Held at or after this time. 挂起时间 (起)
         held_until: Held before this time. 挂起时间 (止)
@@ -41,6 +46,8 @@ async def rerun_orders(
         by: Your name, for the timeline. 操作人
         dry_run: Only say what would happen. 仅预览, 不做改动
     """
+    if not (any(map(str.strip, order_numbers)) or hold_reason or held_since or held_until):
+        raise NothingChosen("say which orders: numbers, a hold reason, or a time; nothing was changed")
     run = await start("rerun-orders")
     async with run.house.transaction() as tx:
         numbers = await which_to_rerun(
@@ -60,5 +67,7 @@ async def rerun_orders(
 
 
 def _word(what: str) -> str:
+    if f"now {State.ON_HOLD}" in what:
+        return "held again"
     first = what.split(";")[0]
     return "released" if first.startswith("released") else first.split(":")[0].split(",")[0]

@@ -14,7 +14,16 @@ from typing import Any, Generic, TypeVar
 from prefect.runtime import task_run
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused, Throttled, Unavailable, UnknownCode
+from adapters.errors import (
+    NotUnderstood,
+    NotYet,
+    OutcomeUnknown,
+    OutsideError,
+    Refused,
+    Throttled,
+    Unavailable,
+    UnknownCode,
+)
 from ballast.db import cases as orders
 from ballast.db import effects, moves
 from ballast.db.alerts import raise_alerts
@@ -22,7 +31,7 @@ from ballast.db.cases import Case
 from ballast.db.claims import Chunk, renew
 from ballast.db.status_map import added_codes
 from ballast.domain.money import Money
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Receipt
 from ballast.wiring import House
 from tasks.policy import SystemDown
@@ -164,8 +173,20 @@ def later(house: House, case: Case, error: OutsideError, step: str) -> str:
 
 
 def hold(case: Case, step: str, reason: HoldReason, error: OutsideError | str) -> str:
-    """Put an order on hold because of what a step found."""
-    case.take(Event.HELD, cause=f"{step}:held:v{case.version}", actor="ballast", reason=reason, text=str(error))
+    """Put an order on hold because of what a step found; what it found is the evidence that a release remembers.
+
+    Answers of other systems (`life_cycle.ASKED_ANEW`) hold again whenever they are given again. A step that judges
+    asks `Case.overrode` first and goes on: what a person let pass is no longer in the way.
+    """
+    found = str(error)
+    case.take(
+        Event.HELD,
+        cause=f"{step}:held:v{case.version}",
+        actor="ballast",
+        reason=reason,
+        text=found,
+        evidence=found,
+    )
     return "held"
 
 
@@ -192,13 +213,47 @@ def surplus_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
             "key": f"surplus:{charge.transaction_id}",
             "level": "urgent",
             "order_id": case.id,
-            "title": f"{case.order_no} was charged twice",
+            "title": f"{case.order_no} {_too_much(case)}",
             "text": f"{Money(charge.amount, charge.currency)}, {charge.transaction_id}: a refund is asked for",
         }
         for case in cases
         for charge in case.charges
-        if charge.state == "surplus"
+        if charge.state == "surplus" and case.returned(charge) < charge.amount
     ]
+
+
+def refund_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """What just failed to reach the customer, or went back from a charge that our books do not have."""
+    return [
+        {
+            "key": f"refund-{refund['state']}:{refund['refund_no']}",
+            "level": "urgent",
+            "order_id": case.id,
+            "title": f"{case.order_no}: {_refund_trouble(refund['state'])}",
+            "text": f"{Money(refund['amount'], refund['currency'])} of charge {refund['transaction_id']}, "
+            f"refund {refund['refund_no']} {refund['note']}".rstrip()
+            + f": {_REFUND_ADVICE[refund['state']]}",
+        }
+        for case in cases
+        for refund in case.refunds_told.values()
+        if refund["state"] == "failed" or refund["transaction_id"] not in {c.transaction_id for c in case.charges}
+    ]
+
+
+_REFUND_ADVICE = {
+    "failed": "refund it by hand in the payment console",
+    "done": "compare the order's charges in the payment console, one is missing here",
+}
+
+
+def _refund_trouble(state: str) -> str:
+    return "a refund did not reach the customer" if state == "failed" else "a refund of a charge that is not known"
+
+
+def _too_much(case: Case) -> str:
+    if len(case.charges) > 1:
+        return "was charged twice"
+    return "was paid after it was closed" if case.standing.state is State.CLOSED else "was paid though nothing was due"
 
 
 def unknown_code_alert(problem: UnknownCode) -> dict[str, Any]:
@@ -213,9 +268,11 @@ def unknown_code_alert(problem: UnknownCode) -> dict[str, Any]:
 
 
 def is_down(jobs: Sequence[Job[Any]], outcomes: Mapping[int, Outcome]) -> bool:
-    """Every call that was made was not taken."""
+    """Every call that was made was not taken. A system that throttles us, or does not know an order yet, is up."""
     made = [outcomes[job.id].error for job in jobs if not outcomes[job.id].earlier]
-    return bool(made) and all(isinstance(error, Unavailable) and not isinstance(error, Throttled) for error in made)
+    return bool(made) and all(
+        isinstance(error, Unavailable) and not isinstance(error, Throttled | NotYet) for error in made
+    )
 
 
 def raise_if_down(jobs: Sequence[Job[Any]], outcomes: Mapping[int, Outcome]) -> None:

@@ -15,13 +15,13 @@ from ballast.db import inbox, moves, news
 from ballast.db.alerts import raise_alerts
 from ballast.db.cases import Case
 from ballast.db.inbox import Letter
-from ballast.db.payments import mark_charges, refunds_done
+from ballast.db.payments import mark_charges
 from ballast.db.status_map import added_codes
 from ballast.domain.life_cycle import NoSuchMove, TooEarly
 from ballast.domain.words import System
 from ballast.ports import Codes, Hook, News
 from ballast.wiring import House, hooks, house
-from tasks.chunks import Tally, hold_alerts, surplus_alerts, unknown_code_alert
+from tasks.chunks import Tally, hold_alerts, refund_alerts, surplus_alerts, unknown_code_alert
 from tasks.policy import CHUNK
 
 
@@ -105,9 +105,9 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
     charged = [case for case in cases if case.payments]
     await moves.write(tx, cases)
     await mark_charges(tx, charged)
-    await refunds_done(tx, [read.news.refund_no for read in reads if read.news and read.news.refund_no], now)
     await inbox.settle(tx, states, now)
-    await raise_alerts(tx, hold_alerts(cases) + surplus_alerts(charged) + _puzzles(reads), now)
+    alerts = hold_alerts(cases) + surplus_alerts(charged) + refund_alerts(cases) + _puzzles(reads)
+    await raise_alerts(tx, alerts, now)
     return states
 
 
@@ -119,8 +119,9 @@ def _read(letter: Letter, doors: Mapping[str, Hook], added: Mapping[str, Codes])
         return Read(letter, door.read(letter.message, {**door.codes, **added.get(letter.source, {})}))
     except (UnknownCode, NotUnderstood) as problem:
         return Read(letter, None, problem)
-    except (ValueError, ArithmeticError, TypeError, LookupError, RecursionError) as wrong:
-        # A reader stumbled over a value that nobody thought of: this message is parked, the others go on.
+    except (ValueError, ArithmeticError, TypeError, LookupError, RecursionError, OSError) as wrong:
+        # A reader stumbled over a value that nobody thought of (OSError: a time that the platform cannot tell): this
+        # message is parked, the others go on.
         return Read(letter, None, NotUnderstood(System(letter.source), f"could not be read ({type(wrong).__name__})"))
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from prefect import task
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.errors import OutsideError
+from adapters.errors import OutsideError, UnknownCode
 from ballast.db import cases as orders
 from ballast.db import moves, news
 from ballast.db.alerts import raise_alerts
@@ -16,11 +17,11 @@ from ballast.db.outbox import Outgoing
 from ballast.db.payments import mark_charges, record_refunds
 from ballast.domain.life_cycle import TooEarly
 from ballast.domain.money import Money
-from ballast.domain.payments import Captured, judge
+from ballast.domain.payments import judge
 from ballast.domain.words import Event, HoldReason, Step
 from ballast.ports import Receipt, RefundRequest
 from ballast.wiring import House, house
-from tasks.chunks import Tally, hold, hold_alerts, later, open_chunk, surplus_alerts
+from tasks.chunks import Tally, hold, hold_alerts, later, open_chunk, surplus_alerts, unknown_code_alert
 from tasks.deliveries import deliver
 from tasks.listening import Answer, ask_all, nobody_answered
 from tasks.policy import CHUNK, SystemDown
@@ -45,13 +46,17 @@ async def check_charges(chunk: Chunk) -> Tally:
             tally[_decide(here, chunk, case, answers.get(case.id, ()))] += 1
         await moves.write(tx, held)
         await mark_charges(tx, held)
-        await raise_alerts(tx, hold_alerts(held) + surplus_alerts(held), here.clock.now())
+        puzzles = [unknown_code_alert(answer) for answer in answers.values() if isinstance(answer, UnknownCode)]
+        await raise_alerts(tx, hold_alerts(held) + surplus_alerts(held) + puzzles, here.clock.now())
     if down:
         raise SystemDown(f"{next(iter(answers.values()))}: {len(answers)} orders could not be asked about")
     return tally
 
 
 def _decide(here: House, chunk: Chunk, case: Case, answer: Answer) -> str:
+    if isinstance(answer, UnknownCode):
+        _ask_again(case, case.now + here.settings.patience.unpaid)
+        return "unknown code"
     if isinstance(answer, OutsideError):
         return later(here, case, answer, chunk.step)
     for one in answer:
@@ -77,23 +82,20 @@ def _unpaid(here: House, case: Case) -> str:
             text="the provider knows no payment and the time to pay is over",
         )
         return "closed unpaid"
-    case.touched, case.lease_owner = True, None
-    case.due = (Step.CONFIRM_PAYMENT, min(case.now + patience.unpaid, case.placed_at + patience.unpaid_close))
+    _ask_again(case, min(case.now + patience.unpaid, case.placed_at + patience.unpaid_close))
     return "still unpaid"
+
+
+def _ask_again(case: Case, at: datetime) -> None:
+    """No attempt is counted: nothing failed."""
+    case.touched, case.lease_owner = True, None
+    case.due = (Step.CONFIRM_PAYMENT, at)
 
 
 def _judge(chunk: Chunk, case: Case) -> str:
     total = Money(case.head["total"], case.head["currency"])
-    charges = [
-        Captured(
-            transaction_id=c.transaction_id,
-            amount=Money(c.amount, c.currency),
-            paid_at=c.paid_at,
-            counted=c.state == "counted",
-        )
-        for c in case.charges
-    ]
-    verdict = judge(total, charges)
+    accepted = {evidence for reason, evidence in case.overridden if reason == HoldReason.PAYMENT_MISMATCH}
+    verdict = judge(total, news.captured(case), accepted)
     states = {c.transaction_id: "counted" for c in verdict.counted} | {
         c.transaction_id: "surplus" for c in verdict.surplus
     }
@@ -110,7 +112,7 @@ def _judge(chunk: Chunk, case: Case) -> str:
         cause=f"confirm_payment:{case.order_no}",
         actor="ballast",
         happened_at=paid_at,
-        text=f"{total} in {len(verdict.counted)} charge(s)",
+        text=f"{f'{verdict.problem}, accepted' if verdict.problem else total} in {len(verdict.counted)} charge(s)",
     )
     return "confirmed"
 

@@ -45,6 +45,8 @@ async def rerun_order(order_no: str, by: str, note: str, dry_run: bool) -> str:
         again = await send_again(tx, [found[0].id], here.clock.now())
     if not found[0].touched:
         return f"{what}; {again} message(s) sent again" if again else what
+    if found[0].standing.state is State.CLOSED:
+        return f"{what}; now {State.CLOSED}"
     return f"{what}; {await _redo(here, order_no)}"
 
 

@@ -29,6 +29,11 @@ end $$"""
 """Only what has rows: emptying an empty table costs as much as a full one."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Storeys with Prefect in them come last: its threads draw from the random numbers that Hypothesis watches."""
+    items.sort(key=lambda item: "flows" in item.path.parts or "e2e" in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The server's own database, for tests that want an empty one beside it."""

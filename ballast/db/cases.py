@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import rows
-from ballast.domain.life_cycle import Standing, after
+from ballast.domain.life_cycle import ASKED_ANEW, Standing, after
 from ballast.domain.money import Money
 from ballast.domain.schedule import Facts, Waits, next_due
 from ballast.domain.words import Event, HoldReason, State, Step
@@ -69,6 +69,15 @@ class ChargeCase:
     paid_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class RefundCase:
+    """One refund in our books, of one charge. state: requested, done, failed."""
+
+    transaction_id: str
+    amount: int
+    state: str
+
+
 @dataclass(slots=True)
 class Case:
     """One locked order. Read it, `take` events, `write` it; then forget it."""
@@ -87,6 +96,7 @@ class Case:
     overridden: frozenset[tuple[str, str]]
     with_warehouse: bool
     charges: list[ChargeCase]
+    refunds: dict[str, RefundCase]
     last_said: Mapping[tuple[str, str], tuple[str, datetime]]
     now: datetime
     waits: Waits
@@ -102,6 +112,7 @@ class Case:
     held: list[dict[str, Any]] = field(default_factory=list)
     released: list[dict[str, Any]] = field(default_factory=list)
     payments: list[dict[str, Any]] = field(default_factory=list)
+    refunds_told: dict[str, dict[str, Any]] = field(default_factory=dict)
     arrived: list[State] = field(default_factory=list)
 
     @property
@@ -116,6 +127,15 @@ class Case:
     @property
     def all_signed(self) -> bool:
         return bool(self.parcels) and all(parcel.signed_at for parcel in self.parcels.values())
+
+    def returned(self, charge: ChargeCase) -> int:
+        """How much of a charge went back to the customer, minor units."""
+        mine = [refund for refund in self.refunds.values() if refund.transaction_id == charge.transaction_id]
+        return sum(refund.amount for refund in mine if refund.state == "done")
+
+    def overrode(self, reason: HoldReason | None, evidence: str) -> bool:
+        """Whether a person let just this pass before. Another system's answer is never overridden: it is asked anew."""
+        return reason not in ASKED_ANEW and (str(reason), evidence) in self.overridden
 
     def take(
         self,
@@ -134,7 +154,7 @@ class Case:
         A HELD with evidence that a person overrode before is kept as history only. Raises `TooEarly`, `NoSuchMove`.
         """
         before = self.standing
-        overridden = event is Event.HELD and (str(reason), evidence) in self.overridden
+        overridden = event is Event.HELD and self.overrode(reason, evidence)
         ahead = None if overridden else after(before, event, reason)
         if ahead is not None:
             self._go(before, ahead, evidence=evidence or text, actor=actor, note=note, at=happened_at or self.now)
@@ -275,6 +295,8 @@ select o.*,
      where h.order_id = o.id and h.released_by like 'person:%') as overridden_rows,
   exists (select from effect e where e.key = 'wms.create:' || o.order_no and e.state = 'done') as with_warehouse,
   (select jsonb_agg(to_jsonb(y) order by y.paid_at, y.id) from payment y where y.order_id = o.id) as charge_rows,
+  (select jsonb_agg(jsonb_build_array(r.refund_no, r.transaction_id, r.amount, r.state)) from refund r
+     where r.order_id = o.id) as refund_rows,
   (select jsonb_agg(jsonb_build_array(s.system, s.part, s.said, s.happened_at)) from external_status s
      where s.order_id = o.id) as said_rows
 from sales_order o where {which} order by o.id
@@ -327,6 +349,7 @@ def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: b
         overridden=frozenset((reason, evidence) for reason, evidence in row["overridden_rows"] or ()),
         with_warehouse=row["with_warehouse"],
         charges=[_charge(values) for values in row["charge_rows"] or ()],
+        refunds={number: RefundCase(*values) for number, *values in row["refund_rows"] or ()},
         last_said={
             (system, part): (said, datetime.fromisoformat(at)) for system, part, said, at in row["said_rows"] or ()
         },

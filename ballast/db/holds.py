@@ -1,5 +1,6 @@
 """Orders that wait for a person: list them, answer for them, let them go on."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,11 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import rows
+from ballast.domain.life_cycle import ASKED_ANEW
 from ballast.domain.words import HoldReason, State
+
+SEPARATORS = re.compile(r"[\s,;\uff0c\uff1b\u3001]+")
+"""People paste a column of a sheet into one field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +82,23 @@ async def which_to_rerun(
     until: datetime | None,
     most: int,
 ) -> list[str]:
-    """The orders that a rerun form names: by number (found or not), and held ones by reason and time of the hold."""
-    named = list(dict.fromkeys(number.strip() for number in order_nos if number.strip()))
+    """The orders that a rerun form names: by number (found or not), and held ones by reason and time of the hold.
+
+    A time alone takes only what another system is asked anew for (`ASKED_ANEW`): a release of any other hold is a
+    judgement about that order, and nobody judges by the hour.
+    """
+    named = list(dict.fromkeys(number for entry in order_nos for number in SEPARATORS.split(entry) if number))
     if reason is None and since is None and until is None:
         return named
     found = await rows(
         tx,
         """
         select o.order_no from hold h join sales_order o on o.id = h.order_id
-        where h.released_at is null and (:reason = '' or h.reason = :reason)
+        where h.released_at is null and h.reason = any(cast(:reasons as text[]))
           and (cast(:since as timestamptz) is null or h.held_at >= :since)
           and (cast(:until as timestamptz) is null or h.held_at < :until)
         order by h.held_at limit :most""",
-        reason=reason.value if reason else "",
+        reasons=sorted([reason] if reason else ASKED_ANEW),
         since=since,
         until=until,
         most=most,

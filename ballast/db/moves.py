@@ -80,6 +80,16 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, provider tex
   amount bigint, currency text, merchant text, state text, paid_at timestamptz, recorded_at timestamptz)
 on conflict (provider, transaction_id) do nothing
 """
+_UPSERT_REFUNDS = """
+insert into refund as f (refund_no, order_id, provider, transaction_id, amount, currency, why, state, requested_at,
+  done_at, note)
+select refund_no, order_id, provider, transaction_id, amount, currency, why, state, requested_at, done_at, note
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(refund_no text, order_id bigint, provider text,
+  transaction_id text, amount bigint, currency text, why text, state text, requested_at timestamptz,
+  done_at timestamptz, note text)
+on conflict (refund_no) do update set state = excluded.state, done_at = excluded.done_at, note = excluded.note
+where f.order_id = excluded.order_id and f.state <> 'done'
+"""
 _WAKE_WAITING = """
 update inbox set state = 'new', note = ''
 where state = 'waiting' and order_no = any(cast(:nos as text[])) returning topic
@@ -105,6 +115,7 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     await _many(tx, _END_HOLDS, [row for case in cases for row in case.released])
     await _many(tx, _INSERT_HOLDS, [row for case in cases for row in case.held])
     await _many(tx, _INSERT_PAYMENTS, [row for case in cases for row in case.payments])
+    await _many(tx, _UPSERT_REFUNDS, [row for case in cases for row in case.refunds_told.values()])
     await _many(tx, _INSERT_MESSAGES, [row for case in cases for row in case.messages])
     await _settle_stock(tx, cases)
     await _wake(tx, cases)

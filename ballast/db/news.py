@@ -3,10 +3,12 @@
 from collections import defaultdict
 from datetime import datetime
 
-from ballast.db.cases import Case, ChargeCase, ParcelCase
+from ballast.db.cases import Case, ChargeCase, ParcelCase, RefundCase
 from ballast.domain.life_cycle import EARLY, TooEarly
-from ballast.domain.words import Event, HoldReason, State
-from ballast.ports import News, Parcel
+from ballast.domain.money import Money
+from ballast.domain.payments import Captured, all_went_back
+from ballast.domain.words import Event, HoldReason, State, System
+from ballast.ports import News, Parcel, Refund
 
 AGES = frozenset(
     {
@@ -18,7 +20,11 @@ AGES = frozenset(
         Event.PAYMENT_ENDED,
     }
 )
-"""News that is worth nothing once the same system has said something newer. Facts (charges, parcels) never age."""
+"""News that is worth nothing once the same system has said something newer. Facts (charges, refunds, parcels) never
+age."""
+
+REFUND_STATES = {Event.REFUNDED: "done", Event.HELD: "failed"}
+"""What the news of a refund makes of it; any other event: it is under way."""
 
 
 def cause_of(news: News) -> str:
@@ -26,8 +32,8 @@ def cause_of(news: News) -> str:
     part = f":{news.waybill}" if news.waybill else ""
     if news.charge:
         part = f":{news.charge.transaction_id}"
-    if news.refund_no:
-        part = f":{news.refund_no}"
+    if news.refund:
+        part = f":{news.refund.refund_no}"
     if news.parcels:
         part = ":" + ",".join(sorted(parcel.waybill for parcel in news.parcels)) + ("" if news.final else ":part")
     return f"{news.system}:{news.field}:{news.said}{part}:{news.happened_at.isoformat()}"
@@ -42,12 +48,14 @@ def apply(case: Case, news: News) -> bool:
         raise TooEarly(f"{news.system} says {news.said} of {case.order_no}, which is only {case.place}")
     older = _is_older(case, news)
     case.remember(news)
+    if news.refund is not None:
+        return _refund(case, news, news.refund)
     if older:
         return _record(case, news, "older than what is known")
     if news.charge is not None:
         return _charge(case, news)
-    if news.refund_no in {refund_no(charge) for charge in case.charges if charge.state == "surplus"}:
-        return _record(case, news, "a second charge went back; the order stays paid")
+    if news.event is Event.CANCELLED and (case.charges or case.milestones["paid_at"]):
+        return _take(case, news, Event.HELD, reason=HoldReason.CANCEL_ASKED)  # its money is here: a person decides
     if news.parcels or news.event in (Event.SHIPPED, Event.PARTLY_SHIPPED):
         return _shipped(case, news)
     if news.waybill is not None:
@@ -78,7 +86,8 @@ def _is_older(case: Case, news: News) -> bool:
 
 
 def _take(case: Case, news: News, event: Event, *, reason: HoldReason | None = None, text: str = "") -> bool:
-    evidence = f"{news.system} {news.said}{f' {news.waybill}' if news.waybill else ''}"
+    about = news.waybill or (news.refund.refund_no if news.refund else "")
+    evidence = f"{news.system} {news.said} {about}".rstrip()
     return case.take(
         event,
         cause=cause_of(news),
@@ -126,9 +135,79 @@ def _charge(case: Case, news: News) -> bool:
     )
     if state == "surplus":
         give_back(case, case.charges[-1], why="second charge for a paid order" if paid else "charge for a closed order")
-    return _take(
+    moved = _take(
         case, news, Event.PAYMENT_CAPTURED, text=f"{charge.amount} captured, transaction {charge.transaction_id}"
     )
+    if state == "captured" and all_went_back(paying(case)):
+        text = "its refund was here before it: nothing is left of what was paid"
+        case.take(Event.REFUNDED, cause=f"{cause_of(news)}:gone", actor=news.system, text=text)
+    return moved
+
+
+def _refund(case: Case, news: News, refund: Refund) -> bool:
+    """A refund is put into the books under its number. It acts on the order when nothing that counted is left.
+
+    A failed one asks a person, if it was of money that counted: whoever asked for it does not want the goods to go out.
+    """
+    known, state = case.refunds.get(refund.refund_no), REFUND_STATES.get(news.event)
+    if known is not None and known.state == "done":
+        return _record(case, news, "this refund is known")
+    if state is None:
+        return _record(case, news, "under way")
+    charge = _charge_of(case, refund)
+    _write_down(case, news, refund, charge.transaction_id if charge else refund.transaction_id, state)
+    if charge is None:
+        return _record(case, news, "no charge of this order has this transaction")
+    if charge.state == "surplus":
+        return _record(case, news, "of a second charge: the order stays as it is")
+    if state == "failed":
+        return _take(case, news, Event.HELD)
+    if not all_went_back(paying(case)):
+        return _record(case, news, "a part of what was paid: the order stays as it is")
+    return _take(case, news, Event.REFUNDED)
+
+
+def _charge_of(case: Case, refund: Refund) -> ChargeCase | None:
+    """The charge that a refund is of. A file has no transactions: there it is one of just that amount."""
+    exact = (c for c in case.charges if c.transaction_id == refund.transaction_id)
+    alike = (c for c in case.charges if (c.provider, c.amount) == (System.IMPORT, refund.captured.amount))
+    return next(exact, None) or next((c for c in alike if case.returned(c) < c.amount), None)
+
+
+def _write_down(case: Case, news: News, refund: Refund, transaction_id: str, state: str) -> None:
+    case.refunds[refund.refund_no] = RefundCase(transaction_id, refund.amount.amount, state)
+    case.refunds_told[refund.refund_no] = {
+        "refund_no": refund.refund_no,
+        "order_id": case.id,
+        "provider": news.system,
+        "transaction_id": transaction_id,
+        "amount": refund.amount.amount,
+        "currency": refund.amount.currency,
+        "why": "not asked for by Ballast",
+        "state": state,
+        "requested_at": news.happened_at,
+        "done_at": news.happened_at if state == "done" else None,
+        "note": news.said if state == "failed" else "",
+    }
+
+
+def captured(case: Case) -> list[Captured]:
+    """The charges of an order, and what went back of each."""
+    return [
+        Captured(
+            transaction_id=charge.transaction_id,
+            amount=Money(charge.amount, charge.currency),
+            paid_at=charge.paid_at,
+            counted=charge.state == "counted",
+            returned=case.returned(charge),
+        )
+        for charge in case.charges
+    ]
+
+
+def paying(case: Case) -> list[Captured]:
+    """The charges that the order lives on: all but the surplus ones."""
+    return [seen for seen, charge in zip(captured(case), case.charges, strict=True) if charge.state != "surplus"]
 
 
 def add_charge(case: Case, charge: ChargeCase, *, merchant: str, method: str = "") -> None:
@@ -156,14 +235,17 @@ def refund_no(charge: ChargeCase) -> str:
 
 
 def give_back(case: Case, charge: ChargeCase, *, why: str = "second charge for a paid order") -> None:
-    """Ask for a refund of a surplus charge, once: the key and the refund number are made of the transaction."""
+    """Ask for a refund of what is left of a surplus charge, once: key and number are made of the transaction."""
+    left = charge.amount - case.returned(charge)
+    if left <= 0:
+        return
     case.send(
         "payment.refund",
         charge.transaction_id,
         {
             "transaction_id": charge.transaction_id,
             "refund_no": refund_no(charge),
-            "amount": charge.amount,
+            "amount": left,
             "currency": charge.currency,
             "provider": charge.provider,
             "why": why,

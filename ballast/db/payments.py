@@ -36,7 +36,7 @@ async def mark_charges(tx: AsyncConnection, cases: Sequence[Case]) -> None:
 
 
 async def record_refunds(tx: AsyncConnection, sent: Sequence[Outgoing], now: datetime) -> None:
-    """Refunds that the provider has taken on; its notice of success makes them done."""
+    """Refunds that the provider has taken on; its notice makes them done or failed, and may be here before us."""
     rows = [{"order_id": message.order_id, **message.payload} for message in sent]
     await run(
         tx,
@@ -46,19 +46,7 @@ async def record_refunds(tx: AsyncConnection, sent: Sequence[Outgoing], now: dat
           cast(:now as timestamptz)
         from jsonb_to_recordset(cast(:rows as jsonb)) as r(refund_no text, order_id bigint, provider text,
           transaction_id text, amount bigint, currency text, why text)
-        on conflict (refund_no) do nothing""",
+        on conflict (refund_no) do update set why = excluded.why""",
         rows=dumps(rows),
-        now=now,
-    )
-
-
-async def refunds_done(tx: AsyncConnection, refund_nos: Sequence[str], now: datetime) -> None:
-    """The provider says that these refunds reached the customer."""
-    await run(
-        tx,
-        """
-        update refund set state = 'done', done_at = :now
-        where refund_no = any(cast(:nos as text[])) and done_at is null""",
-        nos=list(refund_nos),
         now=now,
     )

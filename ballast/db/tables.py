@@ -349,7 +349,7 @@ class PaymentRow(SQLModel, table=True):
 
 
 class RefundRow(SQLModel, table=True):
-    """Money on its way back. state: requested, done, failed."""
+    """Money on its way back, asked for by us or by hand at the provider. state: requested, done, failed."""
 
     __tablename__ = "refund"
     __table_args__ = (
@@ -367,6 +367,7 @@ class RefundRow(SQLModel, table=True):
     state: str
     requested_at: datetime = _at()
     done_at: datetime | None = _at(null=True)
+    note: str = Field(default="", sa_column_kwargs={"server_default": ""})  # the provider's word when it failed
 
 
 class Customer(SQLModel, table=True):

@@ -110,6 +110,7 @@ class RefundSeen:
     state: str
     requested_at: At
     done_at: At | None
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

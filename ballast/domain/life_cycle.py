@@ -49,10 +49,11 @@ MOVES: Final[dict[tuple[State, Event], State | None]] = {
     (_O, Event.HELD): _H,
     (_T, Event.HELD): _H,
     (_H, Event.RELEASED): WHERE_IT_WAS,
-    # giving up
+    # giving up; `ballast.db.news` asks a person about a paid order even here
     (_P, Event.CANCELLED): _C,
-    (_L, Event.CANCELLED): _C,
-    (_H, Event.CANCELLED): _C,
+    (_L, Event.CANCELLED): _H,  # ledger, ERP and warehouse know of it: a person tells them
+    (_O, Event.CANCELLED): _H,
+    (_T, Event.CANCELLED): _H,
 }
 
 _AFTER_PAYMENT = (_L, _O, _T, _S, _C)
@@ -80,6 +81,7 @@ LATE: Final[frozenset[tuple[State, Event]]] = frozenset(
             Event.RECEIPT_CONFIRMED,
             Event.REFUNDED,
             Event.HELD,
+            Event.CANCELLED,
         )
     ]
     + [(_C, Event.RETURN_WINDOW_ENDED)]
@@ -113,8 +115,28 @@ ENDS_WITH: Final[dict[HoldReason, frozenset[Event]]] = {
 """Which news ends a hold by itself. A reason that is not here ends by a person only."""
 
 
+OUTRANKS: Final[dict[HoldReason, int]] = {
+    HoldReason.CANCEL_ASKED: 1,
+    HoldReason.REFUND_FAILED: 1,
+    HoldReason.REFUNDED_ON_THE_WAY: 2,
+}
+"""Causes that take the place of others: a release for the other's sake would ship what nobody pays for."""
+
+ASKED_ANEW: Final[frozenset[HoldReason]] = frozenset(
+    {
+        HoldReason.STOCK_SHORT,
+        HoldReason.ERP_REFUSED,
+        HoldReason.WAREHOUSE_REFUSED,
+        HoldReason.NO_ANSWER,
+        HoldReason.REFUSED_BY_SYSTEM,
+    }
+)
+"""Another system's answer, asked for again after a release: the same answer holds again, for nothing goes on without
+it. Every other reason is a judgement: evidence that a person let pass does not hold the order a second time."""
+
 RELEASED_AHEAD: Final[dict[tuple[State, HoldReason], State]] = {
     (_L, HoldReason.SHIPPED_SHORT): _O,  # the warehouse is done: whoever releases it accepts what left
+    (_L, HoldReason.REFUNDED_ON_THE_WAY): _C,  # nobody pays for it: it must never be handed over (again)
 }
 """Where a release leads on, because nothing more will come where the order was held."""
 
@@ -164,6 +186,7 @@ def after(standing: Standing, event: Event, reason: HoldReason | None = None) ->
 HELD_BECAUSE: Final[dict[Event, HoldReason]] = {
     Event.REFUNDED: HoldReason.REFUNDED_ON_THE_WAY,
     Event.WAREHOUSE_CANCELLED: HoldReason.WAREHOUSE_REFUSED,
+    Event.CANCELLED: HoldReason.CANCEL_ASKED,
     Event.HELD: HoldReason.BY_HAND,
 }
 """The reason when the event itself says it."""
@@ -175,14 +198,20 @@ def _after_while_held(standing: Standing, event: Event, cause: HoldReason | None
     assert held_from is not None and reason is not None
     if event is Event.RELEASED:
         return Standing(RELEASED_AHEAD.get((held_from, reason), held_from))
-    if event is Event.CANCELLED:
-        return Standing(State.CLOSED)
     inner = after(Standing(held_from), event, cause)
     if inner is None:
         return None
     if inner.state is State.ON_HOLD:
-        # One hold at a time: the first cause stands, unless it could end by itself and the new one cannot.
-        return inner if reason in ENDS_WITH and inner.reason not in ENDS_WITH else None
+        # One hold at a time: the first cause stands, unless the new one weighs more. Then the order is where a release
+        # from the first would have led.
+        assert inner.reason is not None
+        ahead = Standing(State.ON_HOLD, RELEASED_AHEAD.get((held_from, reason), held_from), inner.reason)
+        return ahead if _weight(inner.reason) > _weight(reason) else None
     if inner.state in (State.SIGNED, State.CLOSED) or event in ENDS_WITH.get(reason, frozenset()):
         return inner
     return Standing(State.ON_HOLD, inner.state, reason)
+
+
+def _weight(reason: HoldReason) -> int:
+    """A hold that could end by itself gives way to one that cannot, and that to the causes in `OUTRANKS`."""
+    return 0 if reason in ENDS_WITH else 1 + OUTRANKS.get(reason, 0)

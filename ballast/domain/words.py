@@ -22,7 +22,7 @@ class Event(StrEnum):
     PAYMENT_CAPTURED = "PAYMENT_CAPTURED"  # a provider reports a charge; not yet checked against the order
     PAYMENT_CONFIRMED = "PAYMENT_CONFIRMED"  # charges cover the order: `paid_at` is set
     PAYMENT_ENDED = "PAYMENT_ENDED"  # the provider closed the payment; it will never be paid
-    REFUNDED = "REFUNDED"  # the whole amount went back to the customer
+    REFUNDED = "REFUNDED"  # money went back to the customer; it moves an order when all that counted did
     STOCK_LOCKED = "STOCK_LOCKED"  # our ledger and the ERP hold the goods
     WAREHOUSE_PROGRESS = "WAREHOUSE_PROGRESS"  # accepted, printed, picked, packed: nothing left yet
     PARTLY_SHIPPED = "PARTLY_SHIPPED"  # some lines left, others are to follow
@@ -34,7 +34,7 @@ class Event(StrEnum):
     RECEIPT_CONFIRMED = "RECEIPT_CONFIRMED"  # the shop says that the customer confirmed receipt
     HELD = "HELD"  # something needs a person (or, by its reason, better news)
     RELEASED = "RELEASED"  # a person, or the end of the cause, lets the order go on
-    CANCELLED = "CANCELLED"  # given up before it left
+    CANCELLED = "CANCELLED"  # given up: the end while it is unpaid, after that a person decides
     RETURN_WINDOW_ENDED = "RETURN_WINDOW_ENDED"  # nothing can come back any more
     NOTED = "NOTED"  # worth keeping in the timeline, moves nothing
 
@@ -79,7 +79,9 @@ class HoldReason(StrEnum):
     COURIER_RETURNED = "COURIER_RETURNED"  # on its way back, or back with the sender
     COURIER_DAMAGED = "COURIER_DAMAGED"  # broken on the way
     COURIER_STOPPED = "COURIER_STOPPED"  # intercepted, or taken back by the sender
-    REFUNDED_ON_THE_WAY = "REFUNDED_ON_THE_WAY"  # money went back while goods are out
+    REFUNDED_ON_THE_WAY = "REFUNDED_ON_THE_WAY"  # money went back while goods are locked or out
+    REFUND_FAILED = "REFUND_FAILED"  # a refund of money that counted did not reach the customer
+    CANCEL_ASKED = "CANCEL_ASKED"  # cancelled by shop or customer, but paid or further on
     COMPLAINT = "COMPLAINT"  # the customer complained at the shop
     NO_ANSWER = "NO_ANSWER"  # a system did not answer this order's call after every attempt
     REFUSED_BY_SYSTEM = "REFUSED_BY_SYSTEM"  # a notice (shop, courier, ERP, refund) was refused
@@ -111,14 +113,15 @@ HOLD_LABELS: dict[HoldReason, Label] = {
     HoldReason.PAYMENT_MISMATCH: Label(
         "payment differs from the order",
         "支付与订单不符",
-        "compare the charge with the order in the payment console, then release or cancel",
-        "在支付后台核对收款与订单, 然后放行或取消",
+        "compare the charge with the order in the payment console; it releases itself when more is paid, "
+        "a full refund before the stock is locked closes it, a release by hand accepts what was paid",
+        "在支付后台核对收款与订单; 有新收款时自动放行, 锁库前全额退款则关闭, 人工放行即认可已付金额",
     ),
     HoldReason.STOCK_SHORT: Label(
         "not enough stock",
         "库存不足",
-        "restock or move stock in the ERP, then rerun the order",
-        "在 ERP 补货或调拨, 然后重跑订单",
+        "restock or move stock in the ERP, wait for the next sync-inventory (or run it), then rerun the order",
+        "在 ERP 补货或调拨, 等下一次 sync-inventory (或手动运行), 然后重跑订单",
     ),
     HoldReason.ERP_REFUSED: Label(
         "the ERP refused the sale order",
@@ -141,8 +144,8 @@ HOLD_LABELS: dict[HoldReason, Label] = {
     HoldReason.WAREHOUSE_EXCEPTION: Label(
         "the warehouse reports a problem",
         "仓库作业异常",
-        "ask the warehouse what happened, then release or cancel",
-        "向仓库了解情况, 然后放行或取消",
+        "ask the warehouse what happened, then release; it releases itself when everything has left",
+        "向仓库了解情况, 然后放行; 全部出库后自动放行",
     ),
     HoldReason.SHIPPED_SHORT: Label(
         "fewer pieces shipped than ordered",
@@ -177,14 +180,27 @@ HOLD_LABELS: dict[HoldReason, Label] = {
     HoldReason.COURIER_STOPPED: Label(
         "the parcel was stopped",
         "快件被拦截",
-        "find out who stopped it; release to go on, cancel to end",
-        "核实拦截人; 放行继续或取消",
+        "find out who stopped it; release when it goes on, else refund: the order stays on hold",
+        "核实拦截人; 恢复派送则放行, 否则退款, 订单保持挂起",
     ),
     HoldReason.REFUNDED_ON_THE_WAY: Label(
         "refunded while on its way",
         "在途已退款",
-        "stop the parcel at the courier or ask for the goods back",
-        "拦截快件或要求退货",
+        "stop it at the warehouse or the courier, or ask for the goods back; a release closes what has not left",
+        "在仓库或快递处拦截, 或要求退货; 尚未出库的, 放行即关闭",
+    ),
+    HoldReason.REFUND_FAILED: Label(
+        "a refund did not reach the customer",
+        "退款失败",
+        "refund by hand in the payment console; release only if the order is to go on after all",
+        "在支付后台手工退款; 仅当订单仍要继续时才放行",
+    ),
+    HoldReason.CANCEL_ASKED: Label(
+        "cancelled after it was paid",
+        "付款后取消",
+        "to end it: stop it at the warehouse if it is there, then refund in the payment console; "
+        "to go on all the same: release",
+        "若终止: 已下发的先在仓库拦截, 再在支付后台退款; 若继续: 放行",
     ),
     HoldReason.COMPLAINT: Label(
         "the customer complains",

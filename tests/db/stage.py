@@ -18,7 +18,7 @@ from ballast.db.intake import insert_orders
 from ballast.domain.life_cycle import TooEarly
 from ballast.domain.money import Money
 from ballast.domain.words import Event, HoldReason, State, System
-from ballast.ports import Charge, Line, News, Order, Parcel, Receiver, StockFigure
+from ballast.ports import Charge, Line, News, Order, Parcel, Receiver, Refund, StockFigure
 from ballast.wiring import House
 from tests.times import NOON
 
@@ -198,6 +198,26 @@ def captured(amount: int, transaction: str = "T-1", order_no: str = "SO-1", minu
     at: datetime = NOON + timedelta(minutes=minutes)
     charge = Charge(transaction_id=transaction, amount=Money(amount), merchant="1900000001", paid_at=at)
     return said(System.WECHATPAY, Event.PAYMENT_CAPTURED, "SUCCESS", order_no=order_no, minutes=minutes, charge=charge)
+
+
+def refunded(
+    amount: int = 2000,
+    transaction: str = "T-1",
+    number: str = "R-1",
+    *,
+    of: int = 2000,
+    code: str = "SUCCESS",
+    order_no: str = "SO-1",
+    minutes: int = 30,
+) -> News:
+    """The provider's word on a refund of so much of a charge that took `of`."""
+    failed = code in ("CLOSED", "ABNORMAL")
+    event_ = {"SUCCESS": Event.REFUNDED, "PROCESSING": Event.NOTED}.get(code, Event.HELD)
+    refund = Refund(refund_no=number, transaction_id=transaction, amount=Money(amount), captured=Money(of))
+    return said(
+        System.WECHATPAY, event_, code, order_no=order_no, minutes=minutes, field="refund_status", refund=refund,
+        reason=HoldReason.REFUND_FAILED if failed else None,
+    )  # fmt: skip
 
 
 def shipped(

@@ -47,9 +47,11 @@ async def test_one_person_answers_for_a_hold(a_house: House) -> None:
     ("numbers", "reason", "since", "until", "found"),
     [
         (["SO-4", " SO-4", "", "unknown"], None, None, None, ["SO-4", "unknown"]),
+        (["SO-4\nSO-5,SO-6；SO-4"], None, None, None, ["SO-4", "SO-5", "SO-6"]),
         ([], SHORT, None, None, ["SO-1"]),
         ([], None, NOON, NOON + timedelta(hours=1), ["SO-1"]),
-        ([], None, NOON, None, ["SO-1", "SO-2"]),
+        ([], None, NOON, None, ["SO-1"]),  # SO-2 is a complaint: nobody judges by the hour
+        ([], COMPLAINT, NOON, None, ["SO-2"]),
         (["SO-4"], COMPLAINT, None, None, ["SO-4", "SO-2"]),
         ([], None, None, None, []),
     ],

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ballast.db import news
+from ballast.domain.life_cycle import ASKED_ANEW
 from ballast.domain.words import Event, HoldReason, State, Step, System
 from ballast.wiring import House
 from tests.db.stage import (
@@ -15,6 +16,7 @@ from tests.db.stage import (
     opened_one,
     place,
     read_case,
+    refunded,
     release,
     said,
     scanned,
@@ -198,6 +200,16 @@ async def test_what_a_person_overrode_is_not_held_again(a_house: House) -> None:
     assert (await read_case(a_house)).standing.state is State.ON_HOLD
 
 
+async def test_what_another_system_refused_holds_again_however_often_it_was_released(a_house: House) -> None:
+    """Nothing can go on without it, so a release means: ask anew."""
+    await place(a_house, make_order())
+    for reason in sorted(ASKED_ANEW):
+        for _ in range(2):
+            await hold_by_hand(a_house, reason, evidence="SKU-1 2 short")
+            assert (await read_case(a_house)).standing.reason is reason
+            await release(a_house)
+
+
 async def test_a_hold_that_ended_by_itself_was_overridden_by_nobody(a_house: House) -> None:
     await bring(a_house, State.IN_TRANSIT)
     for minutes in (20, 40):
@@ -225,7 +237,7 @@ async def test_one_hold_at_a_time_and_the_first_cause_stands(a_house: House) -> 
 
 async def test_a_refund_on_the_way_waits_for_a_person(a_house: House) -> None:
     await bring(a_house, State.OUTBOUND)
-    await tell(a_house, said(System.WECHATPAY, Event.REFUNDED, "SUCCESS", minutes=5, refund_no="R-1"))
+    await tell(a_house, refunded(minutes=5))
     assert (await read_case(a_house)).standing.reason is HoldReason.REFUNDED_ON_THE_WAY
 
 

@@ -150,7 +150,8 @@ async def test_stock_leaves_the_shelf_with_the_order_and_comes_back_when_it_clos
             case.take(Event.STOCK_LOCKED, cause="lock", actor="ballast")
     await tell(a_house, shipped({"Y-1": {"SKU-1": 2}}, order_no="goes"))
     async with opened_one(a_house, "stays") as case:
-        case.take(Event.CANCELLED, cause="cancel", actor="person:li")
+        case.take(Event.REFUNDED, cause="refund", actor="wechatpay")
+        case.take(Event.RELEASED, cause="release", actor="person:li")
     assert await level(a_house) == (7, 0)
     assert await column(a_house, "select state from stock_lock order by order_id") == ["shipped", "released"]
 

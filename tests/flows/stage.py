@@ -5,6 +5,9 @@ Short cuts (`paid`, `locked`, ...) do the work of the tasks without Prefect: the
 
 import asyncio
 import json
+import os
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,7 +34,7 @@ from tasks.chunks import Tally
 from tasks.inbox import read_messages
 from tasks.orders import take_in
 from tasks.rerun import WORK
-from tests.contracts.outside import World, settings_for
+from tests.contracts.outside import ROOT, World, settings_for
 from tests.web.stage import CONSOLE_KEY
 
 SHELF = ("SKU-001", "SKU-002", "SKU-003")
@@ -153,6 +156,23 @@ class Stage:
         """State -> number of messages."""
         found = await self.rows("select state, count(*) from inbox group by state")
         return {row.state: row.count for row in found}
+
+    # -- what people do
+
+    async def command(self, *words: str) -> str:
+        """What `ballast WORDS` prints, as a process of its own with our books."""
+        url = self.house.settings.database_url
+        assert url is not None
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("BALLAST_")}
+        env = {**clean, "PYTHONPATH": str(ROOT), "BALLAST_DATABASE_URL": url.get_secret_value()}
+        with tempfile.TemporaryDirectory() as folder:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "ballast.cli", *words, cwd=folder, env=env,
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            out, err = await process.communicate()
+        assert process.returncode == 0, err.decode()
+        return out.decode()
 
     # -- short cuts
 

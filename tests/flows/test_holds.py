@@ -1,6 +1,12 @@
 """Orders that a person has to look at: why, what to do, and how they go on."""
 
-from ballast.domain.words import HOLD_LABELS, HoldReason, State
+from datetime import timedelta
+
+import pytest
+
+from ballast.db import inbox
+from ballast.domain.words import HOLD_LABELS, HoldReason, State, Step
+from ballast.ports import Message
 from flows.confirm_payment import confirm_payment
 from flows.lock_stock import lock_stock
 from flows.read_inbox import read_inbox
@@ -115,3 +121,169 @@ async def test_a_second_charge_is_given_back_once_and_told(stage: Stage) -> None
     assert (await stage.order(order_no)).state == State.PENDING_PAYMENT
     assert (await run(lock_stock)).name == "lock-stock 1 locked", "the order stays paid"
     assert (await run(send_outbox)).name == "send-outbox nothing due"
+
+
+async def test_the_only_charge_of_a_closed_order_is_given_back_and_told_as_what_it_is(stage: Stage) -> None:
+    order_no = await stage.placed()
+    stage.later(timedelta(hours=25))
+    await stage.work(Step.CONFIRM_PAYMENT)
+    assert await stage.state(order_no) is State.CLOSED
+    await stage.world.act(order_no, "pay")
+
+    await run(read_inbox)
+
+    [alert] = await stage.alerts()
+    assert (alert.level, alert.title) == ("urgent", f"{order_no} was paid after it was closed")
+    assert alert.text.endswith("a refund is asked for")
+    assert await stage.state(order_no) is State.CLOSED
+    await run(send_outbox)
+    assert len((await stage.world.truth(order_no))["refunds"]) == 1
+
+
+async def test_a_charge_for_an_order_that_costs_nothing_is_told_as_what_it_is(stage: Stage) -> None:
+    [price] = [a["price"] for a in (await stage.world.get("catalogue"))["articles"] if a["sku"] == "SKU-001"]
+    order_no = await stage.placed([("SKU-001", 1)], freight=0, discount=price)
+    await stage.world.act(order_no, "pay", amount=100)
+    await stage.read()
+    await stage.work(Step.CONFIRM_PAYMENT)
+    assert [alert.title for alert in await stage.alerts()] == [f"{order_no} was paid though nothing was due"]
+
+
+async def provider_says(stage: Stage, order_no: str, status: str, amount: int | None = None, charge: int = 0) -> None:
+    """A notice about a refund that somebody began in the provider's console, of one of the order's charges."""
+    told = (await stage.world.truth(order_no))["payments"][charge]
+    now = stage.house.clock.now()
+    resource = {
+        "mchid": "1900000001",
+        "out_trade_no": order_no,
+        "transaction_id": told["transaction_id"],
+        "refund_id": "5030",
+        "out_refund_no": f"BY-HAND-{charge}",
+        "refund_status": status,
+        "amount": {"total": told["amount"], "refund": amount or told["amount"]},
+        "create_time": now.isoformat(),
+    }
+    topic = f"REFUND.{status}"
+    message = Message(event_id=f"{topic}:{charge}:{now}", topic=topic, order_no=order_no, payload=resource)
+    async with stage.house.transaction() as tx:
+        await inbox.store(tx, [("wechatpay", message)], now)
+    assert sum((await stage.read()).values()) == 1
+
+
+async def test_a_payment_that_a_person_accepts_is_accepted(stage: Stage) -> None:
+    order_no = await stage.placed()
+    total = (await stage.order(order_no)).total
+    await stage.world.act(order_no, "pay", amount=total - 100)
+    await stage.read()
+    assert await stage.work(Step.CONFIRM_PAYMENT) == {"held": 1}
+
+    ran = await run(rerun_orders, order_numbers=[order_no], by="wang", note="a voucher")
+
+    assert ran.name == "rerun-orders 1 released"
+    row = await stage.order(order_no)
+    assert (row.state, row.due_step) == (State.PENDING_PAYMENT, Step.LOCK_STOCK) and row.paid_at is not None
+    [hold] = await stage.rows("select * from hold")
+    assert hold.released_by == "person:wang"
+    [text] = await stage.rows("select text from order_event where event = 'PAYMENT_CONFIRMED'")
+    assert text.text == f"{hold.evidence}, accepted in 1 charge(s)"
+    assert [c.state for c in await stage.rows("select state from payment")] == ["counted"]
+    assert await stage.work(Step.LOCK_STOCK) == {"locked": 1}
+
+
+async def test_what_a_person_accepted_is_not_what_came_later(stage: Stage) -> None:
+    """Other evidence is another cause: a charge that comes between hold and release is judged by itself."""
+    order_no = await stage.placed()
+    await stage.world.act(order_no, "pay", amount=100)
+    await stage.read()
+    await stage.work(Step.CONFIRM_PAYMENT)
+    await stage.world.act(order_no, "pay", amount=200, twice=True)
+    await stage.read()
+    assert await stage.work(Step.CONFIRM_PAYMENT) == {"held": 1}
+    assert (await stage.order(order_no)).paid_at is None
+
+
+async def test_short_stock_holds_again_after_a_release_for_nothing(stage: Stage) -> None:
+    await stage.put_on_shelf({"SKU-055": 1})
+    order_no = await stage.paid([("SKU-055", 2)])
+    for _ in range(3):
+        await run(rerun_orders, order_numbers=[order_no])
+        await assert_held(stage, order_no, HoldReason.STOCK_SHORT)
+
+
+@pytest.mark.parametrize("status", ["ABNORMAL", "CLOSED"])
+async def test_a_refund_that_failed_rings_and_holds_the_order(stage: Stage, status: str) -> None:
+    order_no = await stage.handed_over()
+    await provider_says(stage, order_no, status)
+    await provider_says(stage, order_no, status)
+
+    await assert_held(stage, order_no, HoldReason.REFUND_FAILED)
+    [refund] = await stage.rows("select * from refund")
+    assert (refund.state, refund.note, refund.done_at) == ("failed", status, None)
+    [payment] = (await stage.world.truth(order_no))["payments"]
+    [urgent] = [alert for alert in await stage.alerts() if alert.level == "urgent"]
+    assert urgent.title == f"{order_no}: a refund did not reach the customer"
+    amount = f"{payment['amount'] / 100:.2f} CNY"
+    for word in (amount, payment["transaction_id"], status, "by hand in the payment console"):
+        assert word in urgent.text
+
+
+async def test_a_failed_refund_of_a_second_charge_rings_and_lets_the_order_go_on(stage: Stage) -> None:
+    order_no = await stage.locked()
+    await stage.world.act(order_no, "pay", twice=True)
+    await stage.read()
+    await provider_says(stage, order_no, "ABNORMAL", charge=1)
+    assert await stage.state(order_no) is State.STOCK_LOCKED
+    assert [alert.level for alert in await stage.alerts()] == ["urgent", "urgent"]
+    assert await stage.rows("select 1 from hold") == []
+
+
+async def test_a_second_charge_that_was_given_back_by_hand_leaves_the_order_paid(stage: Stage) -> None:
+    """Before it was judged: it is neither counted nor given back once more."""
+    order_no = await stage.placed()
+    await stage.world.act(order_no, "pay", twice=True)
+    await stage.read()
+    await provider_says(stage, order_no, "SUCCESS", charge=0)
+    assert await stage.work(Step.CONFIRM_PAYMENT) == {"confirmed": 1}
+    first, second = (payment["transaction_id"] for payment in (await stage.world.truth(order_no))["payments"])
+    found = await stage.rows("select transaction_id, state from payment")
+    assert {row.transaction_id: row.state for row in found} == {first: "surplus", second: "counted"}
+    assert await stage.rows("select 1 from outbox where kind = 'payment.refund'") == []
+    assert await stage.alerts() == []
+    assert await stage.work(Step.LOCK_STOCK) == {"locked": 1}
+
+
+async def test_an_order_that_was_refunded_on_hold_is_never_handed_over_again(stage: Stage) -> None:
+    """The warehouse did not answer, the money went back, and a person lets it go on for the warehouse's sake."""
+    stage.patience(attempts=1)
+    order_no = await stage.locked()
+    await stage.world.faults(system="qimen", timeout_after_effect=1.0, hang_seconds=0.1)
+    await stage.work(Step.SHIP_OUT)
+    await assert_held(stage, order_no, HoldReason.NO_ANSWER)
+    await stage.world.calm()
+
+    await provider_says(stage, order_no, "SUCCESS")
+
+    await assert_held(stage, order_no, HoldReason.REFUNDED_ON_THE_WAY)
+    assert [alert.title for alert in await stage.alerts()][-1] == f"{order_no} on hold: REFUNDED_ON_THE_WAY"
+    ran = await run(rerun_orders, order_numbers=[order_no])
+    assert [row["what happened"] for row in await artifact(ran)] == ["released from REFUNDED_ON_THE_WAY; now CLOSED"]
+    assert await stage.work(Step.SHIP_OUT) == {}
+    assert (await stage.world.truth(order_no))["wms"]["creates"] == 1
+    assert {row.state for row in await stage.rows("select state from stock_lock")} == {"released"}
+
+
+async def test_a_cancellation_that_people_mapped_asks_a_person_about_a_paid_order(stage: Stage) -> None:
+    unpaid, paid, handed_over = await stage.placed(), await stage.paid(), await stage.handed_over()
+    await stage.command("parked", "map", "direct", "event", "order.cancelled", "cancelled")
+    now = stage.house.clock.now()
+    async with stage.house.transaction() as tx:
+        for order_no in (unpaid, paid, handed_over):
+            payload = {"order_no": order_no, "received_at": int(now.timestamp())}
+            message = Message(event_id=f"C-{order_no}", topic="order.cancelled", order_no=order_no, payload=payload)
+            await inbox.store(tx, [("direct", message)], now)
+    await stage.read()
+
+    assert await stage.state(unpaid) is State.CLOSED
+    for order_no in (paid, handed_over):
+        await assert_held(stage, order_no, HoldReason.CANCEL_ASKED)
+    assert {row.state for row in await stage.rows("select state from stock_lock")} == {"held"}

@@ -124,6 +124,16 @@ async def test_the_form_is_typed(stage: Stage, wrong: dict[str, str]) -> None:
     assert ran.is_failed() and "invalid parameters" in str(ran.message)
 
 
-async def test_an_empty_form_reruns_nothing(stage: Stage) -> None:
-    await short_orders(stage, 1)
-    assert (await run(rerun_orders)).name == "rerun-orders nothing due"
+async def test_an_empty_form_says_so_and_reruns_nothing(stage: Stage) -> None:
+    [order_no] = await short_orders(stage, 1)
+    ran = await run(rerun_orders, order_numbers=[" "])
+    assert ran.state.is_failed() and "say which orders" in str(ran.state.message)
+    assert await stage.state(order_no) is State.ON_HOLD
+
+
+async def test_an_order_that_is_held_again_is_not_called_released(stage: Stage) -> None:
+    [order_no] = await short_orders(stage, 1)
+    await stage.put_on_shelf({SCARCE: 0})
+    ran = await run(rerun_orders, order_numbers=[order_no])
+    assert ran.name == "rerun-orders 1 held again"
+    assert (await said(ran))[order_no].endswith("now ON_HOLD (STOCK_SHORT)")

@@ -104,6 +104,22 @@ async def test_messages_of_a_system_that_is_down_wait_for_it(stage: Stage, monke
     assert [bill["status"] for bill in (await stage.world.truth(order_no))["erp"]["outstock"]] == ["C"]
 
 
+async def test_an_order_that_the_shop_never_knows_is_given_up_in_the_end(stage: Stage) -> None:
+    """The shop is up and answers: every try counts, and after the last one people hear of it."""
+    order_no = await stage.handed_over()
+    await stage.ship(order_no)
+    await stage.read()
+    await stage.rows("delete from outbox where kind <> 'shop.shipped' returning id")
+    await stage.rows("update sales_order set order_no = 'NOT-THERE' returning id")
+    tries = stage.house.settings.patience.attempts * 2
+    for _ in range(tries - 1):
+        assert "1 shop.shipped again later" in (await run(send_outbox)).name
+        stage.later(AFTER_A_PAUSE)
+    assert "1 shop.shipped refused" in (await run(send_outbox)).name
+    row = await stage.order("NOT-THERE")
+    assert (row.state, row.hold_reason) == ("ON_HOLD", HoldReason.REFUSED_BY_SYSTEM)
+
+
 async def test_a_run_that_ends_leaves_no_message_claimed(stage: Stage) -> None:
     """Everything that it took is sent or given back, however short its time; what is left would wait for a minute."""
     arrived = await stage.outbound()

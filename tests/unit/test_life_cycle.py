@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ballast.domain.life_cycle import (
+    ASKED_ANEW,
     EARLY,
     ENDS_WITH,
     HELD_BECAUSE,
     LATE,
     MOVES,
+    OUTRANKS,
     RELEASED_AHEAD,
     NoSuchMove,
     Standing,
@@ -35,7 +37,6 @@ DECISIONS = frozenset(
         Event.PAYMENT_CONFIRMED,
         Event.STOCK_LOCKED,
         Event.RELEASED,
-        Event.CANCELLED,
         Event.RETURN_WINDOW_ENDED,
     }
 )
@@ -142,7 +143,10 @@ def test_a_held_order_can_be_given_up_and_its_unpaid_payment_can_end() -> None:
 def test_one_hold_at_a_time() -> None:
     held = Standing(State.ON_HOLD, State.IN_TRANSIT, HoldReason.COMPLAINT)
     assert after(held, Event.HELD, HoldReason.COURIER_DAMAGED) is None
-    assert after(held, Event.REFUNDED) is None
+    for outranks in OUTRANKS:
+        there = after(held, Event.HELD, outranks)
+        assert there == Standing(State.ON_HOLD, State.IN_TRANSIT, outranks)
+        assert after(there, Event.HELD, outranks) is None
 
 
 def test_held_orders_know_early_and_impossible_too() -> None:
@@ -183,3 +187,54 @@ def test_a_cause_that_only_a_person_ends_takes_the_place_of_one_that_ends_by_its
     assert refunded is not None
     assert after(refunded, Event.SCANNED) == refunded, "the parcel moving again must not let a refunded order go on"
     assert after(refunded, Event.HELD, HoldReason.COURIER_PROBLEM) is None, "the weaker cause is only noted"
+
+
+@pytest.mark.parametrize("reason", HoldReason)
+@pytest.mark.parametrize("place", HOLDABLE)
+def test_a_refund_on_hold_does_what_it_does_where_the_order_was_held(place: State, reason: HoldReason) -> None:
+    held = Standing(State.ON_HOLD, place, reason)
+    there = after(held, Event.REFUNDED)
+    if place is State.PENDING_PAYMENT:
+        assert there == Standing(State.CLOSED)
+    elif reason is HoldReason.REFUNDED_ON_THE_WAY:
+        assert there is None
+    else:
+        ahead = RELEASED_AHEAD.get((place, reason), place)
+        assert there == Standing(State.ON_HOLD, ahead, HoldReason.REFUNDED_ON_THE_WAY)
+
+
+@pytest.mark.parametrize("reason", HoldReason)
+def test_no_way_leads_a_refunded_order_back_to_the_warehouse(reason: HoldReason) -> None:
+    """Not by a release, whatever it was held for before, and not by any other hold that comes on top."""
+    refunded = after(Standing(State.ON_HOLD, State.STOCK_LOCKED, reason), Event.REFUNDED)
+    for standing in (refunded or Standing(State.ON_HOLD, State.STOCK_LOCKED, reason), Standing(State.STOCK_LOCKED)):
+        held = after(standing, Event.REFUNDED) or standing
+        for other in HoldReason:
+            assert after(held, Event.HELD, other) is None
+        free = after(held, Event.RELEASED)
+        assert free is not None
+        assert free.state in (State.CLOSED, State.OUTBOUND)
+
+
+@pytest.mark.parametrize("place", WAY)
+def test_a_cancellation_ends_only_what_nothing_outside_has(place: State) -> None:
+    there = after(Standing(place), Event.CANCELLED)
+    if place is State.PENDING_PAYMENT:
+        assert there == Standing(State.CLOSED)
+    elif place in HOLDABLE:
+        assert there == Standing(State.ON_HOLD, place, HoldReason.CANCEL_ASKED)
+    else:
+        assert there is None
+
+
+@pytest.mark.parametrize("reason", HoldReason)
+@pytest.mark.parametrize("place", HOLDABLE[1:])
+def test_a_cancellation_ends_no_held_order_that_is_locked_or_further(place: State, reason: HoldReason) -> None:
+    there = after(Standing(State.ON_HOLD, place, reason), Event.CANCELLED)
+    assert there is None or (there.state, there.reason) == (State.ON_HOLD, HoldReason.CANCEL_ASKED)
+    assert (there is None) == (reason in OUTRANKS)
+
+
+def test_what_can_be_overridden_is_a_judgement() -> None:
+    assert not ASKED_ANEW & {HoldReason.PAYMENT_MISMATCH, HoldReason.COMPLAINT, HoldReason.COURIER_DAMAGED}
+    assert not ASKED_ANEW & set(OUTRANKS)

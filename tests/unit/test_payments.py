@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ballast.domain.money import Money
-from ballast.domain.payments import Captured, Verdict, judge
+from ballast.domain.payments import Captured, Verdict, all_went_back, judge
 from tests.times import NOON
 
 
@@ -101,3 +101,58 @@ def test_another_currency_is_never_counted() -> None:
 def test_nothing_to_pay_is_covered_by_nothing() -> None:
     assert judge(Money(0), []) == Verdict(counted=(), surplus=(), paid_at=None)
     assert ids(judge(Money(0), [charge(5)]).surplus) == ["T-1"]
+
+
+returns = st.lists(st.integers(0, 60), min_size=6, max_size=6)
+
+
+def with_returns(paid: Sequence[Captured], back: Sequence[int]) -> list[Captured]:
+    return [replace(one, returned=much) for one, much in zip(paid, back, strict=False)]
+
+
+def left(some: Sequence[Captured]) -> int:
+    return sum(one.left.amount for one in some)
+
+
+@given(totals, charges, returns)
+def test_only_what_is_left_pays(total: Money, paid: list[Captured], back: list[int]) -> None:
+    verdict = judge(total, with_returns(paid, back))
+    assert left(verdict.counted) in (0, total.amount)
+    if verdict.paid_at is not None:
+        assert left(verdict.counted) == total.amount
+        assert ids([*verdict.counted, *verdict.surplus]) == ids(paid)
+        assert all(one.left.amount for one in verdict.counted), "what went back whole is never what pays"
+
+
+@given(totals, charges, returns)
+def test_a_problem_that_a_person_accepted_is_none_and_no_other_is(
+    total: Money, paid: list[Captured], back: list[int]
+) -> None:
+    seen = with_returns(paid, back)
+    verdict = judge(total, seen)
+    assert judge(total, seen, {"", f"{verdict.problem} or so"}) == verdict
+    accepted = judge(total, seen, {verdict.problem})
+    if verdict.problem:
+        assert ids([*accepted.counted, *accepted.surplus]) == ids(paid)
+        assert left(accepted.counted) == left(paid and seen)
+        assert accepted.paid_at == max(one.paid_at for one in accepted.counted)
+    else:
+        assert accepted == verdict
+
+
+@given(charges, returns)
+def test_all_went_back_is_to_the_cent(paid: list[Captured], back: list[int]) -> None:
+    seen = with_returns(paid, back)
+    assert all_went_back(seen) == (bool(seen) and left(seen) == 0)
+    for one in seen:
+        alone = [replace(each, counted=each is one) for each in seen]
+        assert all_went_back(alone) == (one.returned >= one.amount.amount), "one that counted decides alone"
+
+
+def test_nothing_that_came_never_went_back() -> None:
+    assert not all_went_back([])
+
+
+def test_an_overpaid_order_is_covered_once_the_rest_went_back() -> None:
+    assert judge(Money(100), [charge(120)]).problem == "paid 1.20 CNY of 1.00 CNY"
+    assert judge(Money(100), [replace(charge(120), returned=20)]).paid_at == NOON

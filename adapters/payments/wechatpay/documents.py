@@ -8,9 +8,9 @@ from pydantic import AwareDatetime, Field
 from adapters.errors import NotUnderstood
 from adapters.meanings import meaning_of
 from adapters.replies import Reply
-from ballast.domain.money import Money
+from ballast.domain.money import MINOR_DIGITS, Money
 from ballast.domain.words import Event, System
-from ballast.ports import Charge, Codes, News
+from ballast.ports import Charge, Codes, News, Refund
 from ballast.settings import WechatpaySettings
 
 Minor = Annotated[int, Field(strict=True, ge=0)]
@@ -47,8 +47,8 @@ class RefundAmount(Reply):
     currency: str = "CNY"  # notices leave it out [M]
 
 
-class Refund(Reply):
-    """A refund notice."""
+class RefundNotice(Reply):
+    """A refund, whole or in part."""
 
     mchid: str
     out_trade_no: str
@@ -60,7 +60,7 @@ class Refund(Reply):
     amount: RefundAmount
 
 
-def check_ours(document: Transaction | Refund, settings: WechatpaySettings) -> None:
+def check_ours(document: Transaction | RefundNotice, settings: WechatpaySettings) -> None:
     """Money for another merchant or another app is not ours. Raises `NotUnderstood` naming what differs."""
     asked = {"mchid": settings.mchid} | ({"appid": settings.app_id} if isinstance(document, Transaction) else {})
     for field, ours in asked.items():
@@ -94,28 +94,38 @@ def _charge(transaction: Transaction) -> Charge:
         raise NotUnderstood(System.WECHATPAY, f"a success without {missing}", order_no=transaction.out_trade_no)
     return Charge(
         transaction_id=transaction.transaction_id,
-        amount=Money(transaction.amount.total, transaction.amount.currency),
+        amount=_money(transaction.amount.total, transaction.amount.currency, transaction.out_trade_no),
         merchant=transaction.mchid,
         paid_at=transaction.success_time.astimezone(UTC),
         payer=transaction.payer.openid if transaction.payer else None,
     )
 
 
-def read_refund(refund: Refund, codes: Codes, heard_at: datetime) -> News:
-    """REFUNDED only when this refund gives the whole charge back, otherwise NOTED. Raises `UnknownCode`."""
-    order_no, amount = refund.out_trade_no, refund.amount
-    meaning = meaning_of(codes, System.WECHATPAY, "refund_status", refund.refund_status, order_no=order_no)
-    partial = meaning.event is Event.REFUNDED and amount.refund < amount.total
-    refunded = Money(amount.refund, amount.currency)
+def read_refund(notice: RefundNotice, codes: Codes, heard_at: datetime) -> News:
+    """Whatever part of the charge it gives back: the books know what the order was paid with. Raises `UnknownCode`."""
+    order_no, amount = notice.out_trade_no, notice.amount
+    meaning = meaning_of(codes, System.WECHATPAY, "refund_status", notice.refund_status, order_no=order_no)
+    refund = Refund(
+        refund_no=notice.out_refund_no,
+        transaction_id=notice.transaction_id,
+        amount=_money(amount.refund, amount.currency, order_no),
+        captured=_money(amount.total, amount.currency, order_no),
+    )
     return News(
         system=System.WECHATPAY,
         order_no=order_no,
-        happened_at=(refund.success_time or heard_at).astimezone(UTC),
+        happened_at=(notice.success_time or heard_at).astimezone(UTC),
         field="refund_status",
-        said=refund.refund_status,
-        event=Event.NOTED if partial else meaning.event,
+        said=notice.refund_status,
+        event=meaning.event,
         reason=meaning.reason,
-        text=f"refund {refund.out_refund_no} of {refunded} from charge {refund.transaction_id}",
-        refund_no=refund.out_refund_no,
-        refunded=refunded if refund.refund_status == "SUCCESS" else None,
+        text=f"{notice.refund_status}: refund {refund.refund_no}, {refund.amount} of charge {refund.transaction_id}",
+        refund=refund,
     )
+
+
+def _money(amount: int, currency: str, order_no: str) -> Money:
+    """Raises `NotUnderstood` for a currency of which we do not know how many decimals it has."""
+    if currency not in MINOR_DIGITS:
+        raise NotUnderstood(System.WECHATPAY, f"currency {currency!r} is unknown", order_no=order_no)
+    return Money(amount, currency)

@@ -12,8 +12,8 @@ CODES: Codes = {
     ("trade_state", "CLOSED"): Meaning(Event.PAYMENT_ENDED),
     ("trade_state", "REVOKED"): Meaning(Event.PAYMENT_ENDED),
     ("trade_state", "PAYERROR"): Meaning(Event.PAYMENT_ENDED),
-    ("refund_status", "SUCCESS"): Meaning(Event.REFUNDED),  # read as NOTED when it is not the whole amount
+    ("refund_status", "SUCCESS"): Meaning(Event.REFUNDED),
     ("refund_status", "PROCESSING"): Meaning(Event.NOTED),
-    ("refund_status", "CLOSED"): Meaning(Event.NOTED),  # this refund will not happen; the money stayed with us
-    ("refund_status", "ABNORMAL"): Meaning(Event.HELD, HoldReason.PAYMENT_MISMATCH),  # the customer's bank refused it
+    ("refund_status", "CLOSED"): Meaning(Event.HELD, HoldReason.REFUND_FAILED),  # called off; the money stayed with us
+    ("refund_status", "ABNORMAL"): Meaning(Event.HELD, HoldReason.REFUND_FAILED),  # the customer's bank refused it
 }

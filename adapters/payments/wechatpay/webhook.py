@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 from adapters.errors import BadSignature, NotUnderstood
 from adapters.json_text import read_object
 from adapters.meanings import meaning_of
-from adapters.payments.wechatpay.documents import Refund, Transaction, check_ours, read_refund, read_transaction
+from adapters.payments.wechatpay.documents import RefundNotice, Transaction, check_ours, read_refund, read_transaction
 from adapters.payments.wechatpay.signing import decrypt, is_genuine, load_apiv3_key, load_platform_keys
 from adapters.payments.wechatpay.status import CODES
 from adapters.replies import Reply, read_reply
@@ -18,7 +18,7 @@ from ballast.ports import Codes, Delivery, HookAnswer, HookRequest, Message, New
 from ballast.settings import WechatpaySettings
 
 ALGORITHM: Final = "AEAD_AES_256_GCM"
-DOCUMENTS: Final[dict[str, type[Transaction | Refund]]] = {"TRANSACTION": Transaction, "REFUND": Refund}
+DOCUMENTS: Final[dict[str, type[Transaction | RefundNotice]]] = {"TRANSACTION": Transaction, "REFUND": RefundNotice}
 """By the first word of event_type."""
 
 
@@ -99,5 +99,5 @@ class WechatpayHook:
         return read_object(plain, System.WECHATPAY)
 
 
-def _model_of(event_type: str) -> type[Transaction | Refund] | None:
+def _model_of(event_type: str) -> type[Transaction | RefundNotice] | None:
     return DOCUMENTS.get(event_type.partition(".")[0])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from adapters.errors import OutsideError, Refused, Throttled, Unavailable
+from adapters.errors import NotYet, OutsideError, Refused, Throttled
 from adapters.meanings import meaning_of
 from adapters.replies import Reply
 from ballast.domain.words import System
@@ -75,7 +75,7 @@ def check(answer: Answer, *, otherwise: type[OutsideError], order_no: str = "") 
         raise otherwise(System.WECHAT, f"the shop is busy ({answer.errmsg})", order_no=order_no, code=str(code))
     if code == NO_SUCH_ORDER:
         what = f"the order is not visible in the shop yet; if it stays so, check mchid ({answer.errmsg})"
-        raise Unavailable(System.WECHAT, what, order_no=order_no, code=str(code))
+        raise NotYet(System.WECHAT, what, order_no=order_no, code=str(code))
     raise Refused(System.WECHAT, said, order_no=order_no, code=str(code))
 
 

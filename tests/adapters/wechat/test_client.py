@@ -9,7 +9,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from adapters.errors import NotUnderstood, OutcomeUnknown, Refused, Throttled, Unavailable, UnknownCode
+from adapters.errors import NotUnderstood, NotYet, OutcomeUnknown, Refused, Throttled, UnknownCode
 from adapters.storefronts.wechat.client import Wechat
 from adapters.storefronts.wechat.documents import describe, mask, shipping_document
 from ballast.domain.words import Event, HoldReason
@@ -120,7 +120,7 @@ def test_at_most_seven_characters_of_a_mobile_are_shown(mobile: str, masked: str
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
-        (error(10060001), Unavailable),
+        (error(10060001), NotYet),
         (error(10060004), Refused),
         (error(47001), Refused),
         (error(45009), Throttled),

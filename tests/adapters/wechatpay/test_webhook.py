@@ -15,7 +15,7 @@ from adapters.payments.wechatpay.status import CODES
 from adapters.payments.wechatpay.webhook import WechatpayHook
 from ballast.domain.money import Money
 from ballast.domain.words import Event, HoldReason
-from ballast.ports import Delivery, Meaning, News
+from ballast.ports import Delivery, Meaning, News, Refund
 from tests.adapters.wechatpay.test_signing import APIV3_KEY, BODY, HEADERS, NOW, SETTINGS, without
 from tests.adapters.wire import post, sample
 from tests.contracts.outside import key_pair
@@ -129,26 +129,38 @@ def test_an_amount_that_is_no_amount_is_not_understood(total: Any) -> None:
         receive("TRANSACTION.SUCCESS", TRANSACTION | {"amount": {"total": total, "currency": "CNY"}})
 
 
-def test_a_whole_refund() -> None:
-    news = read("REFUND.SUCCESS", REFUND)
-    assert (news.event, news.refund_no, news.refunded) == (
-        Event.REFUNDED, "SO20260102001-twice-0001", Money(11300),
-    )  # fmt: skip
-    assert (news.field, news.said) == ("refund_status", "SUCCESS")
+@pytest.mark.parametrize("amount", [11300, 300])
+def test_a_refund_is_told_with_its_charge_and_both_amounts(amount: int) -> None:
+    """Whole or not: what it means for the order only the books know."""
+    news = read("REFUND.SUCCESS", REFUND | {"amount": {"total": 11300, "refund": amount}})
+    assert (news.event, news.field, news.said) == (Event.REFUNDED, "refund_status", "SUCCESS")
+    assert news.refund == Refund(
+        refund_no="SO20260102001-twice-0001",
+        transaction_id="4200000000202601020000000001",
+        amount=Money(amount),
+        captured=Money(11300),
+    )
     assert "4200000000202601020000000001" in news.text
     assert news.happened_at == datetime(2026, 1, 3, 1, 0, tzinfo=UTC)
 
 
-def test_a_partial_refund_is_noted_with_its_amount() -> None:
-    news = read("REFUND.SUCCESS", REFUND | {"amount": {"total": 11300, "refund": 300}})
-    assert (news.event, news.refunded) == (Event.NOTED, Money(300))
+@pytest.mark.parametrize("status", ["ABNORMAL", "CLOSED"])
+def test_a_refund_that_failed(status: str) -> None:
+    news = read(f"REFUND.{status}", REFUND | {"refund_status": status, "success_time": None})
+    assert (news.event, news.reason) == (Event.HELD, HoldReason.REFUND_FAILED)
+    assert news.refund is not None and news.refund.refund_no == "SO20260102001-twice-0001"
 
 
-def test_a_refund_that_failed() -> None:
-    abnormal = read("REFUND.ABNORMAL", REFUND | {"refund_status": "ABNORMAL", "success_time": None})
-    assert (abnormal.event, abnormal.reason) == (Event.HELD, HoldReason.PAYMENT_MISMATCH)
-    assert (abnormal.refund_no, abnormal.refunded) == ("SO20260102001-twice-0001", None)
-    assert read("REFUND.CLOSED", REFUND | {"refund_status": "CLOSED"}).event is Event.NOTED
+def test_a_refund_under_way() -> None:
+    assert read("REFUND.SUCCESS", REFUND | {"refund_status": "PROCESSING"}).event is Event.NOTED
+
+
+def test_a_currency_of_which_nobody_knows_the_decimals_parks() -> None:
+    (message,) = receive("TRANSACTION.SUCCESS", TRANSACTION | {"amount": {"total": 1, "currency": "AUD"}}).messages
+    with pytest.raises(NotUnderstood, match="AUD"):
+        HOOK.read(message, CODES)
+    with pytest.raises(NotUnderstood, match="AUD"):
+        read("REFUND.SUCCESS", REFUND | {"amount": {"total": 1, "refund": 1, "currency": "AUD"}})
 
 
 def test_unknown_states_park() -> None:
