@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,9 @@ from ballast.domain.words import System
 
 NOT_TAKEN = frozenset({408, 425, 429, 503})
 """The server says that it did not take the request: safe to repeat."""
+
+WAIT = 30.0
+"""Seconds that a call waits for its turn when `max_calls` are under way."""
 
 LARGEST_REPLY = 8 * 1024 * 1024
 
@@ -33,34 +37,33 @@ class VendorHttp:
         self.system = system
         self._room = asyncio.Semaphore(max_calls)
         limits = httpx.Limits(max_connections=max_calls, max_keepalive_connections=max_calls)
-        self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(limits=limits), timeout=httpx.Timeout(timeout, pool=60.0)
-        )
+        self._client = httpx.AsyncClient(transport=AiohttpTransport(limits=limits), timeout=timeout)
 
     async def close(self) -> None:
         await self._client.aclose()
 
     async def read(self, method: str, url: str, *, order_no: str = "", **request: Any) -> httpx.Response:
         """A call that changes nothing: repeated on every blip. Raises `Unavailable`."""
-        try:
-            async for attempt in _blips(Unavailable, OutcomeUnknown):
-                with attempt:
-                    return await self._once(method, url, order_no, request)
-        except OutcomeUnknown as blip:
-            raise Unavailable(self.system, blip.what, order_no=order_no, code=blip.code) from blip
+        async with self._turn(order_no):
+            try:
+                async for attempt in _blips(Unavailable, OutcomeUnknown):
+                    with attempt:
+                        return await self._once(method, url, order_no, request)
+            except OutcomeUnknown as blip:
+                raise Unavailable(self.system, blip.what, order_no=order_no, code=blip.code) from blip
         raise AssertionError("tenacity re-raises")
 
     async def write(self, method: str, url: str, *, order_no: str = "", **request: Any) -> httpx.Response:
         """A call that changes something: repeated only if not taken. Raises `Unavailable`, `OutcomeUnknown`."""
-        async for attempt in _blips(Unavailable):
-            with attempt:
-                return await self._once(method, url, order_no, request)
+        async with self._turn(order_no):
+            async for attempt in _blips(Unavailable):
+                with attempt:
+                    return await self._once(method, url, order_no, request)
         raise AssertionError("tenacity re-raises")
 
     async def _once(self, method: str, url: str, order_no: str, request: Mapping[str, Any]) -> httpx.Response:
         try:
-            async with self._room:
-                reply = await self._client.request(method, url, **request)
+            reply = await self._client.request(method, url, **request)
         except httpx.RequestError as blip:
             if _never_sent(blip):
                 raise Unavailable(self.system, f"no connection ({_name(blip)})", order_no=order_no) from blip
@@ -74,6 +77,20 @@ class VendorHttp:
         if len(reply.content) > LARGEST_REPLY:
             raise OutcomeUnknown(self.system, f"a reply of {len(reply.content)} bytes", order_no=order_no)
         return reply
+
+    @asynccontextmanager
+    async def _turn(self, order_no: str) -> AsyncIterator[None]:
+        """Wait for room, not for ever: a system that hangs must not keep whole chunks, one call after the other."""
+        try:
+            async with asyncio.timeout(WAIT):
+                await self._room.acquire()
+        except TimeoutError:
+            what = f"it answers too slowly: no turn within {WAIT:g} s"
+            raise Unavailable(self.system, what, order_no=order_no) from None
+        try:
+            yield
+        finally:
+            self._room.release()
 
 
 def _never_sent(blip: httpx.RequestError) -> bool:

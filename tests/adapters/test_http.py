@@ -53,6 +53,17 @@ async def serve(*answers: bytes) -> AsyncIterator[tuple[Server, VendorHttp]]:
         listener.close()
 
 
+async def test_who_gets_no_turn_is_told_so_and_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapters.http, "WAIT", 0.05)
+    async with serve(SILENT, SILENT, FINE) as (server, http):
+        calls = [http.write("POST", server.url, order_no=f"SO{n}", content=b"") for n in (1, 2, 3)]
+        one, two, three = await asyncio.gather(*calls, return_exceptions=True)
+        assert isinstance(one, OutcomeUnknown) and isinstance(two, OutcomeUnknown)
+        assert isinstance(three, Unavailable) and "no turn" in str(three)
+        assert server.taken == 2
+        assert (await http.write("POST", server.url, content=b"")).text == "ok"  # the room was given back
+
+
 @pytest.mark.parametrize("answer", [GONE, HALF, SILENT, BROKEN, NOT_ZIP])
 async def test_a_write_that_was_sent_is_never_repeated(answer: bytes) -> None:
     async with serve(answer, FINE) as (server, http):
