@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -25,7 +25,7 @@ from adapters.wms.qimen.webhook import QimenHook
 from ballast.clock import Clock
 from ballast.db.engine import make_engine
 from ballast.domain.schedule import Waits
-from ballast.ports import Alerts, Asked, Codes, Courier, Erp, Hook, Payment, Role, Storefront, Wms
+from ballast.ports import Alerts, Asked, Codes, Courier, Erp, Hook, Payment, Storefront, Wms
 from ballast.settings import Settings, SettingsError, settings
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class House:
     settings: Settings
     clock: Clock
     engine: AsyncEngine
-    roles: dict[str, Role] = field(default_factory=dict)
+    roles: dict[str, Any] = field(default_factory=dict)  # role name -> its client, each of its own protocol
     added_codes: Mapping[str, Codes] = field(default_factory=dict)
 
     @property
@@ -107,11 +107,11 @@ class House:
 
     def _role(self, name: str, make: Callable[[], T]) -> T:
         if name not in self.roles:
-            self.roles[name] = make()  # type: ignore[assignment]  # each maker returns a Role, T is its sub-protocol
-        role = self.roles[name]
+            self.roles[name] = make()
+        role: T = self.roles[name]
         if isinstance(role, Asked) and (more := self.added_codes.get(role.system)):
             role.codes = {**role.codes, **more}
-        return self.roles[name]  # type: ignore[return-value]  # as made one line above
+        return role
 
 
 def page_key(secret: str, order_no: str) -> str:

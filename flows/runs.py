@@ -22,7 +22,7 @@ C = TypeVar("C")
 DOWN = timedelta(seconds=20)
 """After a chunk's task failed for good, its orders rest this long (machine time) before the next run takes them."""
 LETTERS_PER_CHUNK = 5
-"""An order gets about nine messages on its way: a chunk of messages is larger than a chunk of orders."""
+"""An order gets about twelve messages on its way: a chunk of messages is larger than a chunk of orders."""
 
 
 class RunFailed(RuntimeError):

@@ -229,10 +229,10 @@ def refund_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
             "key": f"refund-{refund['state']}:{refund['refund_no']}",
             "level": "urgent",
             "order_id": case.id,
-            "title": f"{case.order_no}: {_refund_trouble(refund['state'])}",
+            "title": f"{case.order_no}: {_REFUND_TROUBLE[refund['state']][0]}",
             "text": f"{Money(refund['amount'], refund['currency'])} of charge {refund['transaction_id']}, "
             f"refund {refund['refund_no']} {refund['note']}".rstrip()
-            + f": {_REFUND_ADVICE[refund['state']]}",
+            + f": {_REFUND_TROUBLE[refund['state']][1]}",
         }
         for case in cases
         for refund in case.refunds_told.values()
@@ -240,14 +240,14 @@ def refund_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     ]
 
 
-_REFUND_ADVICE = {
-    "failed": "refund it by hand in the payment console",
-    "done": "compare the order's charges in the payment console, one is missing here",
+_REFUND_TROUBLE = {
+    "failed": ("a refund did not reach the customer", "refund it by hand in the payment console"),
+    "done": (
+        "a refund of a charge that is not known",
+        "compare the order's charges in the payment console, one is missing here",
+    ),
 }
-
-
-def _refund_trouble(state: str) -> str:
-    return "a refund did not reach the customer" if state == "failed" else "a refund of a charge that is not known"
+"""What happened, and what to do."""
 
 
 def _too_much(case: Case) -> str:

@@ -28,7 +28,7 @@ def main() -> None:
         sys.exit(app())
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
+    except Exception as error:  # what is not plain goes on as it is, with its traceback
         if not _is_plain(error):
             raise
         print(f"ballast: {error}", file=sys.stderr)

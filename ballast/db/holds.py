@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -51,9 +52,9 @@ async def open_holds(tx: AsyncConnection, *, reason: HoldReason | None = None, m
     )
 
 
-def _held(found: Sequence[object]) -> list[HeldRow]:
+def _held(found: Sequence[Any]) -> list[HeldRow]:
     return [
-        HeldRow(r.order_no, HoldReason(r.reason), r.evidence, State(r.held_from), r.held_at, r.acknowledged_by)  # type: ignore[attr-defined]  # a Row
+        HeldRow(r.order_no, HoldReason(r.reason), r.evidence, State(r.held_from), r.held_at, r.acknowledged_by)
         for r in found
     ]
 

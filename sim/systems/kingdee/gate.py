@@ -1,7 +1,7 @@
 """The door of the ERP: reads a request, checks its signature, does the operation, answers in HTTP 200."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -104,17 +104,12 @@ class KingdeeGate:
         models = get(data, "Model")
         if not isinstance(models, list) or not models:
             raise Refusal(BAD_PARAMETER, "参数 Model 应为数组", "Model")
-        done, failed = [], []
-        for index, model in enumerate(models):
+
+        def save(model: Mapping[str, Any]) -> Bill:
             one = {**data, "Model": model}
-            try:
-                bill = self._desk.save(form, one) if real else self._pretend_save(one)
-                done.append(Entity(bill.id, bill.number, index))
-            except Refusal as refusal:
-                failed.append((index, refusal))
-                if refusal.repeat_of:
-                    self._world.tally.repeat(refusal.repeat_of)
-        return wrap(report_status(done, failed))
+            return self._desk.save(form, one) if real else self._pretend_save(one)
+
+        return self._one_by_one(models, save)
 
     def _pretend_save(self, data: Mapping[str, Any]) -> Bill:
         model = get(data, "Model") or {}
@@ -126,12 +121,22 @@ class KingdeeGate:
         self, form: str, data: Mapping[str, Any], act: Callable[[str, AnyBill], None], real: bool
     ) -> dict[str, Any]:
         """The operation on every bill named; each succeeds or fails by itself, DIndex tells which."""
+
+        def do(name: Mapping[str, Any]) -> AnyBill:
+            bill = self.ledger.find(form, **name)
+            if real:
+                act(form, bill)
+            return bill
+
+        return self._one_by_one(read_names(data), do)
+
+    def _one_by_one(
+        self, things: Sequence[Mapping[str, Any]], do: Callable[[Mapping[str, Any]], Bill]
+    ) -> dict[str, Any]:
         done, failed = [], []
-        for index, name in enumerate(read_names(data)):
+        for index, thing in enumerate(things):
             try:
-                bill = self.ledger.find(form, **name)
-                if real:
-                    act(form, bill)
+                bill = do(thing)
                 done.append(Entity(bill.id, bill.number, index))
             except Refusal as refusal:
                 failed.append((index, refusal))
