@@ -27,7 +27,7 @@ from adapters.errors import (
 from ballast.db import cases as orders
 from ballast.db import effects, moves
 from ballast.db.alerts import raise_alerts
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.claims import Chunk, renew
 from ballast.db.status_map import added_codes
 from ballast.domain.money import Money

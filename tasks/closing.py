@@ -6,7 +6,7 @@ from prefect import task
 
 from ballast.db import cases as orders
 from ballast.db import moves
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.domain.words import Event, State
 from ballast.wiring import house

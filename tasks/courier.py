@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from prefect import task
 
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing
 from ballast.ports import News, Receipt, Waybill

@@ -11,7 +11,7 @@ from adapters.errors import Refused, Throttled
 from ballast.db import cases as orders
 from ballast.db import effects, moves
 from ballast.db.alerts import raise_alerts
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.outbox import Outgoing, end_messages
 from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Order, Receipt

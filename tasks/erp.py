@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import OutOfStock
 from ballast.db import stock
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing
 from ballast.domain.stock import Want

@@ -18,7 +18,7 @@ from adapters.files.rejects import RejectsFile
 from adapters.files.rows import Problem
 from adapters.storefronts.direct.orders import PlacedOrder, to_order
 from ballast.db import cases, effects, moves
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.intake import insert_orders
 from ballast.domain.money import Money
 from ballast.domain.words import Event, State, System

@@ -13,7 +13,7 @@ from adapters.errors import NotUnderstood, UnknownCode
 from ballast.db import cases as orders
 from ballast.db import inbox, moves, news
 from ballast.db.alerts import raise_alerts
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.inbox import Letter
 from ballast.db.payments import mark_charges
 from ballast.db.status_map import added_codes

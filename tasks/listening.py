@@ -8,7 +8,7 @@ from adapters.errors import OutsideError, Unavailable, UnknownCode
 from ballast.db import cases as orders
 from ballast.db import moves, news
 from ballast.db.alerts import raise_alerts
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.domain.life_cycle import TooEarly
 from ballast.ports import News

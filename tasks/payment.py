@@ -11,7 +11,7 @@ from adapters.errors import OutsideError, UnknownCode
 from ballast.db import cases as orders
 from ballast.db import moves, news
 from ballast.db.alerts import raise_alerts
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing
 from ballast.db.payments import mark_charges, record_refunds

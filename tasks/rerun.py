@@ -8,7 +8,7 @@ from prefect import task
 from adapters.errors import OutsideError
 from ballast.db import cases as orders
 from ballast.db import moves
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.claims import Chunk, claim_one, give_back
 from ballast.db.outbox import send_again
 from ballast.domain.words import STATE_LABELS, Event, State, Step

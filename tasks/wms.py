@@ -2,7 +2,7 @@
 
 from prefect import task
 
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.domain.words import Event, HoldReason
 from ballast.ports import Order, Receipt

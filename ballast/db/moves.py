@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ballast.db.cases import Case, LineCase, ParcelCase
+from ballast.db.case import Case, LineCase, ParcelCase
 from ballast.db.engine import dumps, ring, rows, run
 from ballast.db.stock import leave_shelf, release
 from ballast.domain.words import State

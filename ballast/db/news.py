@@ -3,7 +3,7 @@
 from collections import defaultdict
 from datetime import datetime
 
-from ballast.db.cases import Case, ChargeCase, ParcelCase, RefundCase
+from ballast.db.case import Case, ChargeCase, ParcelCase, RefundCase
 from ballast.domain.life_cycle import EARLY, TooEarly
 from ballast.domain.money import Money
 from ballast.domain.payments import Captured, all_went_back

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.engine import dumps, run
 from ballast.db.outbox import Outgoing
 

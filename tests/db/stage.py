@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ballast.db import cases, moves, news, stock
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.engine import rows
 from ballast.db.intake import insert_orders
 from ballast.domain.life_cycle import TooEarly

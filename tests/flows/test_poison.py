@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.payments.wechatpay.webhook import WechatpayHook
 from adapters.storefronts.wechat.status import REMIND_SHIPPING
 from ballast.db import inbox, moves
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.engine import run
 from ballast.domain.words import Event, Step
 from ballast.ports import Codes, Message, News

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from ballast.db import cases as orders
 from ballast.db import effects, inbox, intake, moves, news
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.effects import Result
 from ballast.db.holds import acknowledge
 from ballast.domain.money import Money

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from pydantic import SecretStr
 
-from ballast.db.cases import Case
+from ballast.db.case import Case
 from ballast.db.engine import make_engine
 from ballast.domain.words import HOLD_LABELS, Event, HoldReason, State
 from ballast.settings import SettingsError

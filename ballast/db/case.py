@@ -1,0 +1,283 @@
+"""The one door for moves: lock orders (`cases.load`), decide in memory, write everything at once (`moves.write`).
+
+A `Case` is one locked order while a transaction decides about it. `Case.take` is the only code that changes a state
+(by the life cycle table), `moves.write` the only code that stores it. Row, history and outgoing messages are one
+transaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ballast.domain.life_cycle import ASKED_ANEW, Standing, after
+from ballast.domain.money import Money
+from ballast.domain.schedule import Facts, Waits, next_due
+from ballast.domain.words import Event, HoldReason, State, Step
+from ballast.ports import Line, News, Order, Parcel, Receiver
+
+MILESTONES = {
+    State.STOCK_LOCKED: "locked_at",
+    State.OUTBOUND: "outbound_at",
+    State.SIGNED: "signed_at",
+    State.CLOSED: "closed_at",
+}
+
+ANNOUNCEMENTS: dict[State, tuple[str, ...]] = {
+    State.OUTBOUND: ("shop.shipped", "erp.outbound"),
+    State.SIGNED: ("shop.received", "erp.receipt"),
+}
+"""What is told to whom when an order gets there. Parcels are announced one by one: `courier.subscribe`."""
+
+
+@dataclass(slots=True)
+class ParcelCase:
+    """One parcel of a case. `changed` decides whether it is written."""
+
+    carrier: str
+    waybill: str
+    items: dict[str, int]
+    shipped_at: datetime
+    picked_up_at: datetime | None = None
+    signed_at: datetime | None = None
+    said: str = ""
+    said_at: datetime | None = None
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class LineCase:
+    """One order line of a case."""
+
+    line: Line
+    shipped: int
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeCase:
+    """One charge in our books. state: captured, counted, surplus."""
+
+    provider: str
+    transaction_id: str
+    amount: int
+    currency: str
+    state: str
+    paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefundCase:
+    """One refund in our books, of one charge. state: requested, done, failed."""
+
+    transaction_id: str
+    amount: int
+    state: str
+
+
+@dataclass(slots=True)
+class Case:
+    """One locked order. Read it, `take` events, `write` it; then forget it."""
+
+    id: int
+    order_no: str
+    version: int
+    standing: Standing
+    lease_owner: str | None
+    attempts: int
+    milestones: dict[str, datetime | None]
+    placed_at: datetime
+    head: Mapping[str, Any]
+    lines: list[LineCase]
+    parcels: dict[str, ParcelCase]
+    overridden: frozenset[tuple[str, str]]
+    with_warehouse: bool
+    charges: list[ChargeCase]
+    refunds: dict[str, RefundCase]
+    last_said: Mapping[tuple[str, str], tuple[str, datetime]]
+    now: datetime
+    waits: Waits
+    progress: str = ""
+    warehouse: str = ""
+    due: tuple[Step, datetime] | None = None
+    holds_lease: bool = False  # loaded by the step that claimed it
+    announce: bool = True
+    touched: bool = False
+    events: list[dict[str, Any]] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    said: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    held: list[dict[str, Any]] = field(default_factory=list)
+    released: list[dict[str, Any]] = field(default_factory=list)
+    payments: list[dict[str, Any]] = field(default_factory=list)
+    refunds_told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    arrived: list[State] = field(default_factory=list)
+
+    @property
+    def place(self) -> State:
+        """Where the order is on its way, whether held or not."""
+        return self.standing.held_from or self.standing.state
+
+    @property
+    def all_shipped(self) -> bool:
+        return all(line.shipped >= line.line.quantity for line in self.lines)
+
+    @property
+    def all_signed(self) -> bool:
+        return bool(self.parcels) and all(parcel.signed_at for parcel in self.parcels.values())
+
+    def returned(self, charge: ChargeCase) -> int:
+        """How much of a charge went back to the customer, minor units."""
+        mine = [refund for refund in self.refunds.values() if refund.transaction_id == charge.transaction_id]
+        return sum(refund.amount for refund in mine if refund.state == "done")
+
+    def overrode(self, reason: HoldReason | None, evidence: str) -> bool:
+        """Whether a person let just this pass before. Another system's answer is never overridden: it is asked anew."""
+        return reason not in ASKED_ANEW and (str(reason), evidence) in self.overridden
+
+    def take(
+        self,
+        event: Event,
+        *,
+        cause: str,
+        actor: str,
+        happened_at: datetime | None = None,
+        text: str = "",
+        reason: HoldReason | None = None,
+        evidence: str = "",
+        note: str = "",
+    ) -> bool:
+        """Apply one event by the life cycle; True when it moved the order or was one of its ordinary stays.
+
+        A HELD with evidence that a person overrode before is kept as history only. Raises `TooEarly`, `NoSuchMove`.
+        """
+        before = self.standing
+        overridden = event is Event.HELD and self.overrode(reason, evidence)
+        ahead = None if overridden else after(before, event, reason)
+        if ahead is not None:
+            self._go(before, ahead, evidence=evidence or text, actor=actor, note=note, at=happened_at or self.now)
+        self.events.append(
+            {
+                "order_id": self.id,
+                "cause": cause,
+                "event": event,
+                "from_state": before.state,
+                "to_state": self.standing.state,
+                "moved": ahead is not None and ahead.state is not before.state,
+                "actor": actor,
+                "happened_at": happened_at or self.now,
+                "recorded_at": self.now,
+                "text": text or ("the same cause was overridden by a person" if overridden else ""),
+            }
+        )
+        return ahead is not None
+
+    def _go(self, before: Standing, ahead: Standing, *, evidence: str, actor: str, note: str, at: datetime) -> None:
+        place = self.place
+        self.standing, self.touched = ahead, True
+        if before.reason is not ahead.reason:
+            if before.reason is not None:
+                self._end_hold(actor, note or (f"followed by {ahead.reason}" if ahead.reason else ""))
+            if ahead.reason is not None:
+                self._begin_hold(ahead, evidence)
+        if self.place is not place:
+            self._arrive(self.place, at)
+        self.reschedule()
+
+    def _begin_hold(self, ahead: Standing, evidence: str) -> None:
+        still_open = {"released_by": None, "released_at": None, "note": ""}
+        hold = {"order_id": self.id, "reason": ahead.reason, "evidence": evidence, "held_from": ahead.held_from}
+        self.held.append({**hold, "held_at": self.now, **still_open})
+
+    def _end_hold(self, actor: str, note: str) -> None:
+        end = {"order_id": self.id, "released_by": actor, "released_at": self.now, "note": note}
+        if self.held:  # held in this very transaction: the row is written once, ended
+            self.held[-1] |= end
+        else:
+            self.released.append(end)
+
+    def _arrive(self, place: State, at: datetime) -> None:
+        self.arrived.append(place)
+        if milestone := MILESTONES.get(place):
+            self.milestones[milestone] = self.milestones[milestone] or at
+        for kind in ANNOUNCEMENTS.get(place, ()):
+            self.send(kind)
+
+    def reschedule(self) -> None:
+        """Due where the life cycle says, afresh: attempts start at nought and the lease ends.
+
+        News does not take the lease from a step that is at work on the order, unless it moved on to another step.
+        """
+        self.touched = True
+        due = next_due(self.facts(), self.now, self.waits)
+        if self.lease_owner and not self.holds_lease and self.due and due and due[0] is self.due[0]:
+            return
+        self.due, self.attempts, self.lease_owner = due, 0, None
+
+    def facts(self) -> Facts:
+        return Facts(
+            standing=self.standing,
+            placed_at=self.placed_at,
+            paid_at=self.milestones["paid_at"],
+            signed_at=self.milestones["signed_at"],
+            with_warehouse=self.with_warehouse,
+            charge_waiting=any(charge.state == "captured" for charge in self.charges),
+            all_signed=self.all_signed,
+        )
+
+    def again(self, at: datetime) -> None:
+        """The same step once more, later: one more attempt is counted and the lease is given back."""
+        assert self.due is not None
+        self.touched, self.attempts, self.lease_owner = True, self.attempts + 1, None
+        self.due = (self.due[0], at)
+
+    def send(self, kind: str, part: str = "", payload: Mapping[str, Any] | None = None) -> None:
+        """One outgoing message, its key made of kind, order and part."""
+        if self.announce:
+            key = f"{kind}:{self.order_no}" + (f":{part}" if part else "")
+            self.messages.append(
+                {
+                    "key": key,
+                    "order_id": self.id,
+                    "kind": kind,
+                    "payload": payload or {},
+                    "due_at": self.now,
+                    "created_at": self.now,
+                }
+            )
+
+    def remember(self, news: News) -> None:
+        """What a system last said: the newest source time wins, older news is dropped here."""
+        part = f"{news.field} {news.waybill}" if news.waybill else news.field
+        heard = self.said.get((news.system, part))
+        if heard and heard["happened_at"] > news.happened_at:
+            return
+        self.said[news.system, part] = {
+            "order_id": self.id,
+            "system": news.system,
+            "part": part,
+            "said": news.said,
+            "event": news.event,
+            "text": news.text,
+            "happened_at": news.happened_at,
+            "recorded_at": self.now,
+        }
+
+    def order(self) -> Order:
+        """The frozen value that adapters write their documents from."""
+        head, currency = self.head, self.head["currency"]
+        return Order(
+            order_no=self.order_no,
+            channel=head["channel"],
+            placed_at=self.placed_at,
+            paid_at=self.milestones["paid_at"],
+            total=Money(head["total"], currency),
+            freight=Money(head["freight"], currency),
+            discount=Money(head["discount"], currency),
+            customer_no=head["customer_no"],
+            openid=head["openid"],
+            receiver=Receiver(**head["receiver"]),
+            lines=tuple(line.line for line in self.lines),
+            parcels=tuple(Parcel(carrier=p.carrier, waybill=p.waybill, items=p.items) for p in self.parcels.values()),
+            warehouse=self.warehouse,
+            transaction_id=next((c.transaction_id for c in self.charges if c.state == "counted"), None),
+        )
