@@ -32,5 +32,3 @@ def of_order(*, key: bool = False) -> Any:
     return Field(
         default=None, sa_column=Column(BigInteger, ForeignKey("sales_order.id"), primary_key=key, nullable=False)
     )
-
-

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from ballast.db.tables.columns import identity, moment, document, big, of_order
+from ballast.db.tables.columns import big, document, identity, moment, of_order
 
 
 class SalesOrder(SQLModel, table=True):

@@ -7,7 +7,7 @@ from sqlalchemy import Column, DateTime, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from ballast.db.tables.columns import identity, moment, document, big, key
+from ballast.db.tables.columns import big, document, identity, key, moment
 
 
 class Inbox(SQLModel, table=True):
