@@ -254,6 +254,10 @@ class Erp(Role, Protocol):
         """Write the sale order and have it audited with its reservation. Raises `OutOfStock` when short."""
         ...
 
+    async def cancel(self, order: Order, *, look_first: bool = False) -> Receipt:
+        """Void the sale order: its reservation ends. Done, too, when there is none. `Refused` once goods left."""
+        ...
+
     async def post_outbound(self, order: Order, *, look_first: bool = False) -> Receipt:
         """Write the outbound bill for `order.parcels` and audit it: stock goes down, the reservation ends."""
         ...
@@ -279,7 +283,7 @@ class Wms(Role, Protocol):
         ...
 
     async def cancel(self, order: Order, why: str, *, look_first: bool = False) -> Receipt:
-        """Stop the delivery order. Raises `Refused` when it is too late."""
+        """Stop the delivery order. Done, too, when there is none. Raises `Refused` when it is too late."""
         ...
 
     async def ask(self, order_no: str) -> Sequence[News]:
@@ -308,6 +312,10 @@ class Storefront(Role, Protocol):
 
     async def tell_received(self, order: Order, signed_at: datetime, *, look_first: bool = False) -> Receipt:
         """Tell the shop that every parcel arrived."""
+        ...
+
+    async def tell_refunded(self, order: Order, *, look_first: bool = False) -> Receipt:
+        """See to it that the shop shows the order as refunded. Raises `NotYet` while it does not."""
         ...
 
     async def ask(self, order_no: str) -> Sequence[News]: ...

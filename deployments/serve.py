@@ -20,6 +20,7 @@ from ballast.db.engine import bell
 from ballast.wiring import House, close_house, database_url, house
 from deployments.apply import POOL
 from deployments.worker import HouseWorker
+from flows.call_off import call_off
 from flows.confirm_payment import confirm_payment
 from flows.lock_stock import lock_stock
 from flows.read_inbox import read_inbox
@@ -39,6 +40,7 @@ ANSWERS: dict[str, Callable[[float], Awaitable[object]]] = {
     "ship_out": ship_out,
     "track_transit": track_transit,
     "sign_off": sign_off,
+    "call_off": call_off,
     "outbox": send_outbox,
     "alerts": send_outbox,
 }

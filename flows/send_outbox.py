@@ -16,12 +16,13 @@ from tasks.chunks import Tally
 from tasks.courier import subscribe_parcels
 from tasks.erp import book_outbound, note_receipt
 from tasks.payment import send_refunds
-from tasks.storefront import tell_received, tell_shipped
+from tasks.storefront import tell_received, tell_refunded, tell_shipped
 
 SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
     "courier.subscribe": subscribe_parcels,
     "shop.shipped": tell_shipped,
     "shop.received": tell_received,
+    "shop.refunded": tell_refunded,
     "erp.outbound": book_outbound,
     "erp.receipt": note_receipt,
     "payment.refund": send_refunds,

@@ -256,6 +256,22 @@ def _too_much(case: Case) -> str:
     return "was paid after it was closed" if case.standing.state is State.CLOSED else "was paid though nothing was due"
 
 
+def closed_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """The warehouse goes on with an order that was closed before it left: somebody has to run."""
+    return [
+        {
+            "key": f"closed-at-work:{case.order_no}",
+            "level": "urgent",
+            "order_id": case.id,
+            "title": f"{case.order_no} is closed and the warehouse goes on with it",
+            "text": f"parcels {', '.join(case.parcels)} left: stop them at the warehouse or at the courier",
+        }
+        for case in cases
+        if case.standing.state is State.CLOSED and case.milestones["outbound_at"] is None
+        if any(parcel.changed for parcel in case.parcels.values())
+    ]
+
+
 def unknown_code_alert(problem: UnknownCode) -> dict[str, Any]:
     """One alert per code, however many messages or answers carry it."""
     return {

@@ -21,7 +21,7 @@ from ballast.domain.life_cycle import NoSuchMove, TooEarly
 from ballast.domain.words import System
 from ballast.ports import Codes, Hook, News
 from ballast.wiring import House, hooks, house
-from tasks.chunks import Tally, hold_alerts, refund_alerts, surplus_alerts, unknown_code_alert
+from tasks.chunks import Tally, closed_alerts, hold_alerts, refund_alerts, surplus_alerts, unknown_code_alert
 from tasks.policy import CHUNK
 
 
@@ -106,8 +106,8 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
     await moves.write(tx, cases)
     await mark_charges(tx, charged)
     await inbox.settle(tx, states, now)
-    alerts = hold_alerts(cases) + surplus_alerts(charged) + refund_alerts(cases) + _puzzles(reads)
-    await raise_alerts(tx, alerts, now)
+    alerts = hold_alerts(cases) + surplus_alerts(charged) + refund_alerts(cases) + closed_alerts(cases)
+    await raise_alerts(tx, alerts + _puzzles(reads), now)
     return states
 
 

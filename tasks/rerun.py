@@ -11,8 +11,9 @@ from ballast.db import moves
 from ballast.db.case import Case
 from ballast.db.claims import Chunk, claim_one, give_back
 from ballast.db.outbox import send_again
-from ballast.domain.words import STATE_LABELS, Event, State, Step
+from ballast.domain.words import STATE_LABELS, Event, HoldReason, State, Step
 from ballast.wiring import House, house
+from tasks.calling_off import call_off_chunk
 from tasks.chunks import Tally
 from tasks.closing import sign_off_chunk
 from tasks.courier import ask_courier
@@ -27,6 +28,7 @@ WORK: dict[Step, Callable[[Chunk], Awaitable[Tally]]] = {
     Step.SHIP_OUT: hand_to_warehouse.fn,
     Step.TRACK_TRANSIT: ask_courier.fn,
     Step.SIGN_OFF: sign_off_chunk.fn,
+    Step.CALL_OFF: call_off_chunk.fn,
 }
 
 
@@ -56,7 +58,10 @@ def _prepare(case: Case, by: str, note: str) -> str:
     if state in (State.SIGNED, State.CLOSED):
         return f"{STATE_LABELS[state].en}: nothing to rerun"
     what = f"due at {case.due[0]}, pulled forward" if case.due else "waiting for news, asked for"
-    if state is State.ON_HOLD:
+    if state is State.ON_HOLD and case.due and case.standing.reason is HoldReason.REFUNDED_ON_THE_WAY:
+        what = "being called off, pulled forward"
+        case.events.append(_asked(case, by, note))
+    elif state is State.ON_HOLD:
         what = f"released from {case.standing.reason}"
         case.take(Event.RELEASED, cause=f"release:v{case.version}", actor=f"person:{by}", text=note, note=note)
     elif case.lease_owner and case.due and case.due[1] > case.now:

@@ -24,6 +24,17 @@ async def tell_shipped(owner: str, batch: Sequence[Outgoing]) -> Tally:
     return await deliver(here, owner, batch, lambda case, _: case.order(), tell)
 
 
+@task(name="tell shop: refunded", tags=["storefront"], **CHUNK)
+async def tell_refunded(owner: str, batch: Sequence[Outgoing]) -> Tally:
+    """See to it that the shop shows a cancelled order as refunded."""
+    here = await house()
+
+    async def tell(order: Order, look_first: bool) -> Receipt:
+        return await here.storefront.tell_refunded(order, look_first=look_first)
+
+    return await deliver(here, owner, batch, lambda case, _: case.order(), tell)
+
+
 @task(name="tell shop: received", tags=["storefront"], **CHUNK)
 async def tell_received(owner: str, batch: Sequence[Outgoing]) -> Tally:
     """Tell the shop that every parcel of an order was signed for."""

@@ -19,9 +19,10 @@ for group in (order, db, parked):
 
 def main() -> None:
     """Run one command. What people can mend is one sentence on stderr, not a traceback."""
+    import ballast.cli.cancelling
     import ballast.cli.machine
     import ballast.cli.orders
-    import ballast.cli.upkeep  # noqa: F401  # the three register their commands
+    import ballast.cli.upkeep  # noqa: F401  # they register their commands
 
     signal.signal(signal.SIGTERM, _terminated)
     try:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
@@ -46,6 +46,32 @@ async def _opened(work: Callable[[House], Awaitable[T]]) -> T:
         return await work(await house())
     finally:
         await close_house()
+
+
+def in_prefect(run: Callable[[], Awaitable[T]]) -> T:
+    """Run a flow from the command line, seen in the Prefect UI like any other. Raises `NotRunning` without a server."""
+    if not join_running() and "PREFECT_API_URL" not in os.environ:
+        raise NotRunning("no Prefect server: start `ballast up` in this folder or set PREFECT_API_URL")
+
+    async def closing() -> T:
+        try:
+            return await run()
+        finally:
+            await close_house()
+
+    return asyncio.run(closing())
+
+
+def show_said(said: Mapping[str, str], *, json: bool) -> int:
+    """What happened to each order; the exit code: 1 when one is unknown."""
+    if json:
+        print_json(said)
+    else:
+        from rich.console import Console
+
+        for number, what in said.items():
+            Console().print(f"{number}: {what}")
+    return 1 if "unknown order" in said.values() else 0
 
 
 def print_json(value: Any) -> None:

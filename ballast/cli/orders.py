@@ -1,6 +1,5 @@
 """Commands about orders: import, show, holds, rerun."""
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -111,21 +110,17 @@ def rerun(
 
     Runs as a flow run that the Prefect UI shows, one task run per order. Exit 1 when an order is unknown.
     """
-    from rich.console import Console
-
-    from ballast.cli.opening import NotRunning, join_running, print_json
+    from ballast.cli.opening import NotRunning, in_prefect, show_said
 
     if not order_numbers and reason is None and since is None and until is None:
         raise NotRunning("say which orders: numbers, --reason, --since or --until")
-    if not join_running() and "PREFECT_API_URL" not in os.environ:
-        raise NotRunning("no Prefect server: start `ballast up` in this folder or set PREFECT_API_URL")
-    said = _rerun(list(order_numbers), reason, _aware(since), _aware(until), note, by, dry_run)
-    if json:
-        print_json(said)
-    else:
-        for number, what in said.items():
-            Console().print(f"{number}: {what}")
-    return 1 if any(what == "unknown order" for what in said.values()) else 0
+
+    async def run() -> dict[str, str]:
+        from flows.rerun_orders import rerun_orders
+
+        return await rerun_orders(order_numbers, reason, _aware(since), _aware(until), note, by, dry_run)
+
+    return show_said(in_prefect(run), json=json)
 
 
 def _aware(at: datetime | None) -> datetime | None:
@@ -133,26 +128,3 @@ def _aware(at: datetime | None) -> datetime | None:
     from ballast.clock import SHANGHAI
 
     return at.replace(tzinfo=SHANGHAI) if at is not None and at.tzinfo is None else at
-
-
-def _rerun(
-    numbers: list[str],
-    reason: HoldReason | None,
-    since: datetime | None,
-    until: datetime | None,
-    note: str,
-    by: str,
-    dry_run: bool,
-) -> dict[str, str]:
-    import asyncio
-
-    from ballast.wiring import close_house
-    from flows.rerun_orders import rerun_orders
-
-    async def run() -> dict[str, str]:
-        try:
-            return await rerun_orders(tuple(numbers), reason, since, until, note, by, dry_run)
-        finally:
-            await close_house()
-
-    return asyncio.run(run())

@@ -92,6 +92,7 @@ class Case:
     parcels: dict[str, ParcelCase]
     overridden: frozenset[tuple[str, str]]
     with_warehouse: bool
+    begun: frozenset[str]  # kinds of effects that were tried
     charges: list[ChargeCase]
     refunds: dict[str, RefundCase]
     last_said: Mapping[tuple[str, str], tuple[str, datetime]]
@@ -108,6 +109,7 @@ class Case:
     said: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     held: list[dict[str, Any]] = field(default_factory=list)
     released: list[dict[str, Any]] = field(default_factory=list)
+    returns: list[dict[str, Any]] = field(default_factory=list)
     payments: list[dict[str, Any]] = field(default_factory=list)
     refunds_told: dict[str, dict[str, Any]] = field(default_factory=dict)
     arrived: list[State] = field(default_factory=list)
@@ -209,8 +211,12 @@ class Case:
         """
         self.touched = True
         due = next_due(self.facts(), self.now, self.waits)
-        if self.lease_owner and not self.holds_lease and self.due and due and due[0] is self.due[0]:
-            return
+        if self.due and due and not self.holds_lease:
+            if self.lease_owner and due[0] is self.due[0]:
+                return
+            if due[0] is Step.CALL_OFF and (self.lease_owner or self.due[0] is Step.CALL_OFF):
+                # a call may be under way: only the end of that lease shows what came of it
+                due = (due[0], max(due[1], self.due[1]))
         self.due, self.attempts, self.lease_owner = due, 0, None
 
     def facts(self) -> Facts:

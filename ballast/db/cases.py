@@ -21,6 +21,7 @@ select o.*,
   (select jsonb_agg(jsonb_build_array(h.reason, h.evidence)) from hold h
      where h.order_id = o.id and h.released_by like 'person:%') as overridden_rows,
   exists (select from effect e where e.key = 'wms.create:' || o.order_no and e.state = 'done') as with_warehouse,
+  (select array_agg(e.kind) from effect e where e.order_id = o.id) as begun_kinds,
   (select jsonb_agg(to_jsonb(y) order by y.paid_at, y.id) from payment y where y.order_id = o.id) as charge_rows,
   (select jsonb_agg(jsonb_build_array(r.refund_no, r.transaction_id, r.amount, r.state)) from refund r
      where r.order_id = o.id) as refund_rows,
@@ -75,6 +76,7 @@ def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: b
         parcels={p["waybill"]: _parcel(p) for p in row["parcel_rows"] or ()},
         overridden=frozenset((reason, evidence) for reason, evidence in row["overridden_rows"] or ()),
         with_warehouse=row["with_warehouse"],
+        begun=frozenset(row["begun_kinds"] or ()),
         charges=[_charge(values) for values in row["charge_rows"] or ()],
         refunds={number: RefundCase(*values) for number, *values in row["refund_rows"] or ()},
         last_said={

@@ -74,6 +74,11 @@ async def acknowledge(tx: AsyncConnection, order_nos: Sequence[str], *, by: str,
     return [row.order_no for row in found]
 
 
+def numbers_in(entries: Sequence[str]) -> list[str]:
+    """The order numbers in what people typed or pasted, each once, in their order."""
+    return list(dict.fromkeys(number for entry in entries for number in SEPARATORS.split(entry) if number))
+
+
 async def which_to_rerun(
     tx: AsyncConnection,
     *,
@@ -88,7 +93,7 @@ async def which_to_rerun(
     A time alone takes only what another system is asked anew for (`ASKED_ANEW`): a release of any other hold is a
     judgement about that order, and nobody judges by the hour.
     """
-    named = list(dict.fromkeys(number for entry in order_nos for number in SEPARATORS.split(entry) if number))
+    named = numbers_in(order_nos)
     if reason is None and since is None and until is None:
         return named
     found = await rows(

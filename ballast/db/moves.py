@@ -90,6 +90,12 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r(refund_no text, order_id bigi
 on conflict (refund_no) do update set state = excluded.state, done_at = excluded.done_at, note = excluded.note
 where f.order_id = excluded.order_id and f.state <> 'done'
 """
+_INSERT_RETURNS = """
+insert into return_case (order_id, why, asked_by, asked_at, state)
+select order_id, why, asked_by, asked_at, 'requested'
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, why text, asked_by text, asked_at timestamptz)
+on conflict (order_id) where state = 'requested' do nothing
+"""
 _WAKE_WAITING = """
 update inbox set state = 'new', note = ''
 where state = 'waiting' and order_no = any(cast(:nos as text[])) returning topic
@@ -114,6 +120,7 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     await _many(tx, _UPSERT_SAID, [row for case in cases for row in case.said.values()])
     await _many(tx, _END_HOLDS, [row for case in cases for row in case.released])
     await _many(tx, _INSERT_HOLDS, [row for case in cases for row in case.held])
+    await _many(tx, _INSERT_RETURNS, [row for case in cases for row in case.returns])
     await _many(tx, _INSERT_PAYMENTS, [row for case in cases for row in case.payments])
     await _many(tx, _UPSERT_REFUNDS, [row for case in cases for row in case.refunds_told.values()])
     await _many(tx, _INSERT_MESSAGES, [row for case in cases for row in case.messages])
@@ -179,6 +186,12 @@ def _parcel_row(case: Case, parcel: ParcelCase) -> dict[str, Any]:
 
 def _line_row(case: Case, line: LineCase) -> dict[str, Any]:
     return {"order_id": case.id, "line_no": line.line.line_no, "shipped": line.shipped}
+
+
+async def last_text(tx: AsyncConnection, order_id: int) -> str:
+    """What the newest line of an order's history says."""
+    found = await rows(tx, "select text from order_event where order_id = :id order by id desc limit 1", id=order_id)
+    return str(found[0].text) if found else ""
 
 
 async def known_causes(tx: AsyncConnection, causes: Mapping[int, Iterable[str]]) -> set[tuple[int, str]]:

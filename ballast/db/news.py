@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import datetime
 
+from ballast.db import cancelling
 from ballast.db.case import Case, ChargeCase, ParcelCase, RefundCase
 from ballast.domain.life_cycle import EARLY, TooEarly
 from ballast.domain.money import Money
@@ -54,8 +55,8 @@ def apply(case: Case, news: News) -> bool:
         return _record(case, news, "older than what is known")
     if news.charge is not None:
         return _charge(case, news)
-    if news.event is Event.CANCELLED and (case.charges or case.milestones["paid_at"]):
-        return _take(case, news, Event.HELD, reason=HoldReason.CANCEL_ASKED)  # its money is here: a person decides
+    if news.event in (Event.CANCEL_ASKED, Event.CANCELLED):  # nobody outside can close an order for all the others
+        return _cancel(case, news)
     if news.parcels or news.event in (Event.SHIPPED, Event.PARTLY_SHIPPED):
         return _shipped(case, news)
     if news.waybill is not None:
@@ -164,7 +165,23 @@ def _refund(case: Case, news: News, refund: Refund) -> bool:
         return _take(case, news, Event.HELD)
     if not all_went_back(paying(case)):
         return _record(case, news, "a part of what was paid: the order stays as it is")
+    return _all_refunded(case, news)
+
+
+def _all_refunded(case: Case, news: News) -> bool:
+    """Nobody pays for the order any more. Once it was confirmed, ERP or warehouse may know of it: it is called off."""
+    if case.standing.state is State.CLOSED and case.milestones["outbound_at"] is None:
+        case.send("shop.refunded")
+    if case.place is State.PENDING_PAYMENT and case.milestones["paid_at"]:
+        return _take(case, news, Event.HELD, reason=HoldReason.REFUNDED_ON_THE_WAY)
     return _take(case, news, Event.REFUNDED)
+
+
+def _cancel(case: Case, news: News) -> bool:
+    before = case.standing
+    why, evidence = news.text or news.said, f"{news.system} {news.said}"
+    cancelling.ask(case, cause=cause_of(news), actor=news.system, why=why, evidence=evidence, at=news.happened_at)
+    return case.standing != before
 
 
 def _charge_of(case: Case, refund: Refund) -> ChargeCase | None:

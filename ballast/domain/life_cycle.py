@@ -24,7 +24,7 @@ MOVES: Final[dict[tuple[State, Event], State | None]] = {
     (_P, Event.PAYMENT_CONFIRMED): _P,
     (_P, Event.PAYMENT_ENDED): _C,
     (_P, Event.REFUNDED): _C,
-    (_L, Event.REFUNDED): _H,  # the warehouse may be packing it: a person stops it there first
+    (_L, Event.REFUNDED): _H,  # the warehouse may be packing it: it has to be stopped there first
     (_O, Event.REFUNDED): _H,
     (_T, Event.REFUNDED): _H,
     # stock and warehouse
@@ -49,11 +49,11 @@ MOVES: Final[dict[tuple[State, Event], State | None]] = {
     (_O, Event.HELD): _H,
     (_T, Event.HELD): _H,
     (_H, Event.RELEASED): WHERE_IT_WAS,
-    # giving up; `ballast.db.news` asks a person about a paid order even here
+    # giving up: held while it is called off where it is known, closed when that is done
+    (_P, Event.CANCEL_ASKED): _H,
+    (_L, Event.CANCEL_ASKED): _H,
     (_P, Event.CANCELLED): _C,
-    (_L, Event.CANCELLED): _H,  # ledger, ERP and warehouse know of it: a person tells them
-    (_O, Event.CANCELLED): _H,
-    (_T, Event.CANCELLED): _H,
+    (_L, Event.CANCELLED): _C,
 }
 
 _AFTER_PAYMENT = (_L, _O, _T, _S, _C)
@@ -81,9 +81,9 @@ LATE: Final[frozenset[tuple[State, Event]]] = frozenset(
             Event.RECEIPT_CONFIRMED,
             Event.REFUNDED,
             Event.HELD,
-            Event.CANCELLED,
         )
     ]
+    + [(state, event) for state in _AFTER_WAREHOUSE for event in (Event.CANCEL_ASKED, Event.CANCELLED)]
     + [(_C, Event.RETURN_WINDOW_ENDED)]
     + [(state, Event.NOTED) for state in (_P, _L, _O, _T, _S, _C)]
 )
@@ -116,11 +116,14 @@ ENDS_WITH: Final[dict[HoldReason, frozenset[Event]]] = {
 
 
 OUTRANKS: Final[dict[HoldReason, int]] = {
-    HoldReason.CANCEL_ASKED: 1,
     HoldReason.REFUND_FAILED: 1,
-    HoldReason.REFUNDED_ON_THE_WAY: 2,
+    HoldReason.CANCEL_ASKED: 2,
+    HoldReason.REFUNDED_ON_THE_WAY: 3,
 }
 """Causes that take the place of others: a release for the other's sake would ship what nobody pays for."""
+
+CALLED_OFF: Final[frozenset[HoldReason]] = frozenset({HoldReason.CANCEL_ASKED, HoldReason.REFUNDED_ON_THE_WAY})
+"""What waits for `call-off`, as long as nothing has left: the goods must not go out."""
 
 ASKED_ANEW: Final[frozenset[HoldReason]] = frozenset(
     {
@@ -136,7 +139,8 @@ it. Every other reason is a judgement: evidence that a person let pass does not 
 
 RELEASED_AHEAD: Final[dict[tuple[State, HoldReason], State]] = {
     (_L, HoldReason.SHIPPED_SHORT): _O,  # the warehouse is done: whoever releases it accepts what left
-    (_L, HoldReason.REFUNDED_ON_THE_WAY): _C,  # nobody pays for it: it must never be handed over (again)
+    (_P, HoldReason.REFUNDED_ON_THE_WAY): _C,  # nobody pays for it: it must never be handed over (again)
+    (_L, HoldReason.REFUNDED_ON_THE_WAY): _C,
 }
 """Where a release leads on, because nothing more will come where the order was held."""
 
@@ -186,7 +190,7 @@ def after(standing: Standing, event: Event, reason: HoldReason | None = None) ->
 HELD_BECAUSE: Final[dict[Event, HoldReason]] = {
     Event.REFUNDED: HoldReason.REFUNDED_ON_THE_WAY,
     Event.WAREHOUSE_CANCELLED: HoldReason.WAREHOUSE_REFUSED,
-    Event.CANCELLED: HoldReason.CANCEL_ASKED,
+    Event.CANCEL_ASKED: HoldReason.CANCEL_ASKED,
     Event.HELD: HoldReason.BY_HAND,
 }
 """The reason when the event itself says it."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ballast.domain.life_cycle import ENDS_WITH, Standing
-from ballast.domain.words import Event, State, Step
+from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, Standing
+from ballast.domain.words import Event, HoldReason, State, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,14 @@ def next_due(facts: Facts, now: datetime, waits: Waits) -> Due | None:
 
 
 def _due_while_held(standing: Standing, now: datetime, waits: Waits) -> Due | None:
-    """A hold that better news can end goes on asking for it: the webhook that brings it may be lost."""
+    """A hold that better news can end goes on asking for it: the webhook that brings it may be lost.
+
+    A cancellation is carried out at once. One that the goods have outrun ends there, too: they come back as a return.
+    """
     assert standing.reason is not None
+    here = standing.held_from in (State.PENDING_PAYMENT, State.STOCK_LOCKED)
+    if standing.reason in CALLED_OFF and (here or standing.reason is HoldReason.CANCEL_ASKED):
+        return Step.CALL_OFF, now
     ends = ENDS_WITH.get(standing.reason, frozenset())
     if standing.held_from in (State.OUTBOUND, State.IN_TRANSIT) and Event.SCANNED in ends:
         return Step.TRACK_TRANSIT, now + waits.courier_quiet

@@ -34,19 +34,21 @@ class Event(StrEnum):
     RECEIPT_CONFIRMED = "RECEIPT_CONFIRMED"  # the shop says that the customer confirmed receipt
     HELD = "HELD"  # something needs a person (or, by its reason, better news)
     RELEASED = "RELEASED"  # a person, or the end of the cause, lets the order go on
-    CANCELLED = "CANCELLED"  # given up: the end while it is unpaid, after that a person decides
+    CANCEL_ASKED = "CANCEL_ASKED"  # shop, customer or seller do not want it any more: it has to be called off
+    CANCELLED = "CANCELLED"  # called off everywhere it was known: the end
     RETURN_WINDOW_ENDED = "RETURN_WINDOW_ENDED"  # nothing can come back any more
     NOTED = "NOTED"  # worth keeping in the timeline, moves nothing
 
 
 class Step(StrEnum):
-    """The five step flows. An order is due at one of them, or waits for news and is due at none."""
+    """The five step flows, and the one that takes orders back. An order is due at one of them, or waits for news."""
 
     CONFIRM_PAYMENT = "confirm_payment"
     LOCK_STOCK = "lock_stock"
     SHIP_OUT = "ship_out"
     TRACK_TRANSIT = "track_transit"
     SIGN_OFF = "sign_off"
+    CALL_OFF = "call_off"  # beside the way: stops what was cancelled or refunded before it left
 
 
 class System(StrEnum):
@@ -81,7 +83,7 @@ class HoldReason(StrEnum):
     COURIER_STOPPED = "COURIER_STOPPED"  # intercepted, or taken back by the sender
     REFUNDED_ON_THE_WAY = "REFUNDED_ON_THE_WAY"  # money went back while goods are locked or out
     REFUND_FAILED = "REFUND_FAILED"  # a refund of money that counted did not reach the customer
-    CANCEL_ASKED = "CANCEL_ASKED"  # cancelled by shop or customer, but paid or further on
+    CANCEL_ASKED = "CANCEL_ASKED"  # cancelled; `call-off` stops it at the warehouse and in the ERP
     COMPLAINT = "COMPLAINT"  # the customer complained at the shop
     NO_ANSWER = "NO_ANSWER"  # a system did not answer this order's call after every attempt
     REFUSED_BY_SYSTEM = "REFUSED_BY_SYSTEM"  # a notice (shop, courier, ERP, refund) was refused
@@ -186,8 +188,9 @@ HOLD_LABELS: dict[HoldReason, Label] = {
     HoldReason.REFUNDED_ON_THE_WAY: Label(
         "refunded while on its way",
         "在途已退款",
-        "stop it at the warehouse or the courier, or ask for the goods back; a release closes what has not left",
-        "在仓库或快递处拦截, 或要求退货; 尚未出库的, 放行即关闭",
+        "call-off stops what has not left; else stop it at the courier, or ask for the goods back; "
+        "a release closes what has not left",
+        "未出库的由 call-off 拦截; 否则在快递处拦截或要求退货; 尚未出库的, 放行即关闭",
     ),
     HoldReason.REFUND_FAILED: Label(
         "a refund did not reach the customer",
@@ -196,11 +199,11 @@ HOLD_LABELS: dict[HoldReason, Label] = {
         "在支付后台手工退款; 仅当订单仍要继续时才放行",
     ),
     HoldReason.CANCEL_ASKED: Label(
-        "cancelled after it was paid",
-        "付款后取消",
-        "to end it: stop it at the warehouse if it is there, then refund in the payment console; "
-        "to go on all the same: release",
-        "若终止: 已下发的先在仓库拦截, 再在支付后台退款; 若继续: 放行",
+        "cancelled, being stopped",
+        "已取消, 正在拦截",
+        "call-off stops it at the warehouse and in the ERP, refunds and closes it, or says why it cannot; "
+        "to try again: cancel it again; to go on all the same: release",
+        "call-off 会在仓库与 ERP 拦截, 退款并关闭, 或说明原因; 若重试: 再次取消; 若继续: 放行",
     ),
     HoldReason.COMPLAINT: Label(
         "the customer complains",

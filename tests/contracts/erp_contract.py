@@ -84,6 +84,37 @@ class ErpContract:
             await erp.reserve(order)
         assert (await world.truth(order.order_no))["erp"]["sale_order"] is None
 
+    @pytest.mark.parametrize("reserved", [True, False])
+    async def test_a_sale_order_that_is_taken_back_holds_nothing(self, erp: Erp, world: World, reserved: bool) -> None:
+        order = await place_order(world, [("SKU-002", 3)])
+        before = (await _figure(erp, "SKU-002")).available
+        if reserved:
+            await erp.reserve(order)
+        await erp.cancel(order)
+        await erp.cancel(order, look_first=True)
+        assert (await _figure(erp, "SKU-002")).available == before
+        sale = (await world.truth(order.order_no))["erp"]["sale_order"]
+        assert (sale and sale["cancelled"]) is (True if reserved else None)
+
+    @pytest.mark.parametrize("fault", ["timeout_after_effect", "success_without_effect"])
+    async def test_taking_back_is_looked_up_and_not_believed(self, erp: Erp, world: World, fault: str) -> None:
+        order = await place_order(world)
+        await erp.reserve(order)
+        await world.faults(system="*", **{fault: 1.0}, hang_seconds=0.0)
+        with pytest.raises(OutcomeUnknown):
+            await erp.cancel(order)
+        await world.calm()
+        await erp.cancel(order, look_first=True)
+        assert (await world.truth(order.order_no))["erp"]["sale_order"]["cancelled"]
+
+    async def test_what_has_left_the_books_is_not_taken_back(self, erp: Erp, world: World) -> None:
+        order = shipped(await place_order(world), "YT0000000000011")
+        await erp.reserve(order)
+        await erp.post_outbound(order)
+        with pytest.raises(Refused):
+            await erp.cancel(order)
+        assert not (await world.truth(order.order_no))["erp"]["sale_order"]["cancelled"]
+
     async def test_the_outbound_bill_takes_the_goods_off_the_books(self, erp: Erp, world: World) -> None:
         order = await place_order(world, [("SKU-004", 2), ("SKU-005", 1)])
         await erp.reserve(order)

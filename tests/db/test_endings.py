@@ -8,7 +8,7 @@ import pytest
 from adapters.storefronts.direct.status import CANCELLED, CODES
 from ballast.db import stock
 from ballast.domain.stock import Want
-from ballast.domain.words import Event, HoldReason, State, System
+from ballast.domain.words import Event, HoldReason, State, Step, System
 from ballast.ports import News
 from ballast.wiring import House
 from tests.db.stage import (
@@ -18,7 +18,9 @@ from tests.db.stage import (
     column,
     fill_shelf,
     hold_by_hand,
+    lock,
     make_order,
+    pay,
     place,
     read_case,
     refunded,
@@ -30,8 +32,6 @@ from tests.times import NOON
 
 PAYMENT_CLOSED = said(System.WECHATPAY, Event.PAYMENT_ENDED, "CLOSED", minutes=30, field="trade_state")
 SHOP_CANCELLED = said(System.DIRECT, CODES["event", CANCELLED].event, CANCELLED, minutes=30, field="event")
-MAPPED = replace(SHOP_CANCELLED, event=Event.CANCELLED)
-"""The same, once people said that it means `cancelled`."""
 
 
 async def reserve(house: House, order_no: str = "SO-1") -> None:
@@ -82,16 +82,6 @@ async def test_a_refund_leaves_a_held_order_on_hold_once_it_was_locked(
     assert await locks(a_house) == ["held"]
 
 
-async def test_a_cancellation_of_the_shop_ends_nothing(a_house: House) -> None:
-    await place(a_house, make_order("unpaid"))
-    await bring(a_house, State.STOCK_LOCKED, order=make_order("locked"))
-    for order_no in ("unpaid", "locked"):
-        await hold_by_hand(a_house, HoldReason.BY_HAND, order_no)
-        before = await read_case(a_house, order_no)
-        assert await tell(a_house, replace(SHOP_CANCELLED, order_no=order_no)) == ["noted"]
-        assert (await read_case(a_house, order_no)).standing == before.standing
-
-
 async def test_a_refunded_order_that_has_not_left_is_closed_by_a_release(a_house: House) -> None:
     """It is not handed over (again): its stock is free, and no step is due."""
     await bring(a_house, State.STOCK_LOCKED)
@@ -106,52 +96,74 @@ async def test_a_refunded_order_that_has_not_left_is_closed_by_a_release(a_house
     assert await locks(a_house) == ["released"]
 
 
-async def test_a_mapped_cancellation_closes_an_order_that_nobody_paid(a_house: House) -> None:
-    await place(a_house, make_order())
-    await reserve(a_house)
-    assert await tell(a_house, MAPPED) == ["moved"]
-    assert (await read_case(a_house)).standing.state is State.CLOSED
-    assert await locks(a_house) == ["released"]
-
-
-@pytest.mark.parametrize("held", [False, True])
-async def test_a_mapped_cancellation_asks_a_person_once_money_came(a_house: House, held: bool) -> None:
-    await place(a_house, make_order())
-    await tell(a_house, captured(1900))
-    if held:
-        await hold_by_hand(a_house, HoldReason.PAYMENT_MISMATCH)
-    assert await tell(a_house, MAPPED) == ["moved"]
-    case = await read_case(a_house)
-    assert (case.standing.state, case.place) == (State.ON_HOLD, State.PENDING_PAYMENT)
-    assert case.standing.reason is HoldReason.CANCEL_ASKED
-
-
-@pytest.mark.parametrize("held", [False, True])
-@pytest.mark.parametrize("state", [State.STOCK_LOCKED, State.OUTBOUND, State.IN_TRANSIT])
-async def test_a_mapped_cancellation_asks_a_person_about_what_others_have(
-    a_house: House, state: State, held: bool
+@pytest.mark.parametrize("reason", [None, HoldReason.PAYMENT_MISMATCH, HoldReason.STOCK_SHORT])
+@pytest.mark.parametrize("money", ["none", "captured", "confirmed"])
+@pytest.mark.parametrize("state", [State.PENDING_PAYMENT, State.STOCK_LOCKED])
+async def test_a_cancellation_of_the_shop_is_called_off_at_once(
+    a_house: House, state: State, money: str, reason: HoldReason | None
 ) -> None:
-    await bring(a_house, state)
+    """Nobody outside can close an order for all the others: it is held until everybody let go of it."""
+    await place(a_house, make_order())
+    if money == "captured":
+        await tell(a_house, captured(1900))
+    if money == "confirmed":
+        await pay(a_house)
+    if state is State.STOCK_LOCKED:
+        await lock(a_house)
     await reserve(a_house)
-    if held:
-        await hold_by_hand(a_house, HoldReason.STOCK_SHORT)
-    assert await tell(a_house, MAPPED) == ["moved"]
+    if reason:
+        await hold_by_hand(a_house, reason)
+
+    assert await tell(a_house, SHOP_CANCELLED) == ["moved"]
+
     case = await read_case(a_house)
     assert (case.standing.state, case.place) == (State.ON_HOLD, state)
     assert case.standing.reason is HoldReason.CANCEL_ASKED
+    assert case.due is not None
+    assert case.due[0] is Step.CALL_OFF
     assert await locks(a_house) == ["held"]
 
 
-@pytest.mark.parametrize("state", [State.SIGNED, State.CLOSED])
-async def test_a_mapped_cancellation_comes_too_late_for_what_arrived(a_house: House, state: State) -> None:
+async def test_what_people_mapped_to_cancelled_asks_for_it_too(a_house: House) -> None:
+    await place(a_house, make_order())
+    assert await tell(a_house, replace(SHOP_CANCELLED, event=Event.CANCELLED)) == ["moved"]
+    assert (await read_case(a_house)).standing.reason is HoldReason.CANCEL_ASKED
+
+
+@pytest.mark.parametrize("state", [State.OUTBOUND, State.IN_TRANSIT, State.SIGNED])
+async def test_a_cancellation_of_what_has_left_is_a_return(a_house: House, state: State) -> None:
     await bring(a_house, state)
-    assert await tell(a_house, MAPPED) == ["noted"]
+    assert await tell(a_house, SHOP_CANCELLED) == ["noted"]
     assert (await read_case(a_house)).standing.state is state
+    assert await column(a_house, "select state from return_case") == ["requested"]
+
+
+async def test_a_return_is_opened_once(a_house: House) -> None:
+    await bring(a_house, State.SIGNED)
+    await tell(a_house, SHOP_CANCELLED)
+    await tell(a_house, replace(SHOP_CANCELLED, happened_at=SHOP_CANCELLED.happened_at + timedelta(hours=1)))
+    assert await column(a_house, "select state from return_case") == ["requested"]
+
+
+async def test_a_cancellation_of_a_closed_order_changes_nothing(a_house: House) -> None:
+    await bring(a_house, State.CLOSED)
+    assert await tell(a_house, SHOP_CANCELLED) == ["noted"]
+    assert await column(a_house, "select state from return_case") == []
 
 
 async def test_a_cancellation_that_a_person_let_pass_does_not_hold_again(a_house: House) -> None:
-    await bring(a_house, State.OUTBOUND)
-    await tell(a_house, MAPPED)
+    await bring(a_house, State.STOCK_LOCKED)
+    await tell(a_house, SHOP_CANCELLED)
     await release(a_house)
-    assert await tell(a_house, replace(MAPPED, happened_at=MAPPED.happened_at + timedelta(hours=1))) == ["noted"]
-    assert (await read_case(a_house)).standing.state is State.OUTBOUND
+    later = replace(SHOP_CANCELLED, happened_at=SHOP_CANCELLED.happened_at + timedelta(hours=1))
+    assert await tell(a_house, later) == ["noted"]
+    assert (await read_case(a_house)).standing.state is State.STOCK_LOCKED
+
+
+async def test_a_refund_before_the_lock_is_called_off_once_the_order_was_confirmed(a_house: House) -> None:
+    """Its sale order may be on its way to the ERP."""
+    await place(a_house, make_order())
+    await pay(a_house)
+    await tell(a_house, refunded())
+    case = await read_case(a_house)
+    assert (case.standing.reason, case.due and case.due[0]) == (HoldReason.REFUNDED_ON_THE_WAY, Step.CALL_OFF)

@@ -14,9 +14,10 @@ from cyclopts import App
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+import ballast.cli.cancelling
 import ballast.cli.machine
 import ballast.cli.orders
-import ballast.cli.upkeep  # noqa: F401  # the three register their commands
+import ballast.cli.upkeep  # noqa: F401  # they register their commands
 from adapters.storefronts.direct.webhook import DirectHook
 from ballast.cli import app
 from ballast.domain.words import HOLD_LABELS, PAID_WAITING, STATE_LABELS

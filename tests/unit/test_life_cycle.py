@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ballast.domain.life_cycle import (
     ASKED_ANEW,
+    CALLED_OFF,
     EARLY,
     ENDS_WITH,
     HELD_BECAUSE,
@@ -32,6 +33,7 @@ WAY = (
 )
 RANK = {state: rank for rank, state in enumerate(WAY)}
 HOLDABLE = WAY[:4]
+NOT_LEFT = WAY[:2]
 DECISIONS = frozenset(
     {
         Event.PAYMENT_CONFIRMED,
@@ -218,21 +220,27 @@ def test_no_way_leads_a_refunded_order_back_to_the_warehouse(reason: HoldReason)
 
 @pytest.mark.parametrize("place", WAY)
 def test_a_cancellation_ends_only_what_nothing_outside_has(place: State) -> None:
-    there = after(Standing(place), Event.CANCELLED)
-    if place is State.PENDING_PAYMENT:
-        assert there == Standing(State.CLOSED)
-    elif place in HOLDABLE:
-        assert there == Standing(State.ON_HOLD, place, HoldReason.CANCEL_ASKED)
+    asked, done = after(Standing(place), Event.CANCEL_ASKED), after(Standing(place), Event.CANCELLED)
+    if place in NOT_LEFT:
+        assert asked == Standing(State.ON_HOLD, place, HoldReason.CANCEL_ASKED)
+        assert done == Standing(State.CLOSED)
     else:
-        assert there is None
+        assert (asked, done) == (None, None)
 
 
 @pytest.mark.parametrize("reason", HoldReason)
-@pytest.mark.parametrize("place", HOLDABLE[1:])
-def test_a_cancellation_ends_no_held_order_that_is_locked_or_further(place: State, reason: HoldReason) -> None:
-    there = after(Standing(State.ON_HOLD, place, reason), Event.CANCELLED)
-    assert there is None or (there.state, there.reason) == (State.ON_HOLD, HoldReason.CANCEL_ASKED)
-    assert (there is None) == (reason in OUTRANKS)
+@pytest.mark.parametrize("place", HOLDABLE)
+def test_a_cancellation_takes_the_place_of_other_holds_until_the_goods_left(place: State, reason: HoldReason) -> None:
+    held = Standing(State.ON_HOLD, place, reason)
+    asked, done = after(held, Event.CANCEL_ASKED), after(held, Event.CANCELLED)
+    if place not in NOT_LEFT:
+        assert (asked, done) == (None, None)
+    elif RELEASED_AHEAD.get((place, reason)) is State.OUTBOUND:
+        assert asked == Standing(State.ON_HOLD, State.OUTBOUND, HoldReason.CANCEL_ASKED)
+    else:
+        assert (asked is None) == (reason in CALLED_OFF)
+        assert asked is None or asked == Standing(State.ON_HOLD, place, HoldReason.CANCEL_ASKED)
+        assert done == Standing(State.CLOSED)
 
 
 def test_what_can_be_overridden_is_a_judgement() -> None:

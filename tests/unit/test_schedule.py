@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ballast.domain.life_cycle import ENDS_WITH, Standing
+from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, Standing
 from ballast.domain.schedule import Facts, Waits, next_due
 from ballast.domain.words import Event, HoldReason, State, Step
 from tests.times import NOON
@@ -59,6 +59,14 @@ def test_a_hold_that_a_scan_can_end_goes_on_asking_for_scans(reason: HoldReason)
     standing = Standing(State.ON_HOLD, State.IN_TRANSIT, reason)
     asks = Event.SCANNED in ENDS_WITH.get(reason, ())
     expected = (Step.TRACK_TRANSIT, NOON + 24 * HOUR) if asks else None
+    if reason is HoldReason.CANCEL_ASKED:  # the goods were faster: it ends as a return
+        expected = (Step.CALL_OFF, NOON)
     assert next_due(replace(FACTS, standing=standing), NOON, WAITS) == expected
-    early = Standing(State.ON_HOLD, State.STOCK_LOCKED, reason)
-    assert next_due(replace(FACTS, standing=early), NOON, WAITS) is None  # there is no parcel to ask about
+
+
+@pytest.mark.parametrize("place", [State.PENDING_PAYMENT, State.STOCK_LOCKED])
+@pytest.mark.parametrize("reason", HoldReason)
+def test_what_is_not_wanted_any_more_is_called_off_at_once(place: State, reason: HoldReason) -> None:
+    """Nothing else is asked about a held order that has no parcel."""
+    expected = (Step.CALL_OFF, NOON) if reason in CALLED_OFF else None
+    assert next_due(replace(FACTS, standing=Standing(State.ON_HOLD, place, reason)), NOON, WAITS) == expected

@@ -22,6 +22,7 @@ EVENT_LABELS: Final[dict[str, Label]] = {
     Event.RECEIPT_CONFIRMED: Label("receipt confirmed in the shop", "店铺确认收货"),
     Event.HELD: Label("put on hold", "挂起"),
     Event.RELEASED: Label("released", "放行"),
+    Event.CANCEL_ASKED: Label("cancellation asked for", "申请取消"),
     Event.CANCELLED: Label("cancelled", "取消"),
     Event.RETURN_WINDOW_ENDED: Label("return window over", "退货期结束"),
     Event.NOTED: Label("noted", "记录"),
@@ -47,6 +48,7 @@ STEP_LABELS: Final[dict[str, Label]] = {
     Step.SHIP_OUT: Label("ship out", "发货"),
     Step.TRACK_TRANSIT: Label("track transit", "跟踪物流"),
     Step.SIGN_OFF: Label("sign off", "签收收尾"),
+    Step.CALL_OFF: Label("call off", "撤单拦截"),
 }
 EFFECT_LABELS: Final[dict[str, Label]] = {
     "erp.reserve": Label("sale order in the ERP", "ERP 销售订单"),
@@ -54,6 +56,9 @@ EFFECT_LABELS: Final[dict[str, Label]] = {
     "courier.subscribe": Label("parcel subscribed at the courier", "物流订阅"),
     "shop.shipped": Label("shop told of the parcels", "店铺发货通知"),
     "shop.received": Label("shop told of the arrival", "店铺签收通知"),
+    "shop.refunded": Label("shop shows the refund", "店铺退款核对"),
+    "wms.cancel": Label("delivery order stopped at the warehouse", "仓库拦截"),
+    "erp.cancel": Label("sale order voided in the ERP", "ERP 销售订单作废"),
     "erp.outbound": Label("outbound bill in the ERP", "ERP 销售出库单"),
     "erp.receipt": Label("arrival noted in the ERP", "ERP 签收登记"),
     "payment.refund": Label("refund requested", "申请退款"),

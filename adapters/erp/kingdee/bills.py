@@ -120,6 +120,19 @@ class Bills:
             if bill.progress < PROGRESS[reached]:
                 bill = await self._advance(bill, operation, reached, order_no)
 
+    async def take_back(self, bill: SaleOrder, order_no: str) -> None:
+        """Open an audited bill again, which ends its reservation, and void it. Raises `Refused` once goods left."""
+        calls: list[tuple[Operation, dict[str, Any]]] = []
+        if bill.cancelled != CANCELLED:
+            calls.append(("ExcuteOperation", documents.status_operation(SALE_ORDER, "Cancel", bill.number)))
+        if calls and bill.status == "C":
+            calls.insert(0, ("UnAudit", documents.operation(SALE_ORDER, [bill.number])))
+        for operation, body in calls:
+            await self._connection.write(operation, body, order_no=order_no)
+        now = await self.sale_order(order_no) if calls else bill
+        if now is not None and now.cancelled != CANCELLED:
+            raise OutcomeUnknown(System.KINGDEE, "the sale order was voided and stands as before", order_no=order_no)
+
     async def _advance(self, bill: Bill, operation: Operation, reached: str, order_no: str) -> Bill:
         """One step. A refusal may only mean that it is done ("已经审核"): the bill itself decides, not the words."""
         try:

@@ -47,6 +47,14 @@ class Kingdee:
         await self._bills.finish(bill, order.order_no)
         return Receipt(reference=bill.number)
 
+    async def cancel(self, order: Order, *, look_first: bool = False) -> Receipt:
+        """反审核, then 作废. The bill is read before and after: what it says decides, so a repeat is harmless."""
+        bill = await self._bills.sale_order(order.order_no)
+        if bill is None:
+            return Receipt(reference=order.order_no, detail={"sale_order": "none"})
+        await self._bills.take_back(bill, order.order_no)
+        return Receipt(reference=bill.number)
+
     async def post_outbound(self, order: Order, *, look_first: bool = False) -> Receipt:
         bill = await self._bills.outbound_bill(order.order_no) if look_first else None
         if bill is None:

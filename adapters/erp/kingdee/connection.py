@@ -22,7 +22,7 @@ STUB: Final = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService"
 TIMEOUT: Final = 20.0
 """Seconds: an audit of several bills reserves stock for each."""
 
-Operation: TypeAlias = Literal["Save", "BatchSave", "Submit", "Audit", "Push"]
+Operation: TypeAlias = Literal["Save", "BatchSave", "Submit", "Audit", "UnAudit", "Push", "ExcuteOperation"]
 
 
 class Connection:

@@ -92,6 +92,11 @@ def operation(form: str, numbers: Sequence[str]) -> dict[str, Any]:
     return {"formid": form, "data": {"CreateOrgId": 0, "Numbers": list(numbers), "Ids": "", "NetworkCtrl": ""}}
 
 
+def status_operation(form: str, name: str, number: str) -> dict[str, Any]:
+    """ExcuteOperation (spelled so): one of the vendor's status operations, such as Cancel (作废)."""
+    return {"opNumber": name, **operation(form, [number])}
+
+
 def push(order_nos: Sequence[str], rule: str) -> dict[str, Any]:
     """下推: sale orders become outbound bills in saved state; never un-numbered drafts."""
     data = {

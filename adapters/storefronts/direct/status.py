@@ -7,5 +7,5 @@ PLACED = "order.placed"
 CANCELLED = "order.cancelled"
 
 CODES: Codes = {
-    ("event", CANCELLED): Meaning(Event.NOTED),  # the customer asks; a person or the refund decides
+    ("event", CANCELLED): Meaning(Event.CANCEL_ASKED),
 }

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from adapters.errors import OutcomeUnknown, OutsideError, Refused, Unavailable
+from adapters.errors import NotYet, OutcomeUnknown, OutsideError, Refused, Unavailable
 from adapters.http import VendorHttp
 from adapters.json_text import reply_object
 from adapters.replies import read_reply
@@ -35,6 +35,9 @@ REMIND: Final = "/wxa/sec/order/notify_confirm_receive"
 
 RECEIVED: Final = 3
 """From this order_state on the shop needs no word about arrival any more."""
+
+REFUNDED: Final = 5
+"""已退款: all of it."""
 
 REMINDED_BEFORE: Final = re.compile(
     r"已经?(提醒|通知|确认收货)|提醒一次|already (remind|notif|confirm|receiv)", re.IGNORECASE
@@ -79,6 +82,14 @@ class Wechat:
                 raise
             return _received_receipt(order, "told before")
         return _received_receipt(order, "told")
+
+    async def tell_refunded(self, order: Order, *, look_first: bool = False) -> Receipt:
+        """WeChat Pay tells the shop by itself; this looks whether it has. An order that was never paid is not known."""
+        shop_order = await self._shop_order(order.order_no)
+        if shop_order is not None and shop_order.order_state != REFUNDED:
+            what = f"the shop still shows order_state {shop_order.order_state} of a refunded order"
+            raise NotYet(System.WECHAT, what, order_no=order.order_no)
+        return Receipt(reference=order.transaction_id or order.order_no, detail={"order_state": REFUNDED})
 
     async def ask(self, order_no: str) -> Sequence[News]:
         """Empty while the shop does not know the order."""

@@ -11,7 +11,7 @@ from adapters.wms.qimen import documents
 from adapters.wms.qimen.answers import read_answer
 from adapters.wms.qimen.news import Confirm, DeliveryOrder, read_confirm
 from adapters.wms.qimen.signing import sign
-from adapters.wms.qimen.status import CODES, DROPPED, KNOWN_ALREADY, NOT_KNOWN, STOPPED
+from adapters.wms.qimen.status import CODES, DROPPED, KNOWN_ALREADY, NOT_KNOWN
 from adapters.xml import write
 from ballast.clock import Clock, to_local
 from ballast.domain.words import System
@@ -53,10 +53,27 @@ class Qimen:
         return Receipt(reference=str(done.get("deliveryOrderId") or order.order_no))
 
     async def cancel(self, order: Order, why: str, *, look_first: bool = False) -> Receipt:
-        if look_first and (known := await self._known(order.order_no)) is not None and known.status in STOPPED:
-            return Receipt(reference=known.number or order.order_no)
-        await self._change("order.cancel", documents.cancellation(order, why, self._settings), order.order_no)
-        return Receipt(reference=order.order_no)
+        """What the warehouse says of the order afterwards decides, not its yes or no."""
+        if look_first and (stopped := await self._stopped(order.order_no)):
+            return stopped
+        try:
+            await self._change("order.cancel", documents.cancellation(order, why, self._settings), order.order_no)
+        except Refused:
+            if stopped := await self._stopped(order.order_no):
+                return stopped
+            raise
+        if stopped := await self._stopped(order.order_no):
+            return stopped
+        raise OutcomeUnknown(self.system, "the warehouse agreed to stop it and goes on", order_no=order.order_no)
+
+    async def _stopped(self, order_no: str) -> Receipt | None:
+        """None while the warehouse may still ship it."""
+        known = await self._known(order_no)
+        if known is None:
+            return Receipt(reference=order_no, detail={"status": "never heard of it"})
+        if known.status not in DROPPED:
+            return None
+        return Receipt(reference=known.number or order_no, detail={"status": known.status})
 
     async def ask(self, order_no: str) -> Sequence[News]:
         document = await self._ask(order_no)

@@ -42,8 +42,7 @@ CODES: Codes = {
     ("itemlack.report", "LACK"): Meaning(Event.HELD, HoldReason.WAREHOUSE_SHORT),  # the report itself is the code
 }
 
-STOPPED: Final = frozenset({"CANCELED", "CLOSED"})
-DROPPED: Final = STOPPED | {"REJECT"}
+DROPPED: Final = frozenset({"CANCELED", "CLOSED", "REJECT"})
 """The warehouse knows the order and will not ship it."""
 
 GATEWAY: Final[dict[str, type[OutsideError]]] = {

@@ -129,6 +129,23 @@ class Hold(SQLModel, table=True):
     note: str = ""
 
 
+class ReturnCase(SQLModel, table=True):
+    """Goods that should come back. state: requested; what follows is a person's."""
+
+    __tablename__ = "return_case"
+    __table_args__ = (
+        Index("one_open_return", "order_id", unique=True, postgresql_where=text("state = 'requested'")),
+        Index("return_of_order", "order_id"),
+    )
+
+    id: int = identity()
+    order_id: int = of_order()
+    why: str
+    asked_by: str
+    asked_at: datetime = moment()
+    state: str
+
+
 class Customer(SQLModel, table=True):
     """Who orders."""
 

@@ -40,11 +40,11 @@ def test_a_placed_order_is_kept_whole_and_is_no_news() -> None:
     assert HOOK.read(message, CODES) is None
 
 
-def test_a_cancellation_is_noted_with_its_reason() -> None:
+def test_a_cancellation_is_asked_for_with_its_reason() -> None:
     (message,) = receive(CANCELLED).messages
     news = HOOK.read(message, CODES)
     assert news is not None
-    assert (news.event, news.order_no, news.said) == (Event.NOTED, "SO20260105000001", "order.cancelled")
+    assert (news.event, news.order_no, news.said) == (Event.CANCEL_ASKED, "SO20260105000001", "order.cancelled")
     assert "拍错了" in news.text
     assert news.happened_at == datetime(2026, 1, 5, 1, 30, tzinfo=UTC)
 

@@ -164,8 +164,9 @@ async def test_a_question_is_answered_like_a_webhook(start: Start) -> None:
 
 
 async def test_a_cancellation_names_order_warehouse_and_reason(start: Start) -> None:
-    client, wire = start(told("create_done"))
+    client, wire = start(told("create_done"), told("query_canceled"))
     await client.cancel(ORDER, "客户取消")
+    assert methods(wire) == ["order.cancel", "deliveryorder.query"]
     assert parse(wire.requests[0].content, System.QIMEN)["request"] == {
         "warehouseCode": "WH02",
         "ownerCode": "OWNER1",
@@ -182,9 +183,21 @@ async def test_a_cancellation_that_worked_before_is_not_repeated(start: Start) -
 
 
 async def test_a_cancellation_that_comes_too_late_is_refused(start: Start) -> None:
-    client, _ = start(told("query_delivered"), told("create_refused"))
+    client, _ = start(told("query_delivered"), told("create_refused"), told("query_delivered"))
     with pytest.raises(Refused):
         await client.cancel(ORDER, "客户取消", look_first=True)
+
+
+async def test_a_yes_to_a_cancellation_of_an_order_that_goes_on_is_not_believed(start: Start) -> None:
+    client, _ = start(told("create_done"), told("query_new"))
+    with pytest.raises(OutcomeUnknown, match="goes on"):
+        await client.cancel(ORDER, "客户取消")
+
+
+async def test_what_the_warehouse_never_heard_of_is_stopped(start: Start) -> None:
+    client, _ = start(told("create_refused"), told("query_unknown"))
+    receipt = await client.cancel(ORDER, "客户取消")
+    assert receipt.detail == {"status": "never heard of it"}
 
 
 def test_a_missing_secret_refuses_to_start() -> None:

@@ -1,0 +1,202 @@
+"""Calling off: what was cancelled, or refunded before it left, is stopped at the warehouse, in the ERP, then closed."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from prefect import task
+
+from adapters.errors import OutsideError, Refused, Unavailable
+from ballast.db import cancelling, effects, moves, news
+from ballast.db import cases as orders
+from ballast.db.alerts import raise_alerts
+from ballast.db.case import Case
+from ballast.db.claims import Chunk, claim_one, give_back
+from ballast.domain.life_cycle import TooEarly
+from ballast.domain.money import Money
+from ballast.domain.words import Event, HoldReason, State
+from ballast.ports import Order, Receipt
+from ballast.wiring import House, house
+from tasks.chunks import Job, Outcome, Tally, carry_out, hold_alerts, is_down, open_chunk, raise_if_down, results
+from tasks.listening import Answer, ask_all, nobody_answered
+from tasks.policy import ALONE, CHUNK, SystemDown
+
+WHY = "订单取消 order cancelled"
+"""What the warehouse is told: it is nobody's business who cancelled and why."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """One system on the way of a chunk of cancellations: who has to be stopped there, and how that went."""
+
+    kind: str
+    jobs: list[Job[Order]]
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+    @property
+    def refusals(self) -> dict[int, OutsideError]:
+        """Order id -> why it is not stopped there."""
+        return {order_id: outcome.error for order_id, outcome in self.outcomes.items() if outcome.error}
+
+
+@task(name="call off", tags=["orders"], **CHUNK)
+async def call_off_chunk(chunk: Chunk) -> Tally:
+    """Stop a chunk of orders one system after the other, each only where the one before let go; then close them."""
+    here = await house()
+    cases = [case for case in await open_chunk(here, chunk) if not cancelling.has_left(case)]
+    answers = await ask_all({case.id: here.payment.ask(case.order_no) for case in cases if not case.charges})
+    trouble = {order_id: answer for order_id, answer in answers.items() if isinstance(answer, OutsideError)}
+    known = [case for case in cases if case.id not in trouble]
+    at_warehouse = await _stop(here, "wms.cancel", [c for c in known if c.place is State.STOCK_LOCKED])
+    let_go = [case for case in known if case.id not in at_warehouse.refusals]
+    in_erp = await _stop(here, "erp.cancel", [c for c in let_go if c.place is State.STOCK_LOCKED or _in_erp(c)])
+    trouble |= at_warehouse.refusals | in_erp.refusals
+    down = {job.id for stage in (at_warehouse, in_erp) if is_down(stage.jobs, stage.outcomes) for job in stage.jobs}
+    down |= set(answers) if nobody_answered(answers) else set()
+    too_late = {order_id for order_id, error in at_warehouse.refusals.items() if isinstance(error, Refused)}
+    tally = await _settle(here, chunk, answers, trouble, too_late, down)
+    for stage in (at_warehouse, in_erp):
+        raise_if_down(stage.jobs, stage.outcomes)
+    if nobody_answered(answers):
+        raise SystemDown(f"{next(iter(trouble.values()))}: {len(answers)} cancelled orders could not be asked about")
+    return tally
+
+
+def _in_erp(case: Case) -> bool:
+    """A sale order may have been written although the order did not get further."""
+    return "erp.reserve" in case.begun
+
+
+async def _stop(here: House, kind: str, cases: Iterable[Case]) -> Stage:
+    stage = Stage(kind, [Job(f"{kind}:{case.order_no}", case.id, case.order(), case.id) for case in cases])
+    calls: Mapping[str, Callable[[Order, bool], Awaitable[Receipt]]] = {
+        "wms.cancel": lambda order, look: here.wms.cancel(order, WHY, look_first=look),
+        "erp.cancel": lambda order, look: here.erp.cancel(order, look_first=look),
+    }
+    stage.outcomes = await carry_out(here, kind, stage.jobs, calls[kind])
+    async with here.transaction() as tx:
+        await effects.finish(tx, results(stage.jobs, stage.outcomes), here.clock.now())
+    return stage
+
+
+async def _settle(
+    here: House,
+    chunk: Chunk,
+    answers: Mapping[int, Answer],
+    trouble: Mapping[int, OutsideError],
+    too_late: set[int],
+    down: set[int],
+) -> Tally:
+    """Close, or say why not. Orders whose system takes no call keep their lease for the retry of the task."""
+    async with here.transaction() as tx:
+        ids = [order_id for order_id in chunk.ids if order_id not in down]
+        held = await orders.load(tx, now=here.clock.now(), waits=here.waits, ids=ids, lease_owner=chunk.owner)
+        tally = Tally()
+        for case in held:
+            tally[_decide(here, case, answers.get(case.id, ()), trouble.get(case.id), case.id in too_late)] += 1
+        await moves.write(tx, held)
+        await raise_alerts(tx, hold_alerts(held) + _alerts(here, held, trouble), here.clock.now())
+    return tally
+
+
+def _decide(here: House, case: Case, answer: Answer, trouble: OutsideError | None, too_late: bool) -> str:
+    for one in () if isinstance(answer, OutsideError) else answer:
+        try:
+            news.apply(case, one)
+        except TooEarly:
+            continue
+    if case.standing.state is not State.ON_HOLD:
+        case.reschedule()
+        return "settled meanwhile"
+    if cancelling.has_left(case):
+        return _outrun(case, "the goods were faster")
+    if trouble is None:
+        return _close(case)
+    if not isinstance(trouble, Refused):
+        case.again(here.back_off(case.attempts))
+        return "again later"
+    if too_late:
+        return _outrun(case, str(trouble))
+    case.due, case.lease_owner, case.touched = None, None, True
+    return "refused"
+
+
+def _outrun(case: Case, why: str) -> str:
+    cancelling.outrun(case, cause=f"call_off:outrun:v{case.version}", why=why)
+    if case.standing.state is State.ON_HOLD:  # refunded, and on its way: a person stops it at the courier
+        case.due, case.lease_owner, case.touched = None, None, True
+    return "return opened"
+
+
+def _close(case: Case) -> str:
+    """Everybody who knew of it let go: all money goes back, and the stock with the closing."""
+    back = Money(sum(charge.amount - case.returned(charge) for charge in case.charges), case.head["currency"])
+    for charge in case.charges:
+        news.give_back(case, charge, why="order cancelled")
+    text = "called off" + (f"; {back} goes back to the customer" if back.amount else "")
+    case.take(Event.CANCELLED, cause=f"call_off:{case.order_no}", actor="ballast", text=text)
+    return "called off"
+
+
+def _alerts(here: House, held: Iterable[Case], trouble: Mapping[int, OutsideError]) -> list[dict[str, object]]:
+    """A return for every order that was outrun; one alert for each that a system refuses or will not answer about."""
+    asked = [
+        {
+            "key": f"return:{case.order_no}:v{case.version}",
+            "level": "warning",
+            "order_id": case.id,
+            "title": f"{case.order_no}: cancelled too late, a return is opened",
+            "text": str(case.returns[-1]["why"])[:300],
+        }
+        for case in held
+        if case.returns
+    ]
+    stuck = [
+        {
+            "key": f"call_off:{case.order_no}",
+            "level": "urgent",
+            "order_id": case.id,
+            "title": f"{case.order_no} could not be called off",
+            "text": f"{trouble[case.id]}; stop it by hand there, then cancel it again",
+        }
+        for case in held
+        if case.id in trouble and case.standing.state is State.ON_HOLD and not case.returns
+        if case.due is None or case.attempts >= here.settings.patience.attempts
+    ]
+    return asked + stuck
+
+
+@task(name="cancel order", task_run_name="cancel {order_no}", tags=["cancel"], **ALONE)
+async def cancel_order(order_no: str, why: str, by: str, dry_run: bool) -> str:
+    """Ask for one cancellation and carry it out at once; a sentence that says what came of it."""
+    here = await house()
+    async with here.transaction() as tx:
+        found = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no])
+        if not found:
+            return "unknown order"
+        case, asked_at = found[0], here.clock.now()
+        cause = f"cancel:v{case.version}:{by}"
+        said = cancelling.ask(case, cause=cause, actor=f"person:{by}", why=why, evidence=f"{by}: {why}", at=asked_at)
+        if dry_run:
+            return f"would be: {said}"
+        await moves.write(tx, found)
+        await raise_alerts(tx, hold_alerts(found) + _alerts(here, found, {}), asked_at)
+    return said if case.standing.reason is not HoldReason.CANCEL_ASKED else await _carry_out_now(here, order_no)
+
+
+async def _carry_out_now(here: House, order_no: str) -> str:
+    async with here.transaction() as tx:
+        owner = f"cancel:{uuid4().hex[:12]}"
+        chunk = await claim_one(tx, order_no, owner=owner, now=here.clock.now(), until=here.lease())
+    if chunk is None:
+        return "a step is at work on it: it is stopped when that has ended, within about a minute"
+    try:
+        await call_off_chunk.fn(chunk)
+    except (SystemDown, Unavailable) as down:
+        async with here.transaction() as tx:
+            await give_back(tx, chunk, here.back_off(1))
+        return f"it is being stopped, tried again later: {down}"
+    async with here.transaction() as tx:
+        [case] = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no], lock=False)
+        last = await moves.last_text(tx, case.id)
+    return f"{last}; now {case.standing.state}" + (f" ({case.standing.reason})" if case.standing.reason else "")
