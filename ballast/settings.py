@@ -126,7 +126,7 @@ class ClockSettings(Part):
 class Patience(Part):
     """How long Ballast waits. Machine time unless it says business time."""
 
-    lease: timedelta = timedelta(seconds=60)  # a dead worker's orders move again after this
+    lease: timedelta = timedelta(seconds=45)  # a dead worker's orders move again after this
     attempts: int = Field(default=6, ge=1)  # of one order at one step, before it is held
     back_off: timedelta = timedelta(seconds=2)  # first pause; doubles up to back_off_most
     back_off_most: timedelta = timedelta(minutes=5)

@@ -275,8 +275,8 @@ def _watch(house: Machine, minutes: float, console: Console) -> dict[str, Size]:
     end = time.monotonic() + minutes * 60
     with console.status("") as status:
         while (left := end - time.monotonic()) > 0:
-            house.check()
             for one in house.children:
+                one.check()
                 now, peak = _read_memory(one)
                 size = sizes.setdefault(one.name, Size(start=now, end=now, peak=peak))
                 size.end, size.peak = now, peak
