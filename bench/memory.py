@@ -39,9 +39,9 @@ from ballast.db.embedded import embedded_server
 from ballast.db.engine import make_engine, rows, run
 from ballast.db.upgrade import create_database, upgrade
 from ballast.settings import Settings, settings
-from deployments.demo_world import START, Credentials, World, as_env, world
 from deployments.machine import Machine, machine
 from deployments.processes import Child, free_port
+from deployments.rehearsal.world import START, Credentials, World, as_env, world
 
 SPEED = 14_400.0
 """Business seconds per second: a day passes in six."""

@@ -27,7 +27,7 @@ def demo(
     from rich.console import Console
 
     from ballast.settings import settings
-    from deployments.demo import DemoPlan, run_demo
+    from deployments.rehearsal.demo import DemoPlan, run_demo
 
     plan = DemoPlan(orders=orders, seed=seed, faults=faults, speed=speed, per_second=rate, exit=exit, file=json)
     return run_demo(plan, settings(), Console())
@@ -50,7 +50,7 @@ def chaos(
     from rich.console import Console
 
     from ballast.settings import settings
-    from deployments.chaos import ChaosPlan, run_chaos
+    from deployments.rehearsal.chaos import ChaosPlan, run_chaos
 
     plan = ChaosPlan(orders=orders, seed=seed, minutes=minutes, kills=kills, file=json)
     return run_chaos(plan, settings(), Console())

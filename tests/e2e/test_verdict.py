@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployments.verdict import Shown, judge
+from deployments.rehearsal.verdict import Shown, judge
 
 CLEAN: dict[str, dict[str, int]] = {"duplicates": {}, "oversold": {}}
 SIGNED = Shown(state="SIGNED")

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.disturbances import KILLED, VENDORS, What, plan
+from deployments.rehearsal.disturbances import KILLED, VENDORS, What, plan
 
 SEEDS = st.integers(min_value=0, max_value=2**31)
 

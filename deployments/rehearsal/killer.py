@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ballast.db.embedded import EmbeddedServer
-from deployments.disturbances import KILLED, Disturbance, What
-from deployments.hands import Hands
-from deployments.rehearsal import Stage
+from deployments.rehearsal.disturbances import KILLED, Disturbance, What
+from deployments.rehearsal.hands import Hands
+from deployments.rehearsal.stage import Stage
 
 Claims = set[tuple[int, str]]
 """(order id, lease owner) of the orders that some run works on."""

@@ -17,12 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ballast.db.engine import make_engine, rows
 from ballast.domain.words import State
 from ballast.settings import Settings
-from deployments.disturbances import KILLED, What, plan
-from deployments.hands import Hands
-from deployments.killer import Killer
-from deployments.rehearsal import Stage, rehearsal
-from deployments.verdict import Shown, Verdict, judge
-from deployments.watching import NOTHING, Seen, bars, look, show_figures, state_figures, what_is_shown
+from deployments.rehearsal.disturbances import KILLED, What, plan
+from deployments.rehearsal.hands import Hands
+from deployments.rehearsal.killer import Killer
+from deployments.rehearsal.stage import Stage, rehearsal
+from deployments.rehearsal.verdict import Shown, Verdict, judge
+from deployments.rehearsal.watching import NOTHING, Seen, bars, look, show_figures, state_figures, what_is_shown
 
 SPEED = 14_400.0
 """Business seconds per second: a day passes in six."""

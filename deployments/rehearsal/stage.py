@@ -12,9 +12,9 @@ from rich.console import Console
 from ballast.settings import Settings
 from ballast.settings import settings as settings_of_process
 from ballast.wiring import close_house
-from deployments.demo_world import START, Credentials, World, as_env, world
 from deployments.machine import Machine, machine
 from deployments.processes import alone, free_port
+from deployments.rehearsal.world import START, Credentials, World, as_env, world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

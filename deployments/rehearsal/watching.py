@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import rows
 from ballast.domain.words import STATE_LABELS, State
-from deployments.demo_world import World
 from deployments.machine import Machine
-from deployments.verdict import AT_REST, Shown, Verdict
+from deployments.rehearsal.verdict import AT_REST, Shown, Verdict
+from deployments.rehearsal.world import World
 
 
 @dataclass(frozen=True, slots=True)

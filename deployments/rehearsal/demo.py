@@ -13,9 +13,9 @@ from rich.console import Console
 from ballast.db.engine import make_engine
 from ballast.domain.words import State
 from ballast.settings import Settings
-from deployments.rehearsal import Stage, rehearsal
-from deployments.verdict import Verdict, judge
-from deployments.watching import (
+from deployments.rehearsal.stage import Stage, rehearsal
+from deployments.rehearsal.verdict import Verdict, judge
+from deployments.rehearsal.watching import (
     Quiet,
     Seen,
     bars,

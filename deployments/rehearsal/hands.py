@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ballast.db.engine import rows
-from deployments.disturbances import What
 from deployments.processes import modules
+from deployments.rehearsal.disturbances import What
 
 SHARE = {What.CANCEL: 0.005, What.RERUN: 0.02}
 """Of the orders that are on their way, each time."""
