@@ -4,11 +4,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, rows, run
+
+BEFORE_IMPORT: Final = "before the import"
+"""The reference of an effect that a file reports: it was made elsewhere, so it is not ours to make again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,23 @@ async def begin(
         now=now,
     )
     return {r.key: Begun(r.key, r.state == "done", r.attempts > 1, r.receipt) for r in found}
+
+
+async def reopen(tx: AsyncConnection, keys: Sequence[str]) -> frozenset[str]:
+    """Done, they said, and the system knows nothing of it: to be made again, and looked for first. Those it is true of.
+
+    What a file reports as done stays done: the system may know it by another number.
+    """
+    found = await rows(
+        tx,
+        """
+        update effect set state = 'unknown', error = 'done by its answer, and not known when asked'
+        where key = any(cast(:keys as text[])) and state = 'done' and receipt ->> 'reference' <> :elsewhere
+        returning key""",
+        keys=list(keys),
+        elsewhere=BEFORE_IMPORT,
+    )
+    return frozenset(row.key for row in found)
 
 
 async def finish(tx: AsyncConnection, results: Sequence[Result], now: datetime) -> None:
