@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from rich.console import Console
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ballast.db.engine import make_engine, rows
+from ballast.db.engine import DATABASE_ERRORS, make_engine, rows
 from ballast.domain.words import State
 from ballast.settings import Settings
 from deployments.rehearsal.disturbances import KILLED, What, plan
@@ -53,8 +51,6 @@ FAULTS = (
 )
 """What the storm has to have done, and the outage."""
 
-NO_DATABASE = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChaosPlan:
@@ -85,7 +81,7 @@ class Watch:
             async with engine.connect() as tx:
                 self.seen = await look(tx)
                 self.last_event, self.claimed = await _marks(tx)
-        except NO_DATABASE:
+        except DATABASE_ERRORS:
             return
 
 

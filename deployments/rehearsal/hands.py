@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ballast.db.engine import rows
+from ballast.db.engine import DATABASE_ERRORS, rows
 from deployments.processes import modules
 from deployments.rehearsal.disturbances import What
 
@@ -66,7 +65,7 @@ class Hands:
                     where state in ('PENDING_PAYMENT', 'STOCK_LOCKED', 'OUTBOUND', 'IN_TRANSIT') order by order_no""",
                 )
                 count = (await rows(tx, "select count(*) as orders from sales_order"))[0].orders
-        except (OSError, SQLAlchemyError):
+        except DATABASE_ERRORS:
             return ()
         wanted = max(2, round(SHARE[what] * count))
         return self._rng.sample([r.order_no for r in found], min(wanted, len(found)))
