@@ -29,7 +29,7 @@ from ballast.db import effects, moves
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case, ChargeCase
 from ballast.db.claims import Chunk, renew
-from ballast.db.refunding import refund_no
+from ballast.db.refunding import by_hand, refund_no
 from ballast.db.status_map import added_codes
 from ballast.domain.money import Money
 from ballast.domain.payments import REFUNDED_BY_US, transaction_key
@@ -228,11 +228,6 @@ def _goes_back(charge: ChargeCase) -> str:
     if charge.provider in REFUNDED_BY_US:
         return "a refund is asked for"
     return by_hand(charge.provider, refund_no(charge))
-
-
-def by_hand(provider: str, number: str) -> str:
-    """What a person has to do about a refund that Ballast cannot ask for."""
-    return f"refund it by hand at {provider}, then `ballast finance done {number}`"
 
 
 def refund_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:

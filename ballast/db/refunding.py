@@ -14,6 +14,11 @@ OVER: Final = frozenset({"failed", "overtaken"})
 """States of refunds that will move no money: their share of the charge is free again."""
 
 
+def by_hand(provider: str, number: str) -> str:
+    """What a person has to do about a refund that Ballast cannot ask for."""
+    return f"refund it by hand at {provider}, then `ballast finance done {number}`"
+
+
 def going_back(case: Case, charge: ChargeCase) -> int:
     """What of a charge went back or is on its way, minor units."""
     return sum(refund.amount for refund in case.refunds_of(charge).values() if refund.state not in OVER)
