@@ -6,12 +6,13 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db import cases, moves, news, refunding
+from ballast.db.cancelling import has_left
 from ballast.db.case import Case, ChargeCase
 from ballast.db.engine import rows
 from ballast.domain.money import Money
 from ballast.domain.payments import transaction_key
 from ballast.domain.schedule import Waits
-from ballast.domain.words import Event, System
+from ballast.domain.words import Event, State, System
 from ballast.ports import News, Refund
 
 
@@ -69,9 +70,12 @@ async def request(tx: AsyncConnection, wanted: Wanted, *, now: datetime, waits: 
 
 
 def _how(case: Case, charge: ChargeCase, number: str) -> str:
-    if case.refunds[number].state == "by_hand":
-        return refunding.by_hand(charge.provider, number)
-    return f"asked for at {charge.provider} as {number}"
+    by_hand = case.refunds[number].state == "by_hand"
+    how = refunding.by_hand(charge.provider, number) if by_hand else f"asked for at {charge.provider} as {number}"
+    nothing_stays = not any(refunding.left(case, one) for one in case.charges)
+    if nothing_stays and case.standing.state is not State.CLOSED and not has_left(case):
+        how += f"; this does not stop the order: `ballast cancel {case.order_no}` does"
+    return how
 
 
 def _charge_of(case: Case, wanted: Wanted) -> ChargeCase:
