@@ -132,13 +132,17 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """Money that a provider reports as taken, as the provider reports it."""
+    """Money that a provider reports as taken, as the provider reports it.
+
+    `provider` is set when somebody else reports it: the shop tells what was paid through a provider of its own.
+    """
 
     transaction_id: str
     amount: Money
     merchant: str
     paid_at: datetime
     payer: str | None = field(default=None, repr=False)
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from uuid import uuid4
 from prefect import task
 
 from adapters.errors import OutsideError, Refused, Unavailable
-from ballast.db import cancelling, effects, moves, news
+from ballast.db import cancelling, effects, moves, news, refunding
 from ballast.db import cases as orders
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
@@ -17,7 +17,18 @@ from ballast.domain.money import Money
 from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Order, Receipt
 from ballast.wiring import House, house
-from tasks.chunks import Job, Outcome, Tally, carry_out, hold_alerts, is_down, open_chunk, raise_if_down, results
+from tasks.chunks import (
+    Job,
+    Outcome,
+    Tally,
+    carry_out,
+    hold_alerts,
+    is_down,
+    open_chunk,
+    raise_if_down,
+    refund_alerts,
+    results,
+)
 from tasks.listening import Answer, ask_all, nobody_answered
 from tasks.policy import ALONE, CHUNK, SystemDown
 
@@ -95,7 +106,8 @@ async def _settle(
         for case in held:
             tally[_decide(here, case, answers.get(case.id, ()), trouble.get(case.id), case.id in too_late)] += 1
         await moves.write(tx, held)
-        await raise_alerts(tx, hold_alerts(held) + _alerts(here, held, trouble), here.clock.now())
+        alerts = hold_alerts(held) + refund_alerts(held) + _alerts(here, held, trouble)
+        await raise_alerts(tx, alerts, here.clock.now())
     return tally
 
 
@@ -132,7 +144,7 @@ def _close(case: Case) -> str:
     """Everybody who knew of it let go: all money goes back, and the stock with the closing."""
     back = Money(sum(charge.amount - case.returned(charge) for charge in case.charges), case.head["currency"])
     for charge in case.charges:
-        news.give_back(case, charge, why="order cancelled")
+        refunding.give_back(case, charge, why="order cancelled")
     text = "called off" + (f"; {back} goes back to the customer" if back.amount else "")
     case.take(Event.CANCELLED, cause=f"call_off:{case.order_no}", actor="ballast", text=text)
     return "called off"

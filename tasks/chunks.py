@@ -27,10 +27,12 @@ from adapters.errors import (
 from ballast.db import cases as orders
 from ballast.db import effects, moves
 from ballast.db.alerts import raise_alerts
-from ballast.db.case import Case
+from ballast.db.case import Case, ChargeCase
 from ballast.db.claims import Chunk, renew
+from ballast.db.refunding import by_hand, refund_no
 from ballast.db.status_map import added_codes
 from ballast.domain.money import Money
+from ballast.domain.payments import REFUNDED_BY_US, transaction_key
 from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Receipt
 from ballast.wiring import House
@@ -210,11 +212,11 @@ def surplus_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     """A charge that is too much rings once, at whatever step it was found."""
     return [
         {
-            "key": f"surplus:{charge.transaction_id}",
+            "key": f"surplus:{charge.provider}:{charge.transaction_id}",
             "level": "urgent",
             "order_id": case.id,
             "title": f"{case.order_no} {_too_much(case)}",
-            "text": f"{Money(charge.amount, charge.currency)}, {charge.transaction_id}: a refund is asked for",
+            "text": f"{Money(charge.amount, charge.currency)}, {charge.transaction_id}: {_goes_back(charge)}",
         }
         for case in cases
         for charge in case.charges
@@ -222,8 +224,36 @@ def surplus_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     ]
 
 
+def _goes_back(charge: ChargeCase) -> str:
+    if charge.provider in REFUNDED_BY_US:
+        return "a refund is asked for"
+    return by_hand(charge.provider, refund_no(charge))
+
+
 def refund_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """What just failed to reach the customer, or went back from a charge that our books do not have."""
+    """What just failed to reach the customer, went back from a charge that our books do not have, or needs a person."""
+    return _trouble_alerts(cases) + [
+        {
+            "key": f"refund-by-hand:{refund['refund_no']}",
+            "level": "urgent",
+            "order_id": case.id,
+            "title": f"{case.order_no}: a refund has to be made by hand",
+            "text": f"{Money(refund['amount'], refund['currency'])} of charge {refund['transaction_id']} "
+            f"({refund['why']}): {by_hand(refund['provider'], refund['refund_no'])}",
+        }
+        for case in cases
+        for refund in case.refunds_asked
+        if refund["state"] == "by_hand" and not _is_surplus(case, refund)
+    ]
+
+
+def _is_surplus(case: Case, refund: Mapping[str, Any]) -> bool:
+    """Whether it is of a second charge: then the alert of that one says it all."""
+    key = transaction_key(refund["provider"], refund["transaction_id"])
+    return any(charge.state == "surplus" and charge.key == key for charge in case.charges)
+
+
+def _trouble_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     return [
         {
             "key": f"refund-{refund['state']}:{refund['refund_no']}",
@@ -236,7 +266,8 @@ def refund_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
         }
         for case in cases
         for refund in case.refunds_told.values()
-        if refund["state"] == "failed" or refund["transaction_id"] not in {c.transaction_id for c in case.charges}
+        if refund["state"] == "failed"
+        or transaction_key(refund["provider"], refund["transaction_id"]) not in {c.key for c in case.charges}
     ]
 
 

@@ -29,8 +29,10 @@ async def deliver(
     call: Callable[[R, bool], Awaitable[Receipt]],
     *,
     after: Callable[[AsyncConnection, list[Outgoing]], Awaitable[None]] | None = None,
+    refused: Callable[[AsyncConnection, list[tuple[Outgoing, str]]], Awaitable[None]] | None = None,
 ) -> Tally:
-    """Send messages of one kind, each once. `after(tx, sent)` runs in the transaction that stores the results.
+    """Send messages of one kind, each once. `after(tx, sent)` runs in the transaction that stores the results, and so
+    does `refused(tx, [(message, their words)])`, with the orders of those messages locked.
 
     A refusal is shown to people (alert, and a hold where the life cycle still allows one); no answer is tried again,
     and after the last attempt shown likewise. Raises `SystemDown` when no call was taken.
@@ -52,6 +54,9 @@ async def deliver(
         if after is not None and sent:
             await after(tx, sent)
         await _show(tx, house, [m for m in batch if m.id in given_up], given_up)
+        if refused is not None:
+            nos = [(m, given_up[m.id]) for m in batch if isinstance(outcomes[m.id].error, Refused)]
+            await refused(tx, nos)
     raise_if_down(jobs, outcomes)
     return _tally(ends)
 

@@ -17,6 +17,9 @@ MOST_MONEY = 10**11
 EXACT_DIGITS = 10**15
 """Excel keeps 15 digits of a number; a longer order number was rounded before we saw it."""
 
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+"""A text that begins so is a formula to a spreadsheet program: nothing from outside may be written like that."""
+
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,20})?")
 _COUNT = re.compile(r"([0-9]{1,9})(\.0{1,9})?")
 _CENTS = re.compile(r"(-?[0-9]{1,15})(\.0+)?")

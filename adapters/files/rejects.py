@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
+from adapters.files.cells import FORMULA_SIGNS
 from adapters.files.errors import FileError
 from adapters.files.rows import Problem
 
@@ -65,7 +66,7 @@ class RejectsFile:
 def _printable(value: str) -> str:
     """Bytes that could not be decoded, and other surrogates, as escapes; nothing that begins a formula."""
     text = value.encode("utf-8", "backslashreplace").decode()
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
 
 
 def _check_ours(path: Path) -> None:

@@ -5,8 +5,10 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from typing import Any, TypeVar
 
+from ballast.clock import SHANGHAI
 from ballast.settings import Settings, settings
 from ballast.wiring import House, close_house, house
 
@@ -71,6 +73,11 @@ def show_said(said: Mapping[str, str], *, json: bool) -> int:
         for number, what in said.items():
             Console().print(f"{number}: {what}")
     return 1 if "unknown order" in said.values() else 0
+
+
+def aware(at: datetime | None) -> datetime | None:
+    """A time that a person typed: without zone it is China Standard Time."""
+    return at.replace(tzinfo=SHANGHAI) if at is not None and at.tzinfo is None else at
 
 
 def print_json(value: Any) -> None:

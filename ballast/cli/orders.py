@@ -110,7 +110,7 @@ def rerun(
 
     Runs as a flow run that the Prefect UI shows, one task run per order. Exit 1 when an order is unknown.
     """
-    from ballast.cli.opening import NotRunning, in_prefect, show_said
+    from ballast.cli.opening import NotRunning, aware, in_prefect, show_said
 
     if not order_numbers and reason is None and since is None and until is None:
         raise NotRunning("say which orders: numbers, --reason, --since or --until")
@@ -118,13 +118,6 @@ def rerun(
     async def run() -> dict[str, str]:
         from flows.rerun_orders import rerun_orders
 
-        return await rerun_orders(order_numbers, reason, _aware(since), _aware(until), note, by, dry_run)
+        return await rerun_orders(order_numbers, reason, aware(since), aware(until), note, by, dry_run)
 
     return show_said(in_prefect(run), json=json)
-
-
-def _aware(at: datetime | None) -> datetime | None:
-    """A time without zone is China Standard Time."""
-    from ballast.clock import SHANGHAI
-
-    return at.replace(tzinfo=SHANGHAI) if at is not None and at.tzinfo is None else at

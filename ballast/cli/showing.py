@@ -15,6 +15,7 @@ from ballast.domain.money import Money
 from ballast.domain.words import HOLD_LABELS, PAID_WAITING, STATE_LABELS, HoldReason, Label, State
 
 if TYPE_CHECKING:
+    from ballast.db.finance import FinanceRow
     from tasks.importing import ImportReport
 
 
@@ -110,6 +111,16 @@ def show_returns(rows: Sequence[OpenReturn], console: Console) -> None:
         ("order", "now", "why", "asked by", "since"),
         [(row.order_no, row.state, row.why, row.asked_by, local(row.asked_at)) for row in rows],
     )
+
+
+def show_finance(rows: Sequence["FinanceRow"], console: Console) -> None:
+    from tasks.finance import COLUMNS, as_texts, tally
+
+    if not rows:
+        console.print("no second charge, and no money that went back")
+        return
+    title = ", ".join(f"{count} {word}" for word, count in tally(rows).items() if count)
+    _table(console, title, COLUMNS, [as_texts(row) for row in rows])
 
 
 def _why(reason: HoldReason, language: str) -> str:

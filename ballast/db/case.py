@@ -12,6 +12,7 @@ from typing import Any
 
 from ballast.domain.life_cycle import ASKED_ANEW, Standing, after
 from ballast.domain.money import Money
+from ballast.domain.payments import transaction_key
 from ballast.domain.schedule import Facts, Waits, next_due
 from ballast.domain.words import Event, HoldReason, State, Step
 from ballast.ports import Line, News, Order, Parcel, Receiver
@@ -65,14 +66,25 @@ class ChargeCase:
     state: str
     paid_at: datetime
 
+    @property
+    def key(self) -> tuple[str, str]:
+        return transaction_key(self.provider, self.transaction_id)
+
 
 @dataclass(frozen=True, slots=True)
 class RefundCase:
-    """One refund in our books, of one charge. state: requested, done, failed."""
+    """One refund in our books, of one charge. state: as in `tables.RefundRow`."""
 
+    provider: str
     transaction_id: str
     amount: int
     state: str
+    why: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Of the charge that it gives back."""
+        return transaction_key(self.provider, self.transaction_id)
 
 
 @dataclass(slots=True)
@@ -111,6 +123,7 @@ class Case:
     released: list[dict[str, Any]] = field(default_factory=list)
     returns: list[dict[str, Any]] = field(default_factory=list)
     payments: list[dict[str, Any]] = field(default_factory=list)
+    refunds_asked: list[dict[str, Any]] = field(default_factory=list)
     refunds_told: dict[str, dict[str, Any]] = field(default_factory=dict)
     arrived: list[State] = field(default_factory=list)
 
@@ -127,10 +140,13 @@ class Case:
     def all_signed(self) -> bool:
         return bool(self.parcels) and all(parcel.signed_at for parcel in self.parcels.values())
 
+    def refunds_of(self, charge: ChargeCase) -> dict[str, RefundCase]:
+        """Refund number -> refund, of one charge."""
+        return {number: refund for number, refund in self.refunds.items() if refund.key == charge.key}
+
     def returned(self, charge: ChargeCase) -> int:
         """How much of a charge went back to the customer, minor units."""
-        mine = [refund for refund in self.refunds.values() if refund.transaction_id == charge.transaction_id]
-        return sum(refund.amount for refund in mine if refund.state == "done")
+        return sum(refund.amount for refund in self.refunds_of(charge).values() if refund.state == "done")
 
     def overrode(self, reason: HoldReason | None, evidence: str) -> bool:
         """Whether a person let just this pass before. Another system's answer is never overridden: it is asked anew."""

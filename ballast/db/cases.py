@@ -23,8 +23,8 @@ select o.*,
   exists (select from effect e where e.key = 'wms.create:' || o.order_no and e.state = 'done') as with_warehouse,
   (select array_agg(e.kind) from effect e where e.order_id = o.id) as begun_kinds,
   (select jsonb_agg(to_jsonb(y) order by y.paid_at, y.id) from payment y where y.order_id = o.id) as charge_rows,
-  (select jsonb_agg(jsonb_build_array(r.refund_no, r.transaction_id, r.amount, r.state)) from refund r
-     where r.order_id = o.id) as refund_rows,
+  (select jsonb_agg(jsonb_build_array(r.refund_no, r.provider, r.transaction_id, r.amount, r.state, r.why)
+     order by r.requested_at, r.refund_no) from refund r where r.order_id = o.id) as refund_rows,
   (select jsonb_agg(jsonb_build_array(s.system, s.part, s.said, s.happened_at)) from external_status s
      where s.order_id = o.id) as said_rows
 from sales_order o where {which} order by o.id

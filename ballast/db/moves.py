@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.case import Case, LineCase, ParcelCase
 from ballast.db.engine import dumps, ring, rows, run
+from ballast.db.payments import write_money
 from ballast.db.stock import leave_shelf, release
 from ballast.domain.words import State
 
@@ -72,24 +73,6 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, released_by 
   note text)
 where h.order_id = r.order_id and h.released_at is null
 """
-_INSERT_PAYMENTS = """
-insert into payment (order_id, provider, transaction_id, method, amount, currency, merchant, state, paid_at,
-  recorded_at)
-select order_id, provider, transaction_id, method, amount, currency, merchant, state, paid_at, recorded_at
-from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, provider text, transaction_id text, method text,
-  amount bigint, currency text, merchant text, state text, paid_at timestamptz, recorded_at timestamptz)
-on conflict (provider, transaction_id) do nothing
-"""
-_UPSERT_REFUNDS = """
-insert into refund as f (refund_no, order_id, provider, transaction_id, amount, currency, why, state, requested_at,
-  done_at, note)
-select refund_no, order_id, provider, transaction_id, amount, currency, why, state, requested_at, done_at, note
-from jsonb_to_recordset(cast(:rows as jsonb)) as r(refund_no text, order_id bigint, provider text,
-  transaction_id text, amount bigint, currency text, why text, state text, requested_at timestamptz,
-  done_at timestamptz, note text)
-on conflict (refund_no) do update set state = excluded.state, done_at = excluded.done_at, note = excluded.note
-where f.order_id = excluded.order_id and f.state <> 'done'
-"""
 _INSERT_RETURNS = """
 insert into return_case (order_id, why, asked_by, asked_at, state)
 select order_id, why, asked_by, asked_at, 'requested'
@@ -121,8 +104,7 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     await _many(tx, _END_HOLDS, [row for case in cases for row in case.released])
     await _many(tx, _INSERT_HOLDS, [row for case in cases for row in case.held])
     await _many(tx, _INSERT_RETURNS, [row for case in cases for row in case.returns])
-    await _many(tx, _INSERT_PAYMENTS, [row for case in cases for row in case.payments])
-    await _many(tx, _UPSERT_REFUNDS, [row for case in cases for row in case.refunds_told.values()])
+    await write_money(tx, cases)
     await _many(tx, _INSERT_MESSAGES, [row for case in cases for row in case.messages])
     await _settle_stock(tx, cases)
     await _wake(tx, cases)

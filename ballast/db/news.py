@@ -3,11 +3,11 @@
 from collections import defaultdict
 from datetime import datetime
 
-from ballast.db import cancelling
+from ballast.db import cancelling, refunding
 from ballast.db.case import Case, ChargeCase, ParcelCase, RefundCase
 from ballast.domain.life_cycle import EARLY, TooEarly
 from ballast.domain.money import Money
-from ballast.domain.payments import Captured, all_went_back
+from ballast.domain.payments import Captured, all_went_back, clean_transaction, transaction_key
 from ballast.domain.words import Event, HoldReason, State, System
 from ballast.ports import News, Parcel, Refund
 
@@ -123,21 +123,21 @@ def _charge(case: Case, news: News) -> bool:
     """A charge is put into the books once. On a paid or closed order it goes back, and people are told."""
     charge = news.charge
     assert charge is not None
-    if any(known.provider == news.system and known.transaction_id == charge.transaction_id for known in case.charges):
+    provider, number = charge.provider or news.system, clean_transaction(charge.transaction_id)
+    if any(known.key == transaction_key(provider, number) for known in case.charges):
         return _record(case, news, "this transaction is known")
     paid, closed = case.milestones["paid_at"] is not None, case.standing.state is State.CLOSED
     state = "surplus" if paid or closed else "captured"
     add_charge(
         case,
-        ChargeCase(
-            news.system, charge.transaction_id, charge.amount.amount, charge.amount.currency, state, charge.paid_at
-        ),
+        ChargeCase(provider, number, charge.amount.amount, charge.amount.currency, state, charge.paid_at),
         merchant=charge.merchant,
     )
     if state == "surplus":
-        give_back(case, case.charges[-1], why="second charge for a paid order" if paid else "charge for a closed order")
+        why = refunding.SECOND_CHARGE if paid else "charge for a closed order"
+        refunding.give_back(case, case.charges[-1], why=why)
     moved = _take(
-        case, news, Event.PAYMENT_CAPTURED, text=f"{charge.amount} captured, transaction {charge.transaction_id}"
+        case, news, Event.PAYMENT_CAPTURED, text=f"{charge.amount} captured at {provider}, transaction {number}"
     )
     if state == "captured" and all_went_back(paying(case)):
         text = "its refund was here before it: nothing is left of what was paid"
@@ -155,8 +155,8 @@ def _refund(case: Case, news: News, refund: Refund) -> bool:
         return _record(case, news, "this refund is known")
     if state is None:
         return _record(case, news, "under way")
-    charge = _charge_of(case, refund)
-    _write_down(case, news, refund, charge.transaction_id if charge else refund.transaction_id, state)
+    charge = _charge_of(case, refund, known.provider if known else news.system)
+    _write_down(case, news, refund, charge, state)
     if charge is None:
         return _record(case, news, "no charge of this order has this transaction")
     if charge.state == "surplus":
@@ -184,34 +184,30 @@ def _cancel(case: Case, news: News) -> bool:
     return case.standing != before
 
 
-def _charge_of(case: Case, refund: Refund) -> ChargeCase | None:
+def _charge_of(case: Case, refund: Refund, provider: str) -> ChargeCase | None:
     """The charge that a refund is of. A file has no transactions: there it is one of just that amount."""
-    exact = (c for c in case.charges if c.transaction_id == refund.transaction_id)
+    exact = (c for c in case.charges if c.key == transaction_key(provider, refund.transaction_id))
     alike = (c for c in case.charges if (c.provider, c.amount) == (System.IMPORT, refund.captured.amount))
     return next(exact, None) or next((c for c in alike if case.returned(c) < c.amount), None)
 
 
-def _write_down(case: Case, news: News, refund: Refund, transaction_id: str, state: str) -> None:
-    case.refunds[refund.refund_no] = RefundCase(transaction_id, refund.amount.amount, state)
-    case.refunds_told[refund.refund_no] = {
-        "refund_no": refund.refund_no,
-        "order_id": case.id,
-        "provider": news.system,
-        "transaction_id": transaction_id,
-        "amount": refund.amount.amount,
-        "currency": refund.amount.currency,
-        "why": "not asked for by Ballast",
-        "state": state,
-        "requested_at": news.happened_at,
-        "done_at": news.happened_at if state == "done" else None,
-        "note": news.said if state == "failed" else "",
-    }
+def _write_down(case: Case, news: News, refund: Refund, charge: ChargeCase | None, state: str) -> None:
+    """Under the charge's name in our books, when it has one there."""
+    provider, transaction = news.system.value, clean_transaction(refund.transaction_id)
+    if charge is not None:
+        provider, transaction = charge.provider, charge.transaction_id
+        if state == "done" and refund.refund_no not in case.refunds:
+            refunding.overtake(case, charge, refund, news.happened_at)
+    told = RefundCase(provider, transaction, refund.amount.amount, state, "not asked for by Ballast")
+    note = news.said if state == "failed" else ""
+    refunding.tell(case, refund.refund_no, told, currency=refund.amount.currency, at=news.happened_at, note=note)
 
 
 def captured(case: Case) -> list[Captured]:
     """The charges of an order, and what went back of each."""
     return [
         Captured(
+            provider=charge.provider,
             transaction_id=charge.transaction_id,
             amount=Money(charge.amount, charge.currency),
             paid_at=charge.paid_at,
@@ -243,30 +239,6 @@ def add_charge(case: Case, charge: ChargeCase, *, merchant: str, method: str = "
             "paid_at": charge.paid_at,
             "recorded_at": case.now,
         }
-    )
-
-
-def refund_no(charge: ChargeCase) -> str:
-    """Our number for giving back one whole charge: made of the transaction, never random."""
-    return f"RF-{charge.transaction_id}"
-
-
-def give_back(case: Case, charge: ChargeCase, *, why: str = "second charge for a paid order") -> None:
-    """Ask for a refund of what is left of a surplus charge, once: key and number are made of the transaction."""
-    left = charge.amount - case.returned(charge)
-    if left <= 0:
-        return
-    case.send(
-        "payment.refund",
-        charge.transaction_id,
-        {
-            "transaction_id": charge.transaction_id,
-            "refund_no": refund_no(charge),
-            "amount": left,
-            "currency": charge.currency,
-            "provider": charge.provider,
-            "why": why,
-        },
     )
 
 

@@ -3,8 +3,23 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from ballast.domain.money import Money
+from ballast.domain.words import System
+
+REFUNDED_BY_US: Final = frozenset({System.WECHATPAY})
+"""Providers that Ballast can ask for a refund. Money that came through another one goes back by hand."""
+
+
+def clean_transaction(transaction_id: str) -> str:
+    """A transaction's number without the spaces that a console, a file or a person put into it."""
+    return "".join(transaction_id.split())
+
+
+def transaction_key(provider: str, transaction_id: str) -> tuple[str, str]:
+    """What makes a transaction the same one, whoever reports it: spaces and case are no matter."""
+    return provider, clean_transaction(transaction_id).lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +27,7 @@ class Captured:
     """One charge in our books. `counted` was accepted for the order before; `returned` of it, in minor units, went
     back to the customer."""
 
+    provider: str = System.WECHATPAY
     transaction_id: str
     amount: Money
     paid_at: datetime
@@ -57,7 +73,7 @@ def _judge(total: Money, charges: Sequence[Captured]) -> Verdict:
     counted: list[Captured] = []
     surplus: list[Captured] = []
     reached = Money(0, total.currency)
-    for charge in sorted(charges, key=lambda c: (not c.counted, c.paid_at, c.transaction_id)):
+    for charge in sorted(charges, key=lambda c: (not c.counted, c.paid_at, c.transaction_id, c.provider)):
         if reached + charge.left <= total:
             counted.append(charge)
             reached = reached + charge.left

@@ -70,8 +70,8 @@ async def test_the_refund_of_a_second_charge_leaves_the_order_alone(a_house: Hou
     await tell(a_house, captured(2000, "T-9", minutes=5))
     assert await tell(a_house, refunded(2000, "T-9", number)) == ["noted"]
     assert (await read_case(a_house)).standing.state is state
-    (refund,) = await table(a_house, "select * from refund")
-    assert (refund["refund_no"], refund["transaction_id"], refund["state"]) == (number, "T-9", "done")
+    (refund,) = await table(a_house, "select * from refund where state = 'done'")
+    assert (refund["refund_no"], refund["transaction_id"]) == (number, "T-9")
 
 
 async def two_counted(house: House) -> None:

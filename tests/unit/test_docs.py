@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 import ballast.cli.cancelling
 import ballast.cli.machine
+import ballast.cli.money
 import ballast.cli.orders
 import ballast.cli.upkeep  # noqa: F401  # they register their commands
 from adapters.storefronts.direct.webhook import DirectHook

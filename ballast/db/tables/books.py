@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from ballast.db.tables.columns import big, identity, moment, of_order
@@ -50,13 +50,18 @@ class StockLock(SQLModel, table=True):
 
 
 class PaymentRow(SQLModel, table=True):
-    """A charge as a provider reported it. state: captured, counted, surplus (a second charge, to be refunded)."""
+    """A charge as a provider reported it. state: captured, counted, surplus (a second charge, to be refunded).
+
+    `refunding` is what of it went back or is on its way.
+    """
 
     __tablename__ = "payment"
     __table_args__ = (
-        UniqueConstraint("provider", "transaction_id", name="one_row_per_transaction"),
+        Index("one_row_per_transaction", "provider", text("lower(transaction_id)"), unique=True),
         Index("payment_order", "order_id"),
+        Index("payment_surplus", "recorded_at", postgresql_where=text("state = 'surplus'")),
         CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("refunding >= 0 and refunding <= amount", name="refunds_within_charge"),
     )
 
     id: int = identity()
@@ -70,14 +75,20 @@ class PaymentRow(SQLModel, table=True):
     state: str = "captured"
     paid_at: datetime = moment()
     recorded_at: datetime = moment()
+    refunding: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
 
 
 class RefundRow(SQLModel, table=True):
-    """Money on its way back, asked for by us or by hand at the provider. state: requested, done, failed."""
+    """Money on its way back, asked for by us or by hand at the provider.
+
+    state: asked (decided, not yet taken by the provider), requested (it took it), by_hand (a person has to do it),
+    done, failed (it never will be), overtaken (somebody gave the money back under another number).
+    """
 
     __tablename__ = "refund"
     __table_args__ = (
         Index("refund_order", "order_id"),
+        Index("refund_requested", "requested_at"),
         CheckConstraint("amount > 0", name="refund_positive"),
     )
 
