@@ -15,6 +15,7 @@ from ballast.db.claims import Chunk, claim, give_back
 from ballast.db.holds import HeldRow, recent_holds
 from ballast.db.inbox import count_new
 from ballast.domain.words import HOLD_LABELS, Step
+from ballast.points import Point, reached
 from ballast.wiring import House, house
 from tasks.chunks import Tally
 
@@ -133,7 +134,10 @@ async def run_step(step: Step, work: Callable[[Chunk], Awaitable[Tally]], linger
                 now=here.clock.now(),
                 until=here.lease(),
             )
-        return chunk if chunk.ids else None
+        if not chunk.ids:
+            return None
+        reached(step, Point.BEFORE)
+        return chunk
 
     async def give_up(chunk: Chunk) -> None:
         async with here.transaction() as tx:
