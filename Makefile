@@ -4,10 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-slow check up clean install format
+.PHONY: demo chaos test test-slow check up clean install format
 
 demo: install          ## a whole seller's world, orders from payment to sign-off
 	$(BIN)/ballast demo
+
+chaos: install         ## processes killed, systems failing: every order ends right all the same; takes `--seed` as SEED=
+	$(BIN)/ballast chaos --orders $(or $(ORDERS),1000) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) \
+	  --json $(or $(FILE),.ballast/chaos.json)
 
 test: install          ## every test that a change must pass
 	$(BIN)/python -m pytest -m "not slow"

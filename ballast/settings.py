@@ -126,7 +126,7 @@ class ClockSettings(Part):
 class Patience(Part):
     """How long Ballast waits. Machine time unless it says business time."""
 
-    lease: timedelta = timedelta(seconds=60)  # a dead worker's orders move again after this
+    lease: timedelta = timedelta(seconds=45)  # a dead worker's orders move again after this
     attempts: int = Field(default=6, ge=1)  # of one order at one step, before it is held
     back_off: timedelta = timedelta(seconds=2)  # first pause; doubles up to back_off_most
     back_off_most: timedelta = timedelta(minutes=5)
@@ -159,6 +159,7 @@ class Settings(BaseSettings):
     language: str = Field(default="en", pattern="^(en|zh)$")
     web_host: str = "127.0.0.1"
     web_port: int = 8100
+    serve_port: int = 0  # where `deployments.serve` says whether it is well; 0: nowhere
     web_url: str = "http://127.0.0.1:8100"  # how people reach the web process
     console_key: SecretStr | None = None  # opens the order pages that artifacts link to; empty: no pages
     chunk: int = Field(default=100, ge=1, le=1000)

@@ -41,6 +41,7 @@ class House:
     engine: AsyncEngine
     roles: dict[str, Any] = field(default_factory=dict)  # role name -> its client, each of its own protocol
     added_codes: Mapping[str, Codes] = field(default_factory=dict)
+    stopping: bool = False  # this process ends: runs take nothing new and give back what they cannot finish
 
     @property
     def erp(self) -> Erp:

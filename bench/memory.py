@@ -39,9 +39,9 @@ from ballast.db.embedded import embedded_server
 from ballast.db.engine import make_engine, rows, run
 from ballast.db.upgrade import create_database, upgrade
 from ballast.settings import Settings, settings
-from deployments.demo_world import START, Credentials, World, as_env, world
 from deployments.machine import Machine, machine
 from deployments.processes import Child, free_port
+from deployments.rehearsal.world import START, Credentials, World, as_env, world
 
 SPEED = 14_400.0
 """Business seconds per second: a day passes in six."""
@@ -275,8 +275,8 @@ def _watch(house: Machine, minutes: float, console: Console) -> dict[str, Size]:
     end = time.monotonic() + minutes * 60
     with console.status("") as status:
         while (left := end - time.monotonic()) > 0:
-            house.check()
             for one in house.children:
+                one.check()
                 now, peak = _read_memory(one)
                 size = sizes.setdefault(one.name, Size(start=now, end=now, peak=peak))
                 size.end, size.peak = now, peak

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ballast.db.embedded import embedded_server
+from ballast.db.embedded import EmbeddedServer, embedded_server
 from ballast.db.upgrade import create_database, upgrade
 from ballast.settings import Settings, SettingsError
 from deployments.processes import Child, child, free_port, modules, wait_until_up
@@ -17,7 +17,7 @@ from deployments.processes import Child, child, free_port, modules, wait_until_u
 RUNNING = "running.json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What is running, and where to look."""
 
@@ -26,28 +26,44 @@ class Machine:
     web_url: str
     children: tuple[Child, ...]
     env: Mapping[str, str]
+    postgres: EmbeddedServer | None  # None: the configured server is not ours to watch
 
-    def check(self) -> None:
-        """Raise when a process has ended."""
-        for one in self.children:
-            one.check()
+    def revive(self) -> list[str]:
+        """Start again what has ended by itself; a sentence for each. Raises `StartFailed` when one cannot live."""
+        said = [one.revive() for one in self.children]
+        if self.postgres is not None and self.postgres.revive():
+            said.append("PostgreSQL had ended and was started again")
+        return [what for what in said if what]
+
+    def child(self, name: str) -> Child:
+        return next(one for one in self.children if one.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """URLs of Ballast's and Prefect's databases, and the embedded server if it is ours."""
+
+    ours: str
+    prefects: str
+    embedded: EmbeddedServer | None = None
 
 
 @contextmanager
-def database(settings: Settings, *, fresh: bool = False) -> Iterator[tuple[str, str]]:
-    """URLs of Ballast's and Prefect's databases; starts the embedded server when none is configured."""
+def database(settings: Settings, *, fresh: bool = False) -> Iterator[Databases]:
+    """Where the databases are; starts the embedded server when none is configured."""
     with ExitStack() as stack:
         if settings.database_url is not None:
-            ours = settings.database_url.get_secret_value()
             if settings.prefect_database_url is None:
                 raise SettingsError("BALLAST_PREFECT_DATABASE_URL is not set: Prefect needs a database of its own")
-            prefects = settings.prefect_database_url.get_secret_value()
+            found = Databases(
+                settings.database_url.get_secret_value(), settings.prefect_database_url.get_secret_value()
+            )
         else:
             server = stack.enter_context(embedded_server((settings.home / "postgres").resolve()))
-            ours, prefects = server.url("ballast"), server.url("prefect")
-            asyncio.run(_create(ours, fresh=fresh))
-        asyncio.run(upgrade(ours))
-        yield ours, prefects
+            found = Databases(server.url("ballast"), server.url("prefect"), server)
+            asyncio.run(_create(found.ours, fresh=fresh))
+        asyncio.run(upgrade(found.ours))
+        yield found
 
 
 async def _create(url: str, *, fresh: bool) -> None:
@@ -84,18 +100,24 @@ def _server_env(database_url: str, port: int) -> dict[str, str]:
 
 @contextmanager
 def machine(
-    settings: Settings, *, env: Mapping[str, str] | None = None, fresh: bool = False, root: Path | None = None
+    settings: Settings,
+    *,
+    env: Mapping[str, str] | None = None,
+    fresh: bool = False,
+    root: Path | None = None,
+    serves: int = 1,
 ) -> Iterator[Machine]:
     """Start everything, in the order in which one needs the other; stop it in reverse.
 
     `env` is added to every process (the demo's settings); `fresh` empties the embedded databases first. The
-    Prefect server takes its usual port when it is free. `root` is where other commands look for what is running.
+    Prefect server takes its usual port when it is free. `root` is where other commands look for what is running;
+    `serves` how many serve processes (listener and worker) share the work.
     """
     prefect_port, logs = _port(4200), settings.home / "logs"
     api = f"http://127.0.0.1:{prefect_port}/api"
     with ExitStack() as stack:
-        ours, prefects = stack.enter_context(database(settings, fresh=fresh))
-        both = {**(env or {}), **prefect_env(api, settings.home), "BALLAST_DATABASE_URL": ours}
+        found = stack.enter_context(database(settings, fresh=fresh))
+        both = {**(env or {}), **prefect_env(api, settings.home), "BALLAST_DATABASE_URL": found.ours}
         command = modules(
             "uvicorn",
             "--factory",
@@ -109,7 +131,7 @@ def machine(
             "--no-access-log",
         )
         server = stack.enter_context(
-            child("prefect", command, env={**both, **_server_env(prefects, prefect_port)}, logs=logs)
+            child("prefect", command, env={**both, **_server_env(found.prefects, prefect_port)}, logs=logs)
         )
         web_port = settings.web_port
         if "web_url" not in settings.model_fields_set:
@@ -119,10 +141,19 @@ def machine(
         children = [server, web]
         stack.enter_context(_environment(both))
         _apply_deployments()
-        children.append(stack.enter_context(child("serve", modules("deployments.serve"), env=both, logs=logs)))
+        for number in range(1, serves + 1):
+            name = "serve" if serves == 1 else f"serve-{number}"
+            children.append(stack.enter_context(child(name, modules("deployments.serve"), env=both, logs=logs)))
         wait_until_up(web, f"http://127.0.0.1:{web_port}/ready")
         stack.enter_context(_told(both, root or settings.home))
-        yield Machine(ours, f"http://127.0.0.1:{prefect_port}", f"http://127.0.0.1:{web_port}", tuple(children), both)
+        yield Machine(
+            database_url=found.ours,
+            prefect_url=f"http://127.0.0.1:{prefect_port}",
+            web_url=f"http://127.0.0.1:{web_port}",
+            children=tuple(children),
+            env=both,
+            postgres=found.embedded,
+        )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -20,19 +20,91 @@ class StartFailed(Exception):
     """A process did not come up: read the named log file, mend the cause, start again."""
 
 
-@dataclass(frozen=True, slots=True)
+BRIEF = 10.0
+"""A process that ends within so many seconds of its start ended early."""
+
+EARLY_ENDS = 5
+"""After so many early ends in a row a process is not started again: something is wrong with it, not with the day."""
+
+
+@dataclass(slots=True)
 class Child:
-    """A running child process."""
+    """A child process: running, ended, or stopped for a while. `revive` starts again what nobody stopped."""
 
     name: str
-    process: "subprocess.Popen[bytes]"
+    command: Sequence[str]
+    env: Mapping[str, str]
     log: Path
+    wanted: bool = True
+    starts: int = 0
+    early_ends: int = 0
+    next_start: float = 0.0  # time.monotonic() before which it is not started again
+    process: "subprocess.Popen[bytes]" = field(init=False)
+    started_at: float = field(init=False)
+
+    def start(self) -> None:
+        """Run the command; what it says is added to its log."""
+        with self.log.open("ab" if self.starts else "wb") as out:
+            self.process = subprocess.Popen(  # noqa: S603  # our own modules
+                list(self.command),
+                env={**os.environ, **self.env},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                start_new_session=True,
+            )
+        self.wanted, self.started_at, self.next_start = True, time.monotonic(), 0.0
+        self.starts += 1
 
     def check(self) -> None:
         """Raise `StartFailed` with the end of the log when the process has ended."""
         if (code := self.process.poll()) is not None:
-            tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
-            raise StartFailed(f"{self.name} ended with code {code}; {self.log} says:\n{tail}")
+            raise StartFailed(f"{self.name} ended with code {code}; {self.log} says:\n{self._last_words()}")
+
+    def revive(self) -> str:
+        """Start the process again if it has ended by itself; what happened, or nothing.
+
+        The pause before a start doubles while it ends early. Raises `StartFailed` when it does so again and again.
+        """
+        code = self.process.poll()
+        if code is None or not self.wanted:
+            return ""
+        if not self.next_start:
+            self._plan_start(code)
+        if time.monotonic() < self.next_start:
+            return ""
+        self.start()
+        return f"{self.name} ended with code {code} and was started again (log: {self.log.name})"
+
+    def _plan_start(self, code: int) -> None:
+        self.early_ends = self.early_ends + 1 if time.monotonic() - self.started_at < BRIEF else 0
+        if self.early_ends > EARLY_ENDS:
+            raise StartFailed(f"{self.name} ends again and again (code {code}); {self.log}:\n{self._last_words()}")
+        self.next_start = time.monotonic() + (2**self.early_ends - 1) / 2
+
+    def kill(self) -> bool:
+        """SIGKILL, from outside, at any moment; whether there was a process to kill."""
+        if self.process.poll() is not None:
+            return False
+        self.process.kill()
+        self.process.wait(timeout=5)
+        self.early_ends = 0
+        return True
+
+    def stop(self) -> None:
+        """End it for a while; `start` begins anew."""
+        self.wanted = False
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=12)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(timeout=5)
+
+    def _last_words(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
 
 
 @contextmanager
@@ -60,35 +132,16 @@ def free_port() -> int:
 def child(name: str, command: Sequence[str], *, env: Mapping[str, str], logs: Path) -> Iterator[Child]:
     """Run `python -m ...` (or any command) as a child until the context ends; it ends with us even if we are killed."""
     logs.mkdir(parents=True, exist_ok=True)
-    log = logs / f"{name}.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(  # noqa: S603  # our own modules
-            list(command),
-            env={**os.environ, **env},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-            start_new_session=True,
-        )
+    running = Child(name, command, env, logs / f"{name}.log")
+    running.start()
     try:
-        yield Child(name, process, log)
+        yield running
     finally:
-        _stop(process)
+        running.stop()
 
 
 def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(timeout=12)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(timeout=5)
 
 
 def wait_until_up(running: Child, url: str, *, seconds: float = 60.0) -> None:

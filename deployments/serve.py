@@ -2,23 +2,27 @@
 
 The listener hears NOTIFY (and looks once a second for what has become due by time), waits a moment for company, and
 calls the flow in its own process. No run is started when nothing is due. More of these processes may run side by side.
+On SIGTERM it takes nothing new, finishes what is under way, gives back what it cannot finish, and is gone within 10 s.
 """
 
 import asyncio
 import logging
-import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
-import asyncpg
+import httpx
 from prefect.exceptions import PrefectException
-from sqlalchemy.exc import SQLAlchemyError
 
 from ballast.db.claims import due_now
-from ballast.db.engine import bell
+from ballast.db.engine import DATABASE_ERRORS, bell
 from ballast.wiring import House, close_house, database_url, house
 from deployments.apply import POOL
+from deployments.health import health_port
+from deployments.stopping import CLOSE, UnderWay, run_until_told
 from deployments.worker import HouseWorker
 from flows.call_off import call_off
 from flows.confirm_payment import confirm_payment
@@ -32,7 +36,7 @@ from flows.track_transit import track_transit
 
 log = logging.getLogger("ballast.serve")
 
-ANSWERS: dict[str, Callable[[float], Awaitable[object]]] = {
+ANSWERS: dict[str, Callable[[float], Coroutine[Any, Any, object]]] = {
     "orders": take_orders,
     "inbox": read_inbox,
     "confirm_payment": confirm_payment,
@@ -47,30 +51,60 @@ ANSWERS: dict[str, Callable[[float], Awaitable[object]]] = {
 """What a ring is answered with."""
 
 LOOK_EVERY = 1.0
-PAUSE_AFTER_FAILURE = 5.0
+PAUSE_AFTER_FAILURE = 0.2
+"""Seconds, doubled with every further failure in a row."""
+PAUSE_MOST = {"database": 1.0, "run": 5.0}
+"""A database that was restarted is found again at once; a run that fails again and again need not fill the UI."""
+RUN_ERRORS = (PrefectException, httpx.HTTPError, RuntimeError, ExceptionGroup)
+"""How runs fail. httpx: Prefect's server does not answer."""
+
+
+@dataclass(slots=True)
+class Pause:
+    """Short after the first failure, longer with every further one in a row."""
+
+    failures: int = 0
+
+    async def rest(self, most: float) -> None:
+        await asyncio.sleep(min(most, PAUSE_AFTER_FAILURE * 2 ** min(self.failures, 10)))
+        self.failures += 1
+
+    def over(self) -> None:
+        self.failures = 0
 
 
 class Listener:
     """Knows what was rung for and starts one run per duty, never two of the same at once in this process."""
 
-    def __init__(self, here: House) -> None:
+    def __init__(self, here: House, under_way: UnderWay | None = None) -> None:
         self.here = here
+        self.under_way = under_way or UnderWay()
+        self.hears = False
+        self.looked_at: float | None = None  # loop time of the last look that the database answered
         self._rung = {flow: asyncio.Event() for flow in set(ANSWERS.values())}
 
     def heard(self, what: str) -> None:
         if what in ANSWERS:
             self._rung[ANSWERS[what]].set()
 
+    def duties(self) -> list[Coroutine[Any, Any, None]]:
+        """Everything that a listener does for ever, side by side."""
+        return [self.listen(), self.look(), *(self.answer(flow) for flow in self._rung)]
+
     async def listen(self) -> None:
         """Hear NOTIFY for ever; after a lost connection open a new one. Nothing is missed: `look` goes on."""
-        url = database_url(self.here.settings)
+        url, pause = database_url(self.here.settings), Pause()
         while True:
             try:
                 async with bell(url, self.heard) as lost_line:
+                    self.hears = True
+                    pause.over()
                     await lost_line.wait()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as lost:
+            except DATABASE_ERRORS as lost:
                 log.warning("listening was interrupted (%s), trying again", type(lost).__name__)
-            await asyncio.sleep(1)
+            finally:
+                self.hears = False
+            await pause.rest(PAUSE_MOST["database"])
 
     async def look(self) -> None:
         """Once a second: what has become due by the clock, or was rung for while nobody heard."""
@@ -79,7 +113,8 @@ class Listener:
                 async with self.here.transaction() as tx:
                     for what in await due_now(tx, self.here.clock.now()):
                         self.heard(what)
-            except (OSError, SQLAlchemyError) as lost:
+                self.looked_at = asyncio.get_running_loop().time()
+            except DATABASE_ERRORS as lost:
                 log.warning("the database did not answer (%s), trying again", type(lost).__name__)
             await asyncio.sleep(LOOK_EVERY)
 
@@ -88,42 +123,50 @@ class Listener:
         async with self.here.transaction() as tx:
             return any(ANSWERS[what] is flow for what in await due_now(tx, self.here.clock.now()))
 
-    async def answer(self, flow: Callable[[float], Awaitable[object]]) -> None:
+    async def answer(self, flow: Callable[[float], Coroutine[Any, Any, object]]) -> None:
         """Run one duty whenever it was rung for. Its failures are red in the UI; the orders keep their place."""
-        patience = self.here.settings.patience
+        patience, pause = self.here.settings.patience, Pause()
         rung = self._rung[flow]
         while True:
             await rung.wait()
             await asyncio.sleep(patience.gather.total_seconds())
             rung.clear()
             try:
-                if not await self._due(flow):
-                    continue
-                await flow(patience.linger.total_seconds())
-            except asyncio.CancelledError:
-                raise
-            except (PrefectException, SQLAlchemyError, OSError, RuntimeError, ExceptionGroup) as failure:
+                if await self._due(flow):
+                    await self.under_way.run(flow(patience.linger.total_seconds()))
+                pause.over()
+            except DATABASE_ERRORS as lost:
+                log.warning("the database did not answer (%s), going on", type(lost).__name__)
+                await pause.rest(PAUSE_MOST["database"])
+            except RUN_ERRORS as failure:
                 log.warning("a run failed (%s: %s), going on", type(failure).__name__, str(failure)[:300])
-                await asyncio.sleep(PAUSE_AFTER_FAILURE)
+                await pause.rest(PAUSE_MOST["run"])
 
 
-async def serve() -> None:
-    """Listen, look, answer and work for the pool until SIGTERM or Ctrl-C."""
-    here = await house()
-    listener, stop = Listener(here), asyncio.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    duties = [listener.listen(), listener.look(), *(listener.answer(flow) for flow in set(ANSWERS.values()))]
-    worker = HouseWorker(work_pool_name=POOL, name="single-machine", create_pool_if_not_found=False, limit=4)
-    tasks = [asyncio.create_task(duty) for duty in [*duties, worker.start()]]
-    stopped = asyncio.create_task(stop.wait())
-    done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
-    for task in [*tasks, stopped]:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await close_house()
-    for task in done - {stopped}:
-        task.result()  # a duty never ends by itself: show why it did
+async def serve(stop: asyncio.Event) -> None:
+    """Listen, look, answer and work for the pool until `stop` is set; then end in order."""
+    here, under_way = await house(), UnderWay()
+    listener = Listener(here, under_way)
+    worker = HouseWorker(
+        work_pool_name=POOL, name="single-machine", create_pool_if_not_found=False, limit=4, under_way=under_way
+    )
+    async with health_port(here, listener):
+        duties: list[asyncio.Task[Any]] = [asyncio.create_task(duty) for duty in listener.duties()]
+        working, stopped = asyncio.create_task(worker.start()), asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([*duties, working, stopped], return_when=asyncio.FIRST_COMPLETED)
+        here.stopping = True
+        for duty in duties:
+            duty.cancel()
+        if cut_off := await under_way.end(lambda: worker.busy):
+            log.warning("%d run(s) did not finish in time: what they had claimed is due again soon", cut_off)
+        working.cancel()
+        stopped.cancel()
+        await asyncio.gather(*duties, working, stopped, return_exceptions=True)
+    with suppress(TimeoutError):  # shared calls to the ERP are waited for, but not longer than there is time
+        async with asyncio.timeout(CLOSE):
+            await close_house()
+    for ended in done - {stopped}:
+        ended.result()  # a duty never ends by itself: show why it did
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -138,5 +181,4 @@ if __name__ == "__main__":
     # A sweep that ends within a second leaves its renewal of the deployment's slot behind: no news for anybody.
     logging.getLogger("prefect.concurrency").setLevel(logging.ERROR)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve())
+    run_until_told(serve, _loop_factory())

@@ -1,5 +1,6 @@
 """A worker of the pool that runs flows in its own process: no subprocess per run, so a rerun starts within seconds."""
 
+import asyncio
 import os
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from prefect.flow_engine import run_flow_async
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
 from deployments.apply import flow_of
+from deployments.stopping import UnderWay
 
 
 class InProcessJob(ProcessJobConfiguration):
@@ -29,6 +31,10 @@ class HouseWorker(ProcessWorker):
 
     job_configuration = InProcessJob
 
+    def __init__(self, *args: Any, under_way: UnderWay | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.under_way = under_way or UnderWay()
+
     @classmethod
     def __dispatch_key__(cls) -> str:
         return "ballast-in-process"  # the registry keeps Prefect's own process worker under `process`
@@ -45,8 +51,22 @@ class HouseWorker(ProcessWorker):
         deployment = await self.client.read_deployment(_required(flow_run.deployment_id))
         flow: Any = flow_of(_required(deployment.entrypoint))
         # without its parameters the engine would start it with an empty form
-        await run_flow_async(flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
+        run = run_flow_async(flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
+        try:
+            await self.under_way.run(run)
+        except asyncio.CancelledError:
+            if not self.under_way.ending:  # cut off while the process ends: it has told the server so itself
+                raise
         return ProcessWorkerResult(status_code=0, identifier=str(os.getpid()))
+
+    @property
+    def busy(self) -> bool:
+        """Whether it works on a run, or is about to."""
+        return self._limiter is not None and self._limiter.borrowed_tokens > 0
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Take what has become due, unless this process is about to end."""
+        return [] if self.under_way.ending else await super().get_and_submit_flow_runs()
 
 
 def _required(value: Any) -> Any:

@@ -1,27 +1,36 @@
 """How a run works through what is due: claim, hand out chunks, stay a moment for company, and say what it did."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
+from weakref import ReferenceType, ref
 
 from prefect.artifacts import acreate_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
+from ballast.db import beats
 from ballast.db.claims import Chunk, claim, give_back
+from ballast.db.engine import DATABASE_ERRORS
 from ballast.db.holds import HeldRow, recent_holds
 from ballast.db.inbox import count_new
 from ballast.domain.words import HOLD_LABELS, Step
 from ballast.points import Point, reached
 from ballast.wiring import House, house
 from tasks.chunks import Tally
+from tasks.policy import CUT_OFF
+
+log = logging.getLogger("ballast.runs")
 
 C = TypeVar("C")
 DOWN = timedelta(seconds=20)
 """After a chunk's task failed for good, its orders rest this long (machine time) before the next run takes them."""
+BEAT = timedelta(seconds=10)
+"""A run that takes longer says so often that it is alive: `close-runs` closes what has fallen silent."""
 LETTERS_PER_CHUNK = 5
 """An order gets about twelve messages on its way: a chunk of messages is larger than a chunk of orders."""
 
@@ -30,7 +39,7 @@ class RunFailed(RuntimeError):
     """Some chunks failed after their retries; their orders keep their place and the next run goes on with them."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Run:
     """One flow run while it works."""
 
@@ -41,6 +50,8 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     failures: list[str] = field(default_factory=list)
     table: list[dict[str, str]] = field(default_factory=list)  # the artifact, when the flow writes its own
+    over: bool = False
+    pulse: "asyncio.Task[None] | None" = None
 
     async def drain(
         self,
@@ -53,15 +64,20 @@ class Run:
     ) -> None:
         """`find` something to do and `work` on it, `at_once` side by side, until nothing was found for `linger`.
 
-        `is_full` says that more is waiting, so that the next chunk is taken at once.
+        `is_full` says that more is waiting, so that the next chunk is taken at once. A process that ends finds nothing
+        more; when the database does not answer, what is under way goes on and the run fails at its end.
         """
         loop, room = asyncio.get_running_loop(), asyncio.Semaphore(at_once)
         patience = self.house.settings.patience
         end, idle_since = loop.time() + patience.run_most.total_seconds(), loop.time()
         async with asyncio.TaskGroup() as group:
-            while loop.time() < end:
+            while loop.time() < end and not self.house.stopping:
                 await room.acquire()
-                found = await find()
+                try:
+                    found = await find()
+                except DATABASE_ERRORS as lost:
+                    self.failures.append(f"the database did not answer: {type(lost).__name__}")
+                    break
                 if found is not None:
                     task = group.create_task(self._work(found, work, give_up, room))
                     if self.linger and not is_full(found):  # let the next chunk fill up while this one is worked on
@@ -84,18 +100,28 @@ class Run:
         try:
             self.tally.update(await work(found))
         except asyncio.CancelledError:  # the run is being stopped: do not make its orders wait for the lease to end
-            if give_up is not None:
-                await give_up(found)
+            await self._give_up(found, give_up)
             raise
         except Exception as failure:  # noqa: BLE001  # a task's failure of any kind: its retries are used up, the run goes on and ends red
             self.failures.append(f"{type(failure).__name__}: {failure}")
-            if give_up is not None:
-                await give_up(found)
+            await self._give_up(found, give_up)
         finally:
             room.release()
 
+    async def _give_up(self, found: C, give_up: Callable[[C], Awaitable[None]] | None) -> None:
+        try:
+            if give_up is not None:
+                await give_up(found)
+        except DATABASE_ERRORS as lost:  # the lease ends by itself
+            self.failures.append(f"a chunk keeps its lease, the database did not answer: {type(lost).__name__}")
+
+    def rest(self) -> datetime:
+        """When the orders or messages of a chunk that was given up are due again."""
+        return self.house.clock.after(CUT_OFF if self.house.stopping else DOWN)
+
     async def finish(self) -> Tally:
         """Name the run after what it did, show what was held, and fail the run when chunks failed."""
+        self.over = True
         await self._tell()
         if self.failures:
             raise RunFailed(f"{len(self.failures)} chunk(s) failed; first: {self.failures[0]}")
@@ -116,7 +142,25 @@ class Run:
 async def start(name: str, linger: float = 0.0) -> Run:
     """Begin a run. `linger`: seconds to stay for more work; 0 for sweeps, which end when nothing is due."""
     here = await house()
-    return Run(here, name, timedelta(seconds=linger), here.clock.now())
+    run = Run(here, name, timedelta(seconds=linger), here.clock.now())
+    if flow_run.id is not None:
+        run.pulse = asyncio.create_task(_beat(ref(run), here, str(flow_run.id)))
+    return run
+
+
+async def _beat(run: ReferenceType[Run], here: House, run_id: str) -> None:
+    """Say again and again that this run is alive, until it is over. Most runs are over before the first time."""
+    while True:
+        await asyncio.sleep(BEAT.total_seconds())
+        running = run()
+        if running is None or running.over:
+            return
+        del running  # a run that failed is forgotten by all, also by us
+        try:
+            async with here.transaction() as tx:
+                await beats.beat(tx, run_id, here.clock.machine_now())
+        except DATABASE_ERRORS as lost:
+            log.warning("a run could not say that it is alive (%s), trying again", type(lost).__name__)
 
 
 async def run_step(step: Step, work: Callable[[Chunk], Awaitable[Tally]], linger: float) -> Tally:
@@ -141,7 +185,7 @@ async def run_step(step: Step, work: Callable[[Chunk], Awaitable[Tally]], linger
 
     async def give_up(chunk: Chunk) -> None:
         async with here.transaction() as tx:
-            await give_back(tx, chunk, here.clock.after(DOWN))
+            await give_back(tx, chunk, run.rest())
 
     await run.drain(
         find,

@@ -10,7 +10,7 @@ from prefect import flow
 
 from ballast.db.claims import due_now
 from ballast.db.outbox import Outgoing, claim_messages, give_back_messages
-from flows.runs import DOWN, start
+from flows.runs import start
 from tasks.alerts import send_digest
 from tasks.chunks import Tally
 from tasks.courier import subscribe_parcels
@@ -77,7 +77,7 @@ async def send_outbox(linger: float = 0.0) -> None:
 
     async def give_up(claim: Claim) -> None:
         async with here.transaction() as tx:
-            await give_back_messages(tx, claim.owner, claim.ids, here.clock.after(DOWN))
+            await give_back_messages(tx, claim.owner, claim.ids, run.rest())
 
     await run.drain(
         find,

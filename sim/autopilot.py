@@ -13,6 +13,8 @@ from sim.webhooks import Webhook
 from sim.world import World, make_order
 
 MANUAL_REFUND_SECONDS = 0.2  # real: with tests in charge a refund is done at once
+SECOND_CHARGE_WITHIN = 30 * HOUR
+REFUNDED = 5
 STOPPED = {"CANCELED", "CLOSED", "REJECT", "EXCEPTION"}
 
 
@@ -22,6 +24,7 @@ class Autopilot:
         self._life = life
         self._placing: asyncio.Task[None] | None = None
         self._next_k = 1
+        self._pay_twice = 0.0
         world.on_delivery_created.append(self._plan_delivery)
         world.on_shipping_uploaded.append(lambda order, at: self._plan_receipt(order, at))
         world.on_refund_asked.append(self._plan_refund)
@@ -30,10 +33,11 @@ class Autopilot:
         self._next_k += 1
         return self._next_k - 1
 
-    def start(self, orders: int, per_second: float) -> None:
-        """Places that many orders at that real rate, from the next k on."""
+    def start(self, orders: int, per_second: float, pay_twice: float = 0.0) -> None:
+        """Places that many orders at that real rate, from the next k on; a part of the customers pays twice."""
         if self._placing is not None and not self._placing.done():
             raise RuntimeError("orders are being placed already; wait until they are")
+        self._pay_twice = pay_twice
         self._placing = asyncio.create_task(self._place_all(orders, per_second))
 
     async def stop(self) -> None:
@@ -65,10 +69,19 @@ class Autopilot:
     def place(self, order: Order) -> list[Webhook]:
         hooks = self._life.place(order)
         self._world.agenda.add(order.placed_at + order.script.pay_after, order, lambda at: self._pay(order, at))
+        chance = roll(self._world.config.seed, "pay twice", order.k)
+        if chance[0] < self._pay_twice:
+            wait = order.script.pay_after + between(MINUTE, SECOND_CHARGE_WITHIN, chance[1])
+            self._world.agenda.add(order.placed_at + wait, order, lambda at: self._pay_again(order, at))
         return hooks
 
     def _pay(self, order: Order, at: float) -> None:
         if not order.payments:
+            self._life.pay(order, at, visible_after=order.script.visible_after)
+
+    def _pay_again(self, order: Order, at: float) -> None:
+        """Another charge for what is paid; a shop takes none for an order that is not."""
+        if order.payments and order.shop.order_state < REFUNDED:
             self._life.pay(order, at, visible_after=order.script.visible_after)
 
     def _plan_delivery(self, delivery: Delivery, now: float) -> None:

@@ -64,7 +64,7 @@ class ControlRoom:
             total = self._world.stocks.orders_planned + orders
             self._world.stocks.plan_for(total, self._world.scarce)
         if orders:
-            self._autopilot.start(orders, rate)
+            self._autopilot.start(orders, rate, float(body.get("pay_twice", 0.0)))
         return {"placing": orders, "per_second": rate}
 
     async def _hooks(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:

@@ -174,7 +174,7 @@ async def _mark_handed_over(tx: AsyncConnection, at_work: Sequence[Case], house:
         (f"wms.create:{case.order_no}", case.id, effects.digest("handed over before the import")) for case in at_work
     ]
     await effects.begin(tx, "wms.create", marks, house.clock.now())
-    done = [effects.Result(key=key, state="done", receipt={"reference": "before the import"}) for key, _, _ in marks]
+    done = [effects.Result(key=key, state="done", receipt={"reference": effects.BEFORE_IMPORT}) for key, _, _ in marks]
     await effects.finish(tx, done, house.clock.now())
 
 

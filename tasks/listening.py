@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import OutsideError, Unavailable, UnknownCode
 from ballast.db import cases as orders
@@ -20,8 +22,17 @@ from tasks.policy import SystemDown
 Answer = Sequence[News] | OutsideError
 
 
-async def ask_and_apply(house: House, chunk: Chunk, questions: Mapping[int, Awaitable[Sequence[News]]]) -> Tally:
-    """Ask about orders side by side (order id -> question) and let the answers act on those that are still ours."""
+async def ask_and_apply(
+    house: House,
+    chunk: Chunk,
+    questions: Mapping[int, Awaitable[Sequence[News]]],
+    *,
+    forgotten: Callable[[AsyncConnection, Sequence[Case]], Awaitable[None]] | None = None,
+) -> Tally:
+    """Ask about orders side by side (order id -> question) and let the answers act on those that are still ours.
+
+    `forgotten(tx, cases)` gets those of which the system knows nothing at all, in the transaction that stores the rest.
+    """
     if not questions:
         return Counter()
     answers = await ask_all(questions)
@@ -35,6 +46,8 @@ async def ask_and_apply(house: House, chunk: Chunk, questions: Mapping[int, Awai
         pairs = [(c.id, news.cause_of(n)) for c in held for n in _news(answers[c.id])]
         known = await moves.known_causes(tx, moves.by_order(pairs))
         tally = Counter(_apply(house, chunk, case, answers[case.id], known) for case in held)
+        if forgotten is not None:
+            await forgotten(tx, [case for case in held if not _is_known(answers[case.id])])
         await moves.write(tx, held)
         puzzles = [unknown_code_alert(answer) for answer in answers.values() if isinstance(answer, UnknownCode)]
         await raise_alerts(tx, hold_alerts(held) + puzzles, house.clock.now())
@@ -56,6 +69,10 @@ async def _ask(question: Awaitable[Sequence[News]]) -> Answer:
         return await question
     except OutsideError as error:
         return error
+
+
+def _is_known(answer: Answer) -> bool:
+    return isinstance(answer, OutsideError) or bool(answer)
 
 
 def _news(answer: Answer) -> Sequence[News]:

@@ -4,6 +4,7 @@ Blips belong to the adapter (`adapters/http.py`), an order's later attempts to t
 a whole system that is down to Prefect: the chunk's task fails, is retried with back-off, and is red in the UI.
 """
 
+from datetime import timedelta
 from typing import Any, Final
 
 CHUNK: Final[dict[str, Any]] = {
@@ -17,6 +18,12 @@ CHUNK: Final[dict[str, Any]] = {
 
 ALONE: Final[dict[str, Any]] = {**CHUNK, "retries": 0}
 """Options of tasks whose next attempt belongs to somebody else: the next sweep, or a person."""
+
+
+CUT_OFF: Final = timedelta(seconds=10)
+"""How long orders rest (machine time) after their chunk was cut off because its process ends: a call that was under way
+may take as long to have its effect, and whoever comes next has to find it.
+"""
 
 
 class SystemDown(Exception):

@@ -1,5 +1,6 @@
 """One order again, by hand: release it if it is held, then do its step at once, and say where it stands."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from tasks.closing import sign_off_chunk
 from tasks.courier import ask_courier
 from tasks.erp import reserve_stock
 from tasks.payment import check_charges
-from tasks.policy import ALONE, SystemDown
+from tasks.policy import ALONE, CUT_OFF, SystemDown
 from tasks.wms import hand_to_warehouse
 
 WORK: dict[Step, Callable[[Chunk], Awaitable[Tally]]] = {
@@ -102,6 +103,10 @@ async def _redo(here: House, order_no: str) -> str:
         async with here.transaction() as tx:
             await give_back(tx, chunk, here.back_off(1))
         return f"{chunk.step}: {down}"
+    except asyncio.CancelledError:  # the run is being stopped: do not make the order wait for the lease to end
+        async with here.transaction() as tx:
+            await give_back(tx, chunk, here.clock.after(CUT_OFF))
+        raise
     async with here.transaction() as tx:
         case = (await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no], lock=False))[0]
     words = ", ".join(tally) or "nothing to do"

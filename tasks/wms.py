@@ -1,7 +1,11 @@
 """The warehouse: hand over what is locked, ask about what has gone quiet."""
 
-from prefect import task
+from collections.abc import Sequence
 
+from prefect import task
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ballast.db import effects
 from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.domain.words import Event, HoldReason
@@ -40,4 +44,19 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
     tally = await settle(here, chunk, jobs, outcomes, decide)
     raise_if_down(jobs, outcomes)
     quiet = [case for case in cases if case.with_warehouse and case not in fresh]
-    return tally + await ask_and_apply(here, chunk, {case.id: here.wms.ask(case.order_no) for case in quiet})
+    questions = {case.id: here.wms.ask(case.order_no) for case in quiet}
+    return tally + await ask_and_apply(here, chunk, questions, forgotten=_hand_over_again)
+
+
+async def _hand_over_again(tx: AsyncConnection, cases: Sequence[Case]) -> None:
+    """The warehouse said yes and knows nothing of them: due at once, and looked for before they are sent.
+
+    Not those that it ever spoke of: it had them, and may be shipping them.
+    """
+    unheard = {f"wms.create:{case.order_no}": case for case in cases if not case.progress and not case.parcels}
+    for key in await effects.reopen(tx, list(unheard)):
+        case = unheard[key]
+        case.with_warehouse = False
+        text = "the warehouse said yes and knows nothing of it: handed over again"
+        case.take(Event.NOTED, cause=f"ship_out:unknown:v{case.version}", actor="ballast", text=text)
+        case.reschedule()

@@ -50,7 +50,7 @@ def server_config(app: Starlette, config: Settings, port: int | None = None) -> 
     logging.getLogger("uvicorn.access").disabled = True  # whoever configures logging in this process
     return uvicorn.Config(
         app, host=config.web_host, port=config.web_port if port is None else port, access_log=False, log_config=None,
-        ws="none", server_header=False, timeout_keep_alive=30, timeout_graceful_shutdown=10,
+        ws="none", server_header=False, timeout_keep_alive=30, timeout_graceful_shutdown=8,
     )  # fmt: skip
 
 

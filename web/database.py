@@ -1,12 +1,8 @@
-"""What the database throws when it does not take something, and whose fault it is."""
+"""Whose fault it is that the database does not take something."""
 
 from typing import Final
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
-DATABASE_ERRORS: Final = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""OSError holds refused connections and time-outs; asyncpg's own classes come through while a connection is made."""
+from sqlalchemy.exc import DBAPIError
 
 ABOUT_DATA: Final = frozenset({"22", "23", "54"})
 """Classes of SQLSTATE that the same values meet again: bad data, broken rule, longer than a limit of the server."""

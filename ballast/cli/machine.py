@@ -1,9 +1,10 @@
-"""`ballast demo` and `ballast up`: everything on one machine."""
+"""`ballast demo`, `ballast chaos` and `ballast up`: everything on one machine."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from ballast.cli import app
 
@@ -26,10 +27,33 @@ def demo(
     from rich.console import Console
 
     from ballast.settings import settings
-    from deployments.demo import DemoPlan, run_demo
+    from deployments.rehearsal.demo import DemoPlan, run_demo
 
     plan = DemoPlan(orders=orders, seed=seed, faults=faults, speed=speed, per_second=rate, exit=exit, file=json)
     return run_demo(plan, settings(), Console())
+
+
+@app.command
+def chaos(
+    *,
+    orders: Annotated[int, Parameter(validator=Number(gte=1))] = 1000,
+    seed: int = 1,
+    minutes: Annotated[float, Parameter(validator=Number(gte=0.5))] = 5.0,
+    kills: Annotated[int, Parameter(help="processes to kill at least", validator=Number(gte=3))] = 20,
+    json: Annotated[Path | None, Parameter(help="write the figures to this file")] = None,
+) -> int:
+    """Prove it: a stormy world, processes killed at random, PostgreSQL restarted twice, Prefect stopped for a minute.
+
+    Disturbances go on for the given minutes; the run ends by itself once every order has come to rest. Exit code 1 when
+    anything was lost, stuck, done twice, oversold, refunded too much or told wrongly, or when a disturbance is missing.
+    """
+    from rich.console import Console
+
+    from ballast.settings import settings
+    from deployments.rehearsal.chaos import ChaosPlan, run_chaos
+
+    plan = ChaosPlan(orders=orders, seed=seed, minutes=minutes, kills=kills, file=json)
+    return run_chaos(plan, settings(), Console())
 
 
 @app.command
@@ -50,5 +74,6 @@ def up() -> None:
         console.print("configured  " + (", ".join(hooks(config)) or "no system yet: see README.md, «Your own systems»"))
         console.print("Ctrl-C stops everything; `ballast doctor` in another terminal checks it.")
         while True:
-            running.check()
+            for what in running.revive():
+                console.print(what)
             time.sleep(1)

@@ -35,8 +35,7 @@ def with_house(work: Callable[[House], Awaitable[T]]) -> T:
         if settings().database_url is None:
             from deployments.machine import database
 
-            ours, _ = stack.enter_context(database(settings()))
-            os.environ["BALLAST_DATABASE_URL"] = ours
+            os.environ["BALLAST_DATABASE_URL"] = stack.enter_context(database(settings())).ours
             settings.cache_clear()
         return asyncio.run(_opened(work))
 

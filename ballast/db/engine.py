@@ -3,16 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import orjson
 from sqlalchemy import event, make_url, text
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 BELL = "ballast"
 """The NOTIFY channel. The payload is the name of what has become due: a step, `inbox`, `orders`, `outbox`, `alerts`."""
+
+
+DATABASE_ERRORS: Final = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What the database throws when it does not take something. OSError holds refused connections and time-outs; asyncpg's
+own classes come through while a connection is made.
+"""
 
 
 def dumps(value: Any) -> str:
@@ -75,4 +81,4 @@ async def bell(url: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.
         await connection.close(timeout=5)
 
 
-__all__ = ["BELL", "bell", "dumps", "make_engine", "ring", "rows", "run"]
+__all__ = ["BELL", "DATABASE_ERRORS", "bell", "dumps", "make_engine", "ring", "rows", "run"]

@@ -85,7 +85,8 @@ class PaymentContract:
     ) -> None:
         request = await _refund_request(world, hook)
         await world.faults(system="*", success_without_effect=1.0)
-        await payment.refund(request)
+        with pytest.raises(OutcomeUnknown, match=request.order_no):
+            await payment.refund(request)
         await world.calm()
         assert await _refunds(world, request) == []
         await payment.refund(request, look_first=True)

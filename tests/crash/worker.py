@@ -8,13 +8,12 @@ import logging
 import sys
 
 from ballast.wiring import house
-from deployments.serve import ANSWERS, Listener
+from deployments.serve import Listener
 
 
 async def work() -> None:
     """Listen, look and answer for ever; no pool, for nobody plans runs here."""
-    listener = Listener(await house())
-    await asyncio.gather(listener.listen(), listener.look(), *(listener.answer(flow) for flow in set(ANSWERS.values())))
+    await asyncio.gather(*Listener(await house()).duties())
 
 
 if __name__ == "__main__":

@@ -68,3 +68,19 @@ def test_the_digest_tells_requests_apart_and_shows_nothing_of_them() -> None:
     assert effects.digest(one) == effects.digest(make_order())
     assert effects.digest(one) != effects.digest(other)
     assert len(effects.digest(one)) == 16
+
+
+async def test_what_nobody_knows_of_is_made_again_and_looked_for_first(a_house: House) -> None:
+    await begin(a_house, KEY, "wms.create:SO-2")
+    await finish(a_house, "done", reference="WH-1")
+    async with a_house.transaction() as tx:
+        assert await effects.reopen(tx, [KEY, "wms.create:SO-2", "wms.create:SO-3"]) == {KEY}
+    assert (await begin(a_house))[KEY].look_first and not (await begin(a_house))[KEY].done
+
+
+async def test_what_a_file_calls_done_stays_done(a_house: House) -> None:
+    await begin(a_house)
+    await finish(a_house, "done", reference=effects.BEFORE_IMPORT)
+    async with a_house.transaction() as tx:
+        assert await effects.reopen(tx, [KEY]) == frozenset()
+    assert (await begin(a_house))[KEY].done

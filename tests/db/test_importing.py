@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from adapters.files.mapping import read_mapping
-from ballast.db import cases, intake
+from ballast.db import cases, effects, intake
 from ballast.db.engine import rows
 from ballast.wiring import House
 from tasks.importing import ImportReport, import_orders
@@ -192,6 +192,8 @@ async def test_what_the_warehouse_has_is_not_handed_over_again(a_house: House, t
     assert (await load(a_house, "A1")).with_warehouse and not (await load(a_house, "A2")).with_warehouse
     (row,) = await ask(a_house, "select due_at from sales_order where order_no = 'A1'")
     assert row.due_at > a_house.clock.now(), "the warehouse is asked later, when it stays quiet"
+    async with a_house.transaction() as tx:
+        assert not await effects.reopen(tx, ["wms.create:A1"]), "not even when the warehouse knows it by another number"
 
 
 async def test_an_unpaid_order_with_a_charge_is_left_to_the_payment_step(a_house: House, tmp_path: Path) -> None:

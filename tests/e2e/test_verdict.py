@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from deployments.verdict import judge
+from deployments.rehearsal.verdict import Shown, judge
 
 CLEAN: dict[str, dict[str, int]] = {"duplicates": {}, "oversold": {}}
+SIGNED = Shown(state="SIGNED")
 Truth = dict[str, Any]
 Lie = Callable[[Truth], object]
 
@@ -47,23 +48,49 @@ def at_the_start(**changes: Any) -> Truth:
 
 
 def differences(state: str, truth: Truth) -> list[str]:
-    return judge({"SO1": state}, [truth], CLEAN).disagreeing.get("SO1", [])
+    shown = Shown(state=state, reason="NO_ANSWER" if state == "ON_HOLD" else "")
+    return judge({"SO1": shown}, [truth], CLEAN).disagreeing.get("SO1", [])
 
 
 def test_a_true_story_is_believed() -> None:
-    verdict = judge({"SO1": "SIGNED"}, [arrived()], CLEAN)
-    assert verdict.clean and verdict.lost == [] and verdict.disagreeing == {}
+    verdict = judge({"SO1": SIGNED}, [arrived()], CLEAN)
+    assert verdict.clean and set(verdict.counts.values()) == {0}
 
 
-@pytest.mark.parametrize("states", [{}, {"SO1": "IN_TRANSIT"}, {"SO1": "PENDING_PAYMENT"}, {"SO2": "SIGNED"}])
-def test_an_order_that_is_unknown_or_not_at_rest_is_lost(states: Mapping[str, str]) -> None:
-    verdict = judge(states, [arrived()], CLEAN)
+@pytest.mark.parametrize("shown", [{}, {"SO2": SIGNED}])
+def test_an_order_that_is_unknown_is_lost(shown: Mapping[str, Shown]) -> None:
+    verdict = judge(shown, [arrived()], CLEAN)
     assert verdict.lost == ["SO1"] and not verdict.clean
+
+
+@pytest.mark.parametrize(
+    "shown", [Shown(state="IN_TRANSIT"), Shown(state="PENDING_PAYMENT"), Shown(state="SIGNED", unfinished=True)]
+)
+def test_an_order_that_is_not_at_rest_is_stuck(shown: Shown) -> None:
+    verdict = judge({"SO1": shown}, [arrived()], CLEAN)
+    assert verdict.stuck == ["SO1"] and not verdict.clean
+
+
+def refund(amount: int, transaction: str = "T1", status: str = "SUCCESS") -> Truth:
+    return {"out_refund_no": "R", "transaction_id": transaction, "amount": amount, "status": status}
+
+
+@pytest.mark.parametrize(
+    "refunds", [[refund(3001)], [refund(2000), refund(1001, status="PROCESSING")], [refund(1, transaction="T2")]]
+)
+def test_more_back_than_a_charge_brought_is_overrefunded(refunds: list[Truth]) -> None:
+    verdict = judge({"SO1": Shown(state="CLOSED")}, [at_the_start(refunds=refunds)], CLEAN)
+    assert verdict.overrefunded == ["SO1"] and not verdict.clean
+
+
+def test_a_failed_refund_brought_nothing_back() -> None:
+    truth = at_the_start(refunds=[refund(3000, status="ABNORMAL"), refund(3000)])
+    assert judge({"SO1": Shown(state="CLOSED")}, [truth], CLEAN).clean
 
 
 @pytest.mark.parametrize("kind", ["duplicates", "oversold"])
 def test_every_double_effect_and_every_piece_too_many_counts(kind: str) -> None:
-    verdict = judge({"SO1": "SIGNED"}, [arrived()], {**CLEAN, kind: {"A": 2, "B": 1}})
+    verdict = judge({"SO1": SIGNED}, [arrived()], {**CLEAN, kind: {"A": 2, "B": 1}})
     assert (verdict.duplicate_effects, verdict.oversold) == ((3, 0) if kind == "duplicates" else (0, 3))
     assert not verdict.clean
 
@@ -95,7 +122,7 @@ def test_signed_is_not_believed_when(lie: str) -> None:
     doctor(truth)
     found = differences("SIGNED", truth)
     assert any(complaint in one for one in found), found
-    assert not judge({"SO1": "SIGNED"}, [truth], CLEAN).clean
+    assert not judge({"SO1": SIGNED}, [truth], CLEAN).clean
 
 
 def test_two_parcels_have_to_arrive_both() -> None:
@@ -106,7 +133,7 @@ def test_two_parcels_have_to_arrive_both() -> None:
 
 
 def test_on_hold_needs_a_cause_in_the_world() -> None:
-    assert differences("ON_HOLD", at_the_start()) == ["on hold without a cause in the world"]
+    assert differences("ON_HOLD", at_the_start()) == ["on hold (NO_ANSWER) without a cause in the world"]
     assert differences("ON_HOLD", at_the_start(script="short")) == []
     assert differences("ON_HOLD", at_the_start(script="lack")) == []
 
@@ -114,6 +141,19 @@ def test_on_hold_needs_a_cause_in_the_world() -> None:
 @pytest.mark.parametrize("script", ["normal", "exception_resolves"])
 def test_on_hold_is_wrong_when_every_parcel_arrived(script: str) -> None:
     assert "on hold, but every parcel arrived" in differences("ON_HOLD", arrived() | {"script": script})
+
+
+def test_paid_twice_and_given_back_once_is_paid_once() -> None:
+    truth = arrived()
+    truth["payments"].append({"transaction_id": "T2", "amount": 3000, "paid_at": "2026-01-05T01:01:00Z"})
+    assert "signed, but not paid exactly once" in differences("SIGNED", truth)
+    truth["refunds"].append(refund(3000, transaction="T2"))
+    assert differences("SIGNED", truth) == []
+
+
+def test_a_hold_has_a_reason() -> None:
+    verdict = judge({"SO1": Shown(state="ON_HOLD")}, [at_the_start(script="short")], CLEAN)
+    assert verdict.disagreeing == {"SO1": ["on hold without a reason"]}
 
 
 def test_a_held_order_that_left_has_to_be_booked_too() -> None:
@@ -127,6 +167,8 @@ def test_a_held_order_that_left_has_to_be_booked_too() -> None:
 def test_closed_is_wrong_when_it_was_paid_or_shipped() -> None:
     assert differences("CLOSED", at_the_start()) == ["closed, but paid or shipped"]
     assert differences("CLOSED", at_the_start(payments=[])) == []
+    assert differences("CLOSED", at_the_start(refunds=[refund(3000)])) == []
+    assert differences("CLOSED", at_the_start(refunds=[refund(2999)])) == ["closed, but paid or shipped"]
     shipped = arrived() | {"payments": []}
     shipped["parcels"][0]["outcome"] = None
     assert "closed, but paid or shipped" in differences("CLOSED", shipped)

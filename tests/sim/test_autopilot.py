@@ -8,11 +8,11 @@ from tests.sim.conftest import OpenStage, Stage
 from tests.sim.seller import Seller
 
 
-async def run_world(stage: Stage, orders: int) -> list[dict[str, Any]]:
+async def run_world(stage: Stage, orders: int, **more: Any) -> list[dict[str, Any]]:
     """Carries all orders with the least seller and returns the truth once nothing moves any more."""
     seller = Seller(stage.call, stage.town.world.clock.now)
     stage.received.listener = seller.hear
-    await stage.call.world("start", {"orders": orders, "per_second": 400})
+    await stage.call.world("start", {"orders": orders, "per_second": 400, **more})
     async with asyncio.timeout(30):
         while True:
             progress = await stage.call.ask("progress")
@@ -43,6 +43,16 @@ async def test_every_order_reaches_its_scripted_end(open_stage: OpenStage) -> No
     effects = await stage.call.ask("effects")
     assert not any(effects["duplicates"].values())
     assert effects["oversold"] == {}
+
+
+async def test_some_customers_pay_twice(open_stage: OpenStage) -> None:
+    stage = await open_stage(autopilot=True, speed=150_000.0, seed=5)
+    orders = await run_world(stage, 60, pay_twice=0.2)
+    twice = [order for order in orders if len(order["payments"]) == 2]
+    assert 3 < len(twice) < 25
+    for order in twice:
+        first, second = order["payments"]
+        assert first["amount"] == second["amount"] and first["transaction_id"] != second["transaction_id"]
 
 
 def test_scripts_have_the_shares_they_should() -> None:

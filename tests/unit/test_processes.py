@@ -1,10 +1,16 @@
-"""Machines of one host do not get in each other's way."""
+"""Machines of one host do not get in each other's way, and what ends by itself is started again."""
 
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from deployments.processes import StartFailed, alone
+from deployments.processes import EARLY_ENDS, Child, StartFailed, alone, child
+
+Run = Callable[[str], Child]
 
 
 def test_a_folder_belongs_to_one_machine_at_a_time(tmp_path: Path) -> None:
@@ -12,3 +18,66 @@ def test_a_folder_belongs_to_one_machine_at_a_time(tmp_path: Path) -> None:
         pass
     with alone(tmp_path):
         pass  # free again once the first has ended
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Start a line of Python as a child."""
+    with ExitStack() as stack:
+        yield lambda code: stack.enter_context(child("one", [sys.executable, "-c", code], env={}, logs=tmp_path))
+
+
+def revived(one: Child) -> str:
+    """What it says once it has started it again."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if said := one.revive():
+            return said
+        time.sleep(0.02)
+    raise AssertionError("it was not started again")
+
+
+SLEEP = "import time; time.sleep(60)"
+
+
+def test_what_was_killed_is_started_again(run: Run) -> None:
+    one = run(SLEEP)
+    assert one.revive() == ""  # it lives
+    first = one.process.pid
+    assert one.kill()
+    assert "ended with code -9" in revived(one)
+    assert one.process.pid != first and one.process.poll() is None
+    assert one.starts == 2
+
+
+def test_killing_what_has_ended_kills_nothing(run: Run) -> None:
+    one = run("pass")
+    one.process.wait(timeout=30)
+    assert not one.kill()
+
+
+def test_what_was_stopped_stays_so_until_it_is_started(run: Run) -> None:
+    one = run(SLEEP)
+    one.stop()
+    time.sleep(0.1)
+    assert one.revive() == "" and one.process.poll() is not None
+    one.start()
+    assert one.process.poll() is None
+
+
+def test_what_ends_again_and_again_is_told_with_its_last_words(run: Run) -> None:
+    one = run("print('no such setting'); raise SystemExit(3)")
+    one.early_ends = EARLY_ENDS - 1
+    one.process.wait(timeout=30)
+    revived(one)
+    one.process.wait(timeout=30)
+    with pytest.raises(StartFailed, match=r"again and again \(code 3\)(?s:.*)no such setting"):
+        one.revive()
+
+
+def test_the_log_of_the_last_life_is_kept(run: Run) -> None:
+    one = run("print('life')")
+    one.process.wait(timeout=30)
+    revived(one)
+    one.process.wait(timeout=30)
+    assert one.log.read_text() == "life\nlife\n"

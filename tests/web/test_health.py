@@ -31,4 +31,4 @@ async def test_up_but_not_ready_without_a_database(stage: Stage) -> None:
 async def test_a_database_that_hangs_is_not_waited_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("web.health.text", lambda _: text("select pg_sleep(5)"))
     ready = Readiness(stage.house, seconds=0.1)
-    assert await ready._try_database() == "no answer within 0.1 s"
+    assert await ready._in_time(ready._try_database) == "no answer within 0.1 s"

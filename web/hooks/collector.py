@@ -9,9 +9,10 @@ from typing import Final
 import orjson
 
 from ballast.db import inbox
+from ballast.db.engine import DATABASE_ERRORS
 from ballast.ports import Message
 from ballast.wiring import House
-from web.database import DATABASE_ERRORS, is_about_data
+from web.database import is_about_data
 
 GATHER: Final = 0.02  # seconds; waiting for company: a transaction costs more than a message
 MOST_AT_ONCE: Final = 500

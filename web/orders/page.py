@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from ballast.db.engine import DATABASE_ERRORS
 from ballast.db.timeline import timeline
 from ballast.domain.words import Label
 from ballast.wiring import House, page_key
-from web.database import DATABASE_ERRORS
 from web.orders.view import Page
 from web.orders.words import AWAY, MISSING, Language
 

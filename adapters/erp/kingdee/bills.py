@@ -11,7 +11,7 @@ from pydantic import Field
 from adapters.erp.kingdee import documents
 from adapters.erp.kingdee.connection import Connection, Operation, columns_of
 from adapters.erp.kingdee.documents import OUTBOUND, SALE_ORDER, SOURCE_ORDER_FIELD
-from adapters.erp.kingdee.status import CANCELLED, CODES, NOT_FOUND, PROGRESS
+from adapters.erp.kingdee.status import AUDITED, CANCELLED, CODES, NOT_FOUND, PROGRESS
 from adapters.erp.kingdee.writes import Writes
 from adapters.errors import OutcomeUnknown, OutOfStock, OutsideError, Refused
 from adapters.meanings import meaning_of
@@ -56,10 +56,14 @@ class OutboundBill(Bill):
 
     source: str | None = Field(None, alias=SOURCE_ORDER_FIELD)
     waybill: str | None = Field(None, alias="FCarryBillNo")  # a bill comes once per tracking row
+    received_at: str | None = Field(None, alias="FReceiptTime")
     waybills: frozenset[str] = frozenset()  # of all its rows
+    received: bool = False  # on all its rows
 
     def joined(self, rows: Sequence[Self]) -> Self:
-        return self.model_copy(update={"waybills": frozenset(row.waybill for row in rows if row.waybill)})
+        tracked = [row for row in rows if row.waybill]
+        received = bool(tracked) and all(row.received_at for row in tracked)
+        return self.model_copy(update={"waybills": frozenset(row.waybill for row in tracked), "received": received})
 
 
 STEPS: Final[tuple[tuple[Operation, str], ...]] = (("Submit", "B"), ("Audit", "C"))
@@ -116,9 +120,21 @@ class Bills:
         if bill.cancelled == CANCELLED:
             what = f"{bill.form} {bill.number} was cancelled (作废) there; undo that in the ERP, then rerun"
             raise Refused(System.KINGDEE, what, order_no=order_no)
-        for operation, reached in STEPS:
-            if bill.progress < PROGRESS[reached]:
-                bill = await self._advance(bill, operation, reached, order_no)
+        todo = [(operation, reached) for operation, reached in STEPS if bill.progress < PROGRESS[reached]]
+        for operation, reached in todo:
+            bill = await self._advance(bill, operation, reached, order_no)
+        if todo:
+            await self._see_audited(bill, order_no)
+
+    async def _see_audited(self, bill: Bill, order_no: str) -> None:
+        """The last audit is believed when the bill says so: nothing comes after it that would show a false yes."""
+        now = await self._find(bill, order_no)
+        if now is None or now.progress < AUDITED:
+            what = f"{bill.form} {bill.number} was audited by its answer and is not"
+            raise OutcomeUnknown(System.KINGDEE, what, order_no=order_no)
+
+    async def _find(self, bill: Bill, order_no: str) -> Bill | None:
+        return await (self.sale_order if isinstance(bill, SaleOrder) else self.outbound_bill)(order_no)
 
     async def take_back(self, bill: SaleOrder, order_no: str) -> None:
         """Open an audited bill again, which ends its reservation, and void it. Raises `Refused` once goods left."""
@@ -140,7 +156,7 @@ class Bills:
         except OutOfStock:
             raise
         except Refused as no:
-            now = await (self.sale_order if isinstance(bill, SaleOrder) else self.outbound_bill)(order_no)
+            now = await self._find(bill, order_no)
             if now is not None and now.progress >= PROGRESS[reached]:
                 return now
             if now is None or now.progress < PROGRESS[reached] - 1:

@@ -72,7 +72,11 @@ class Kingdee:
             bill = await self._bills.outbound_bill(order.order_no)
         if bill is None:
             raise OutcomeUnknown(self.system, "an outbound bill was written and is not there", order_no=order.order_no)
-        await self._bills.change(documents.receipt(order, bill.id, signed_at), order.order_no)
+        if not bill.received:
+            await self._bills.change(documents.receipt(order, bill.id, signed_at), order.order_no)
+            now = await self._bills.outbound_bill(order.order_no)
+            if now is None or not now.received:
+                raise OutcomeUnknown(self.system, "the receipt was saved and is not there", order_no=order.order_no)
         return Receipt(reference=bill.number)
 
     async def stock(self) -> Sequence[StockFigure]:

@@ -72,6 +72,9 @@ class Wechatpay:
         if data is None:
             reply = await self._send("POST", REFUNDS, request.order_no, OutcomeUnknown, self._refund_document(request))
             data = self._open(reply, request.order_no, OutcomeUnknown)
+            if await self._known_refund(request) is None:  # nobody would notice that the money never goes back
+                what = f"refund {request.refund_no} was taken and is not known"
+                raise OutcomeUnknown(System.WECHATPAY, what, order_no=request.order_no)
         return _refund_receipt(read_reply(RefundReply, data, System.WECHATPAY, order_no=request.order_no), request)
 
     async def ping(self) -> str:

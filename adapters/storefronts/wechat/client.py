@@ -68,6 +68,8 @@ class Wechat:
             if receipt is None:
                 raise
             return receipt
+        if await self._told_before(order) is None:  # the customer would wait, and nothing would show it
+            raise OutcomeUnknown(System.WECHAT, "the waybills were taken and are not there", order_no=order.order_no)
         return Receipt(reference=order.transaction_id or order.order_no, detail=_summary(document))
 
     async def tell_received(self, order: Order, signed_at: datetime, *, look_first: bool = False) -> Receipt:

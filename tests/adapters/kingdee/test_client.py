@@ -53,10 +53,9 @@ def sale_order(status: str, *, closed: str = "A", cancelled: str = "A") -> bytes
     return orjson.dumps([[100029, ORDER.order_no, status, cancelled, closed]])
 
 
-def outbound(status: str, *waybills: str, cancelled: str = "A") -> bytes:
-    return orjson.dumps(
-        [[200001, "XSCKD000001", status, cancelled, ORDER.order_no, waybill] for waybill in waybills or ("",)]
-    )
+def outbound(status: str, *waybills: str, cancelled: str = "A", received: str | None = None) -> bytes:
+    head = [200001, "XSCKD000001", status, cancelled, ORDER.order_no]
+    return orjson.dumps([[*head, waybill, received] for waybill in waybills or ("",)])
 
 
 FROM_HERE_ON = {
@@ -72,37 +71,45 @@ FROM_HERE_ON = {
 @pytest.mark.parametrize("stands", FROM_HERE_ON)
 async def test_reserving_goes_on_from_where_the_bill_stands(start: Start, stands: str) -> None:
     found, missing = FROM_HERE_ON[stands]
-    client, wire = start(found, *[DONE] * len(missing))
+    seen = [sale_order("C")] if missing else []
+    client, wire = start(found, *[DONE] * len(missing), *seen)
     receipt = await client.reserve(ORDER, look_first=True)
     assert receipt.reference == ORDER.order_no
-    assert calls(wire) == ["ExecuteBillQuery", *missing]
+    assert calls(wire) == ["ExecuteBillQuery", *missing, *["ExecuteBillQuery"] * len(seen)]
 
 
 async def test_a_draft_of_somebody_is_overwritten_with_its_lines(start: Start) -> None:
-    client, wire = start(sale_order("Z"), DONE, DONE, DONE)
+    client, wire = start(sale_order("Z"), DONE, DONE, DONE, sale_order("C"))
     await client.reserve(ORDER, look_first=True)
     data = wire.json(1)["data"]
     assert (data["Model"]["FID"], data["IsDeleteEntry"]) == (100029, "true")
 
 
 async def test_a_first_attempt_does_not_look(start: Start) -> None:
-    client, wire = start(DONE, DONE, DONE)
+    client, wire = start(DONE, DONE, DONE, sale_order("C"))
     await client.reserve(ORDER)
-    assert calls(wire) == ["Save", "Submit", "Audit"]
-    assert len({request.headers["x-api-nonce"] for request in wire.requests}) == 3
+    assert calls(wire) == ["Save", "Submit", "Audit", "ExecuteBillQuery"]
+    assert len({request.headers["x-api-nonce"] for request in wire.requests}) == 4
+
+
+@pytest.mark.parametrize("now", [sale_order("B"), NONE])
+async def test_an_audit_that_was_only_answered_is_not_believed(start: Start, now: bytes) -> None:
+    client, _ = start(DONE, DONE, DONE, now)
+    with pytest.raises(OutcomeUnknown, match="audited by its answer and is not"):
+        await client.reserve(ORDER)
 
 
 async def test_every_attempt_has_its_own_nonce(start: Start) -> None:
-    client, wire = start(httpx.Response(503), DONE, DONE, DONE)
+    client, wire = start(httpx.Response(503), DONE, DONE, DONE, sale_order("C"))
     await client.reserve(ORDER)
     assert wire.requests[0].headers["x-api-nonce"] != wire.requests[1].headers["x-api-nonce"]
     assert wire.requests[0].headers["x-api-timestamp"] == "1767319200"  # machine time, not business time
 
 
 async def test_a_number_that_is_taken_is_our_own_earlier_attempt(start: Start) -> None:
-    client, wire = start(sample("kingdee/save_number_taken.json"), sale_order("B"), DONE)
+    client, wire = start(sample("kingdee/save_number_taken.json"), sale_order("B"), DONE, sale_order("C"))
     await client.reserve(ORDER)
-    assert calls(wire) == ["Save", "ExecuteBillQuery", "Audit"]
+    assert calls(wire) == ["Save", "ExecuteBillQuery", "Audit", "ExecuteBillQuery"]
 
 
 async def test_another_refusal_of_the_save_stays_a_refusal(start: Start) -> None:
@@ -113,7 +120,7 @@ async def test_another_refusal_of_the_save_stays_a_refusal(start: Start) -> None
 
 async def test_audited_already_counts_only_when_the_bill_says_so(start: Start) -> None:
     already = sample("kingdee/audit_already.json")
-    client, _ = start(DONE, DONE, already, sale_order("C"))
+    client, _ = start(DONE, DONE, already, sale_order("C"), sale_order("C"))
     assert (await client.reserve(ORDER)).reference == ORDER.order_no
     client, _ = start(DONE, DONE, already, sale_order("B"))
     with pytest.raises(Refused, match="已经审核"):
@@ -162,10 +169,10 @@ async def test_a_lost_answer_to_the_save_is_unknown_and_not_repeated(start: Star
 
 
 async def test_the_outbound_bill_is_pushed_tracked_submitted_audited(start: Start) -> None:
-    client, wire = start(sample("kingdee/push_done.json"), DONE, DONE, DONE)
+    client, wire = start(sample("kingdee/push_done.json"), DONE, DONE, DONE, outbound("C"))
     receipt = await client.post_outbound(LEFT)
     assert receipt.reference == "XSCKD000001"
-    assert calls(wire) == ["Push", "Save", "Submit", "Audit"]
+    assert calls(wire) == ["Push", "Save", "Submit", "Audit", "ExecuteBillQuery"]
     saved = wire.json(1)["data"]
     assert saved["IsDeleteEntry"] == "false"
     assert saved["Model"]["FID"] == 200001
@@ -177,7 +184,7 @@ async def test_the_outbound_bill_is_pushed_tracked_submitted_audited(start: Star
 
 
 async def test_only_missing_waybills_are_written(start: Start) -> None:
-    client, wire = start(outbound("A", "YT0000000000001"), DONE, DONE, DONE)
+    client, wire = start(outbound("A", "YT0000000000001"), DONE, DONE, DONE, outbound("C"))
     await client.post_outbound(LEFT, look_first=True)
     [row] = wire.json(1)["data"]["Model"]["FOutStockTrace"]
     assert row["FCarryBillNo"] == "SF0000000000002"
@@ -192,13 +199,16 @@ async def test_only_missing_waybills_are_written(start: Start) -> None:
     ],
 )
 async def test_posting_goes_on_from_where_the_bill_stands(start: Start, found: bytes, missing: list[str]) -> None:
-    client, wire = start(found, *[DONE] * len(missing))
+    seen = [outbound("C")] if missing else []
+    client, wire = start(found, *[DONE] * len(missing), *seen)
     await client.post_outbound(LEFT, look_first=True)
-    assert calls(wire) == ["ExecuteBillQuery", *missing]
+    assert calls(wire) == ["ExecuteBillQuery", *missing, *["ExecuteBillQuery"] * len(seen)]
 
 
 async def test_a_cancelled_outbound_bill_is_replaced(start: Start) -> None:
-    client, wire = start(outbound("C", cancelled="B"), sample("kingdee/push_done.json"), DONE, DONE, DONE)
+    client, wire = start(
+        outbound("C", cancelled="B"), sample("kingdee/push_done.json"), DONE, DONE, DONE, outbound("C")
+    )
     await client.post_outbound(LEFT, look_first=True)
     assert calls(wire)[1] == "Push"
 
@@ -217,11 +227,24 @@ async def test_a_push_that_names_no_bill_is_looked_for(start: Start) -> None:
 
 
 async def test_the_receipt_keeps_the_other_rows(start: Start) -> None:
-    client, wire = start(outbound("C", "YT0000000000001"), DONE)
+    told = outbound("C", "YT0000000000001", received="2026-01-04 10:30:00")
+    client, wire = start(outbound("C", "YT0000000000001"), DONE, told)
     await client.post_receipt(LEFT, datetime(2026, 1, 4, 2, 30, tzinfo=UTC))
     data = wire.json(1)["data"]
     assert data["IsDeleteEntry"] == "false"
     assert {row["FReceiptTime"] for row in data["Model"]["FOutStockTrace"]} == {"2026-01-04 10:30:00"}
+
+
+async def test_a_receipt_that_is_there_is_not_written_again(start: Start) -> None:
+    client, wire = start(outbound("C", "YT0000000000001", received="2026-01-04 10:30:00"))
+    await client.post_receipt(LEFT, datetime(2026, 1, 4, 2, 30, tzinfo=UTC))
+    assert calls(wire) == ["ExecuteBillQuery"]
+
+
+async def test_a_receipt_that_was_only_answered_is_not_believed(start: Start) -> None:
+    client, _ = start(outbound("C", "YT0000000000001"), DONE, outbound("C", "YT0000000000001"))
+    with pytest.raises(OutcomeUnknown, match="is not there"):
+        await client.post_receipt(LEFT, datetime(2026, 1, 4, 2, 30, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("form", ["SAL_SaleOrder", "SAL_OUTSTOCK"])

@@ -43,7 +43,7 @@ def sale_orders(status: str, *orders: Order) -> bytes:
 
 def outbound_bills(status: str, *orders: Order, waybills: bool = False) -> bytes:
     told = [(order.order_no, order.parcels[0].waybill if waybills else "") for order in orders]
-    return orjson.dumps([[500 + n, f"XSCKD{no}", status, "A", no, waybill] for n, (no, waybill) in enumerate(told)])
+    return orjson.dumps([[500 + n, f"XSCKD{no}", status, "A", no, bill, None] for n, (no, bill) in enumerate(told)])
 
 
 async def reserve_all(client: Kingdee) -> list[Receipt | BaseException]:
@@ -57,38 +57,40 @@ def calls(wire: Wire) -> list[str]:
     return [path.split(".")[-3] for path in wire.paths]
 
 
-async def test_a_chunk_is_reserved_by_three_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    client, wire = begin(monkeypatch, *[answer(ORDERS)] * 3)
+async def test_a_chunk_is_reserved_and_seen_by_four_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, wire = begin(monkeypatch, *[answer(ORDERS)] * 3, sale_orders("C", *ORDERS))
     ends = await reserve_all(client)
     assert [end.reference for end in ends if isinstance(end, Receipt)] == ["SO1", "SO2", "SO3"]
-    assert calls(wire) == ["BatchSave", "Submit", "Audit"]
+    assert calls(wire) == ["BatchSave", "Submit", "Audit", "ExecuteBillQuery"]
     assert [model["FBillNo"] for model in wire.json(0)["data"]["Model"]] == ["SO1", "SO2", "SO3"]
     assert wire.json(2)["data"]["Numbers"] == ["SO1", "SO2", "SO3"]
 
 
 async def test_one_bill_per_call_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    client, wire = begin(monkeypatch, *[answer(ORDERS)] * 9, per_call=1)
+    client, wire = begin(monkeypatch, *[answer(ORDERS)] * 9, *[sale_orders("C", *ORDERS)] * 3, per_call=1)
     await reserve_all(client)
-    assert sorted(calls(wire)) == ["Audit"] * 3 + ["Save"] * 3 + ["Submit"] * 3
+    assert sorted(calls(wire)) == ["Audit"] * 3 + ["ExecuteBillQuery"] * 3 + ["Save"] * 3 + ["Submit"] * 3
 
 
 async def test_what_a_shared_audit_does_not_name_is_audited_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     short = ("物料“SKU-001”可用量不足（STK_InvCheckResult）", 11)
+    audited, alone = answer([ORDERS[0], ORDERS[2]], [short]), answer([], [short])
     client, wire = begin(
-        monkeypatch, answer(ORDERS), answer(ORDERS), answer([ORDERS[0], ORDERS[2]], [short]), answer([], [short])
+        monkeypatch, answer(ORDERS), answer(ORDERS), audited, alone, sale_orders("C", ORDERS[0], ORDERS[2])
     )
     one, two, three = await reserve_all(client)
     assert isinstance(one, Receipt) and isinstance(three, Receipt)
     assert isinstance(two, OutOfStock) and two.order_no == "SO2"
-    assert calls(wire) == ["BatchSave", "Submit", "Audit", "Audit"]
+    assert calls(wire) == ["BatchSave", "Submit", "Audit", "Audit", "ExecuteBillQuery"]
     assert wire.json(3)["data"]["Numbers"] == ["SO2"]
 
 
 async def test_a_build_without_batch_save_is_served_bill_by_bill(monkeypatch: pytest.MonkeyPatch) -> None:
     saves = [answer([order]) for order in ORDERS]
-    client, wire = begin(monkeypatch, answer([], [("服务不存在", 8)]), *saves, answer(ORDERS), answer(ORDERS))
+    rest = answer(ORDERS), answer(ORDERS), sale_orders("C", *ORDERS)
+    client, wire = begin(monkeypatch, answer([], [("服务不存在", 8)]), *saves, *rest)
     assert all(isinstance(end, Receipt) for end in await reserve_all(client))
-    assert calls(wire) == ["BatchSave", "Save", "Save", "Save", "Submit", "Audit"]
+    assert calls(wire) == ["BatchSave", "Save", "Save", "Save", "Submit", "Audit", "ExecuteBillQuery"]
 
 
 async def test_no_answer_to_a_shared_call_is_unknown_for_each_of_its_orders(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,18 +110,18 @@ async def test_a_throttled_shared_call_is_not_repeated_bill_by_bill(monkeypatch:
 async def test_an_order_number_that_looks_like_an_id_confirms_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """SO1's new bill gets the id 9000; the order whose number is 9000 was not named and is saved alone."""
     orders = [ORDERS[0], replace(ORDERS[1], order_no="9000")]
-    client, wire = begin(monkeypatch, answer([orders[0]]), answer([orders[1]]), answer(orders), answer(orders))
+    rest = answer(orders), answer(orders), sale_orders("C", *orders)
+    client, wire = begin(monkeypatch, answer([orders[0]]), answer([orders[1]]), *rest)
     await asyncio.gather(*(client.reserve(order) for order in orders))
-    assert calls(wire) == ["BatchSave", "Save", "Submit", "Audit"]
+    assert calls(wire) == ["BatchSave", "Save", "Submit", "Audit", "ExecuteBillQuery"]
     await client.close()
 
 
 async def test_a_chunk_is_looked_at_by_one_query(monkeypatch: pytest.MonkeyPatch) -> None:
-    client, wire = begin(
-        monkeypatch, sale_orders("C", *ORDERS[1:]), answer(ORDERS[:1]), answer(["SO1"]), answer(["SO1"])
-    )
+    alone = answer(ORDERS[:1]), answer(["SO1"]), answer(["SO1"]), sale_orders("C", ORDERS[0])
+    client, wire = begin(monkeypatch, sale_orders("C", *ORDERS[1:]), *alone)
     await asyncio.gather(*(client.reserve(order, look_first=True) for order in ORDERS))
-    assert calls(wire) == ["ExecuteBillQuery", "Save", "Submit", "Audit"]
+    assert calls(wire) == ["ExecuteBillQuery", "Save", "Submit", "Audit", "ExecuteBillQuery"]
     assert wire.json(0)["data"]["FilterString"] == "FBillNo in ('SO1','SO2','SO3')"
     await client.close()
 
@@ -134,16 +136,16 @@ async def test_a_control_character_in_one_number_refuses_nobody_else(monkeypatch
     await client.close()
 
 
-async def test_a_chunk_is_booked_by_five_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_chunk_is_booked_and_seen_by_six_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = [f"XSCKD{order.order_no}" for order in ORDERS]
     traces = answer(numbers)
     for at, entity in enumerate(traces["Result"]["ResponseStatus"]["SuccessEntitys"]):
         entity["Id"] = 500 + at
     replies = [answer(numbers), outbound_bills("A", *ORDERS), traces, answer(numbers), answer(numbers)]
-    client, wire = begin(monkeypatch, *replies)
+    client, wire = begin(monkeypatch, *replies, outbound_bills("C", *ORDERS))
     ends = await asyncio.gather(*(client.post_outbound(order) for order in ORDERS))
     assert [end.reference for end in ends] == numbers
-    assert calls(wire) == ["Push", "ExecuteBillQuery", "BatchSave", "Submit", "Audit"]
+    assert calls(wire) == ["Push", "ExecuteBillQuery", "BatchSave", "Submit", "Audit", "ExecuteBillQuery"]
     sent = {model["FID"]: model["FOutStockTrace"][0]["FCarryBillNo"] for model in wire.json(2)["data"]["Model"]}
     assert sent == {500: "SF1", 501: "SF2", 502: "SF3"}  # each waybill on its own order's bill
     await client.close()
@@ -153,8 +155,9 @@ async def test_what_a_shared_push_did_not_make_is_pushed_alone(monkeypatch: pyte
     made = answer(["XSCKDSO3"])
     made["Result"]["ResponseStatus"]["SuccessEntitys"][0]["Id"] = 502
     audited = outbound_bills("C", *ORDERS[:2], waybills=True)
-    client, wire = begin(monkeypatch, answer([]), audited, made, answer([]), answer([]), answer([]))
+    rest = answer([]), answer([]), answer([]), outbound_bills("C", ORDERS[2])
+    client, wire = begin(monkeypatch, answer([]), audited, made, *rest)
     await asyncio.gather(*(client.post_outbound(order) for order in ORDERS))
-    assert calls(wire) == ["Push", "ExecuteBillQuery", "Push", "Save", "Submit", "Audit"]
+    assert calls(wire) == ["Push", "ExecuteBillQuery", "Push", "Save", "Submit", "Audit", "ExecuteBillQuery"]
     assert wire.json(2)["data"]["Numbers"] == ["SO3"]
     await client.close()

@@ -47,10 +47,11 @@ def shop_order(**changes: Any) -> dict[str, Any]:
 
 
 NOT_SHIPPED = shop_order(order_state=1, shipping={"delivery_mode": 0, "shipping_list": None})
+BOTH_SHIPPED = shop_order(shipping={"shipping_list": [{"tracking_no": YTO.waybill}, {"tracking_no": SF.waybill}]})
 
 
 async def test_one_parcel_is_told_as_the_sheet_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = connect(monkeypatch, TOKEN, OK)
+    wire = connect(monkeypatch, TOKEN, OK, shop_order())
     receipt = await client().tell_shipped(ORDER)
     expected = orjson.loads(sample("wechat/upload_shipping_info.json"))
     expected["upload_time"] = "2026-03-04T13:06:07.891+08:00"
@@ -62,7 +63,7 @@ async def test_one_parcel_is_told_as_the_sheet_shows(monkeypatch: pytest.MonkeyP
 
 
 async def test_chinese_goes_out_unescaped(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = connect(monkeypatch, TOKEN, OK)
+    wire = connect(monkeypatch, TOKEN, OK, shop_order())
     await client().tell_shipped(ORDER)
     assert "手机壳*2".encode() in wire.requests[1].content
 
@@ -153,18 +154,34 @@ async def test_looking_first_finds_what_a_time_out_hid(monkeypatch: pytest.Monke
 
 
 async def test_looking_first_and_finding_nothing_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = connect(monkeypatch, TOKEN, NOT_SHIPPED, OK)
+    wire = connect(monkeypatch, TOKEN, NOT_SHIPPED, OK, shop_order())
     await client().tell_shipped(ORDER, look_first=True)
-    assert wire.paths == ["stable_token", "get_order", "upload_shipping_info"]
+    assert wire.paths == ["stable_token", "get_order", "upload_shipping_info", "get_order"]
     assert wire.json(1) == {
         "merchant_id": "1900000001", "sub_merchant_id": "", "merchant_trade_no": "SO20260102001",
     }  # fmt: skip
 
 
 async def test_looking_first_at_half_of_it_uploads_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = connect(monkeypatch, TOKEN, shop_order(), OK)
+    wire = connect(monkeypatch, TOKEN, shop_order(), OK, BOTH_SHIPPED)
     await client().tell_shipped(make_order(YTO, SF), look_first=True)
     assert len(wire.json(2)["shipping_list"]) == 2
+
+
+@pytest.mark.parametrize("seen", [NOT_SHIPPED, error(10060001)])
+async def test_waybills_that_were_taken_and_are_not_there_are_not_told(
+    monkeypatch: pytest.MonkeyPatch, seen: dict[str, Any]
+) -> None:
+    wire = connect(monkeypatch, TOKEN, OK, seen)
+    with pytest.raises(OutcomeUnknown, match=r"SO20260102001.*taken and are not there"):
+        await client().tell_shipped(ORDER)
+    assert wire.paths == ["stable_token", "upload_shipping_info", "get_order"]
+
+
+async def test_half_of_what_was_taken_is_not_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, TOKEN, OK, shop_order())
+    with pytest.raises(OutcomeUnknown, match="not there"):
+        await client().tell_shipped(make_order(YTO, SF))
 
 
 @pytest.mark.parametrize("code", [10060002, 10060003])
@@ -183,7 +200,8 @@ async def test_shipped_before_by_somebody_else_is_refused(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("code", [40001, 42001])
 async def test_a_stale_token_is_renewed_once(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    wire = connect(monkeypatch, TOKEN, error(code), {"access_token": "second", "expires_in": 7200}, OK)
+    renewed = {"access_token": "second", "expires_in": 7200}
+    wire = connect(monkeypatch, TOKEN, error(code), renewed, OK, shop_order())
     await client().tell_shipped(ORDER)
     assert wire.requests[-1].url.params["access_token"] == "second"
 

@@ -122,7 +122,7 @@ async def test_order_numbers_cannot_change_the_path(monkeypatch: pytest.MonkeyPa
 
 
 async def test_a_refund_is_asked_for_under_our_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = connect(monkeypatch, signed(REFUND))
+    wire = connect(monkeypatch, signed(REFUND), signed(REFUND))
     receipt = await client().refund(REQUEST)
     assert wire.json(0) == {
         "transaction_id": "4200000000202601020000000001",
@@ -134,7 +134,7 @@ async def test_a_refund_is_asked_for_under_our_number(monkeypatch: pytest.Monkey
 
 
 async def test_the_notify_url_goes_along_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = connect(monkeypatch, signed(REFUND))
+    wire = connect(monkeypatch, signed(REFUND), signed(REFUND))
     settings = SETTINGS.model_copy(update={"notify_url": "https://shop.example/hooks/wechatpay"})
     await Wechatpay(settings, StoppedClock()).refund(REQUEST)
     assert wire.json(0)["notify_url"] == "https://shop.example/hooks/wechatpay"
@@ -170,14 +170,21 @@ async def test_a_time_out_is_looked_up_and_not_asked_for_again(monkeypatch: pyte
 
 
 async def test_looking_first_and_finding_nothing_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = connect(monkeypatch, NO_REFUND, signed(REFUND))
+    wire = connect(monkeypatch, NO_REFUND, signed(REFUND), signed(REFUND))
     await client().refund(REQUEST, look_first=True)
-    assert methods(wire) == ["GET", "POST"]
+    assert methods(wire) == ["GET", "POST", "GET"]
+
+
+async def test_a_refund_that_was_taken_and_is_not_known_has_no_outcome_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = connect(monkeypatch, signed(REFUND), NO_REFUND)
+    with pytest.raises(OutcomeUnknown, match="SO20260102001-twice-0001 was taken and is not known"):
+        await client().refund(REQUEST)
+    assert methods(wire) == ["POST", "GET"]
 
 
 @pytest.mark.parametrize("status", ["CLOSED", "ABNORMAL", "NEW-WORD"])
 async def test_a_refund_that_ended_badly_needs_a_person(monkeypatch: pytest.MonkeyPatch, status: str) -> None:
-    connect(monkeypatch, signed(REFUND | {"status": status}))
+    connect(monkeypatch, *[signed(REFUND | {"status": status})] * 2)
     with pytest.raises(Refused, match=status):
         await client().refund(REQUEST)
 

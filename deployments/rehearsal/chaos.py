@@ -1,0 +1,189 @@
+"""Chaos: a stormy world, processes killed at random, the database and Prefect stopped, and the world's own verdict."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ballast.db.engine import DATABASE_ERRORS, make_engine, rows
+from ballast.domain.words import State
+from ballast.settings import Settings
+from deployments.rehearsal.disturbances import KILLED, What, plan
+from deployments.rehearsal.hands import Hands
+from deployments.rehearsal.killer import Killer
+from deployments.rehearsal.stage import Stage, rehearsal
+from deployments.rehearsal.verdict import Shown, Verdict, judge
+from deployments.rehearsal.watching import NOTHING, Seen, bars, look, show_figures, state_figures, what_is_shown
+
+SPEED = 14_400.0
+"""Business seconds per second: a day passes in six."""
+
+PAID_TWICE = 0.02
+"""So many customers pay a second time."""
+
+SIGNED_AT_LEAST = 0.95
+
+SETTLED_WITHIN = 600.0
+"""Seconds after the last disturbance; what is not at rest then is stuck."""
+
+PATIENCE = {  # three days are 18 seconds: what is lost is asked about within the run
+    "unpaid": "P3D",
+    "warehouse_quiet": "P3D",
+    "courier_quiet": "P3D",
+}
+
+FAULTS = (
+    "error_429",
+    "error_503",
+    "timeout_after_effect",
+    "success_without_effect",
+    "webhook_duplicate",
+    "webhook_reorder",
+    "webhook_lost",
+    "outage",
+)
+"""What the storm has to have done, and the outage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChaosPlan:
+    """What to do. Disturbances go on for `minutes`, with at least `kills` processes killed."""
+
+    orders: int = 1000
+    seed: int = 1
+    minutes: float = 5.0
+    kills: int = 20
+    file: Path | None = None
+
+    @property
+    def seconds(self) -> float:
+        return self.minutes * 60
+
+
+@dataclass(slots=True)
+class Watch:
+    """What is seen from outside while it happens."""
+
+    seen: Seen = NOTHING
+    last_event: int = 0
+    claimed: set[tuple[int, str]] = field(default_factory=set)  # (order id, lease owner)
+
+    async def look(self, engine: AsyncEngine) -> None:
+        """Nothing new while the database is away: that is part of the play."""
+        try:
+            async with engine.connect() as tx:
+                self.seen = await look(tx)
+                self.last_event, self.claimed = await _marks(tx)
+        except DATABASE_ERRORS:
+            return
+
+
+async def _marks(tx: AsyncConnection) -> tuple[int, set[tuple[int, str]]]:
+    last = (await rows(tx, "select coalesce(max(id), 0) as id from order_event where moved"))[0].id
+    found = await rows(tx, "select id, lease_owner from sales_order where lease_owner is not null")
+    return last, {(r.id, r.lease_owner) for r in found}
+
+
+def run_chaos(chaos: ChaosPlan, settings: Settings, console: Console) -> int:
+    """Disturb everything for a while, wait until all is at rest, judge. 0 when every count is 0 and every kind of
+    disturbance happened."""
+    home = settings.home / "chaos"
+    with rehearsal(
+        settings, console, home=home, seed=chaos.seed, speed=SPEED, patience=PATIENCE, serves=len(KILLED) - 1
+    ) as stage:
+        stage.outside.post("faults", preset="storm")
+        rate = chaos.orders / (chaos.seconds * 0.6)  # so that most disturbances meet orders of every state
+        stage.outside.post("start", orders=chaos.orders, per_second=rate, pay_twice=PAID_TWICE)
+        began = time.monotonic()
+        killer, shown = asyncio.run(_go_through(chaos, stage))
+        verdict = judge(shown, stage.outside.truth(), stage.outside.get("effects"))
+        figures = _figures(chaos, stage, killer, shown, verdict) | {"seconds": round(time.monotonic() - began, 1)}
+    show_figures(figures, verdict, console)
+    if chaos.file is not None:
+        chaos.file.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+    signed = figures["signed_share"] >= SIGNED_AT_LEAST
+    return 0 if verdict.clean and signed and not figures["missing"] else 1
+
+
+async def _go_through(chaos: ChaosPlan, stage: Stage) -> tuple[Killer, dict[str, Shown]]:
+    """Carry out the plan, and wait for the end."""
+    engine = make_engine(stage.house.database_url, pool=2)
+    killer, watch = Killer(stage, Hands(engine, stage.house.env, chaos.seed)), Watch()
+    todo, began = list(plan(chaos.seed, seconds=chaos.seconds, kills=chaos.kills)), time.monotonic()
+    give_up = began + chaos.seconds + SETTLED_WITHIN
+    try:
+        with bars(chaos.orders, stage.console) as show:
+            while time.monotonic() < give_up:
+                stage.outside.running.check()
+                for what in stage.house.revive():
+                    stage.console.print(what)
+                while todo and todo[0].at <= time.monotonic() - began:
+                    killer.disturb(todo.pop(0), watch.last_event, watch.claimed)
+                killer.go_on()
+                await watch.look(engine)
+                killer.note(watch.last_event, watch.claimed)
+                show(watch.seen)
+                if not todo and killer.done and _at_rest(chaos, stage, watch.seen):
+                    break
+                await asyncio.sleep(0.5)
+        await killer.hands.finish()
+        async with engine.connect() as tx:
+            return killer, await what_is_shown(tx)
+    finally:
+        await engine.dispose()
+
+
+def _at_rest(chaos: ChaosPlan, stage: Stage, seen: Seen) -> bool:
+    if not seen.at_rest(chaos.orders):
+        return False
+    told = stage.outside.get("progress")
+    return bool(told["at_rest"] >= chaos.orders and not told["webhooks_pending"])
+
+
+def _figures(
+    chaos: ChaosPlan, stage: Stage, killer: Killer, shown: Mapping[str, Shown], verdict: Verdict
+) -> dict[str, Any]:
+    states = Counter(State(one.state) for one in shown.values())
+    faults = dict(sorted(stage.outside.get("faults")["done"].items()))
+    progress = stage.outside.get("progress")
+    return {
+        "seed": chaos.seed,
+        "minutes": chaos.minutes,
+        **state_figures(chaos.orders, Seen({state: states[state] for state in State})),
+        "signed_share": round(states[State.SIGNED] / chaos.orders, 4),
+        **verdict.counts,
+        "holds": dict(Counter(one.reason for one in shown.values() if one.reason).most_common()),
+        "kills": sum(killer.kills.values()),
+        "killed": dict(killer.kills),
+        "started_again": {one.name: one.starts - 1 for one in stage.house.children},
+        "freed_after_kill_s": killer.freed_after_kill,
+        "database_restarts": killer.restarts,
+        "prefect_stopped_s": round(killer.prefect_stopped, 1),
+        "outage": killer.outage,
+        "hands": dict(killer.hands.said),
+        "faults": faults,
+        "webhooks_given_up": progress["webhooks_failed"],
+        "missing": _missing(chaos, killer, faults),
+    }
+
+
+def _missing(chaos: ChaosPlan, killer: Killer, faults: Mapping[str, int]) -> list[str]:
+    """Disturbances that were planned and did not happen: a calm run proves nothing."""
+    happened = {name.split(".")[1] for name, times in faults.items() if times}
+    missing = [f"no {name}" for name in FAULTS if name not in happened]
+    missing += [f"{name} was not killed" for name in KILLED if not killer.kills[name]]
+    if (kills := sum(killer.kills.values())) < chaos.kills:
+        missing.append(f"{kills} of {chaos.kills} kills")
+    if len(killer.restarts) < 2:
+        missing.append(f"{len(killer.restarts)} of 2 database restarts")
+    if not killer.prefect_stopped:
+        missing.append("Prefect was not stopped")
+    missing += [f"no {what}" for what in (What.CANCEL, What.RERUN) if not killer.hands.said[what]]
+    return missing

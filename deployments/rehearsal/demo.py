@@ -1,0 +1,132 @@
+"""The demo: a whole machine, a whole world, orders from payment to sign-off, and a verdict by the world's own truth."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ballast.db.engine import make_engine
+from ballast.domain.words import State
+from ballast.settings import Settings
+from deployments.rehearsal.stage import Stage, rehearsal
+from deployments.rehearsal.verdict import Verdict, judge
+from deployments.rehearsal.watching import (
+    Quiet,
+    Seen,
+    bars,
+    count_runs,
+    look,
+    show_figures,
+    speed_figures,
+    state_figures,
+    what_is_shown,
+)
+
+SPEED = 14_400.0
+"""Business seconds per second: a day passes in six."""
+
+PER_SECOND = 40.0
+"""Orders placed per second."""
+
+QUIET_LIMIT = 180.0
+"""Seconds without any change after which the demo ends and says what is missing."""
+
+PATIENCE = {  # a day is six seconds: ask about lost news after a minute and a half
+    "unpaid": "P15D",
+    "warehouse_quiet": "P15D",
+    "courier_quiet": "P15D",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoPlan:
+    """What to show. `faults`: none, mild or storm."""
+
+    orders: int = 500
+    seed: int = 1
+    faults: str = "none"
+    speed: float = SPEED
+    per_second: float = PER_SECOND
+    exit: bool = False
+    file: Path | None = None
+
+
+def run_demo(plan: DemoPlan, settings: Settings, console: Console) -> int:
+    """Show the demo; 0 when nothing was lost, doubled, oversold or told wrongly."""
+    home = settings.home / "demo"
+    with rehearsal(settings, console, home=home, seed=plan.seed, speed=plan.speed, patience=PATIENCE) as stage:
+        stage.outside.post("faults", preset=plan.faults)
+        started_at = datetime.now(UTC)
+        stage.outside.post("start", orders=plan.orders, per_second=plan.per_second)
+        figures, verdict = asyncio.run(_watch(plan, stage, started_at))
+        show_figures(figures, verdict, console)
+        console.print(
+            f"Prefect UI: {stage.house.prefect_url}/runs · deployments: {stage.house.prefect_url}/deployments"
+        )
+        if plan.file is not None:
+            plan.file.write_text(json.dumps(figures, indent=2) + "\n")
+        if not plan.exit:
+            _keep_serving(stage)
+    return 0 if verdict.clean else 1
+
+
+async def _watch(plan: DemoPlan, stage: Stage, started_at: datetime) -> tuple[dict[str, Any], Verdict]:
+    """Live bars until every order has come to rest; then the figures."""
+    engine, quiet, first_signed = make_engine(stage.house.database_url, pool=1), Quiet(), False
+    try:
+        with bars(plan.orders, stage.console) as show:
+            while True:
+                _revive(stage)
+                async with engine.connect() as tx:
+                    seen = await look(tx)
+                told = stage.outside.get("progress")
+                show(seen)
+                if seen.counts[State.SIGNED] and not first_signed:
+                    first_signed = True
+                    stage.console.print(f"first order signed {time.monotonic() - stage.began:.0f} s after the command")
+                resting = told["at_rest"] >= plan.orders and not told["webhooks_pending"]
+                if (resting and seen.at_rest(plan.orders)) or quiet.seconds(seen, told) > QUIET_LIMIT:
+                    break
+                await asyncio.sleep(1)
+        async with engine.connect() as tx:
+            shown = await what_is_shown(tx)
+    finally:
+        await engine.dispose()
+    return _figures(plan, stage, seen, judge(shown, stage.outside.truth(), stage.outside.get("effects")), started_at)
+
+
+def _figures(
+    plan: DemoPlan, stage: Stage, seen: Seen, verdict: Verdict, started_at: datetime
+) -> tuple[dict[str, Any], Verdict]:
+    figures = {
+        **state_figures(plan.orders, seen),
+        **verdict.counts,
+        **speed_figures(plan.orders, seen, stage.outside),
+        "flow_runs": count_runs(stage.house, "flow_runs", started_at),
+        "task_runs": count_runs(stage.house, "task_runs", started_at),
+    }
+    return figures, verdict
+
+
+def _revive(stage: Stage) -> None:
+    stage.outside.running.check()
+    for what in stage.house.revive():
+        stage.console.print(what)
+
+
+def _keep_serving(stage: Stage) -> None:
+    stage.console.print(
+        "Everything keeps running; Ctrl-C ends it. Try: [bold]ballast holds[/bold] and "
+        "[bold]ballast order show NO[/bold] in another terminal"
+    )
+    try:
+        while True:
+            _revive(stage)
+            time.sleep(1)
+    except KeyboardInterrupt:
+        stage.console.print("stopping")

@@ -1,0 +1,97 @@
+"""The killer of the chaos run: does what the plan says, and notes how long the orders felt it."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from ballast.db.embedded import EmbeddedServer
+from deployments.rehearsal.disturbances import KILLED, Disturbance, What
+from deployments.rehearsal.hands import Hands
+from deployments.rehearsal.stage import Stage
+
+Claims = set[tuple[int, str]]
+"""(order id, lease owner) of the orders that some run works on."""
+
+
+@dataclass(slots=True)
+class Killer:
+    """Counts everything that it did: a run that disturbed nothing cannot pass."""
+
+    stage: Stage
+    hands: Hands
+    kills: Counter[str] = field(default_factory=Counter)
+    restarts: list[dict[str, Any]] = field(default_factory=list)
+    outage: dict[str, Any] = field(default_factory=dict)
+    prefect_stopped: float = 0.0
+    freed_after_kill: list[float] = field(default_factory=list)
+    _again: list[Disturbance] = field(default_factory=list)
+    _prefect_back_at: float = 0.0
+    _prefect_stopped_at: float = 0.0
+    _restarted_at: float = 0.0
+    _event_before: int = 0
+    _left_behind: list[tuple[float, Claims]] = field(default_factory=list)
+
+    @property
+    def done(self) -> bool:
+        """Nothing of it is under way any more."""
+        return not (self._again or self._prefect_back_at or self.hands.busy)
+
+    def disturb(self, one: Disturbance, last_event: int, claimed: Claims) -> None:
+        """Do it. `last_event` and `claimed` are what was seen a moment ago."""
+        match one.what:
+            case What.KILL:
+                self._kill(one, claimed)
+            case What.RESTART_DATABASE:
+                self._restart(one, last_event)
+            case What.STOP_PREFECT:
+                self._say(f"the Prefect server is stopped for {one.seconds:.0f} s")
+                self._prefect_stopped_at = time.monotonic()
+                self._prefect_back_at = self._prefect_stopped_at + one.seconds
+                self.stage.house.child("prefect").stop()
+            case What.OUTAGE:
+                self._say(f"{one.target} is out for {one.seconds:.0f} s")
+                self.outage = {"system": one.target, "seconds": round(one.seconds, 1)}
+                self.stage.outside.post("faults", system=one.target, outage_seconds=one.seconds)
+            case What.CANCEL | What.RERUN:
+                self.hands.press(one.what)
+
+    def go_on(self) -> None:
+        """What takes its time: victims that were not up yet, the Prefect server that comes back."""
+        again, self._again = self._again, []
+        for one in again:
+            self._kill(one, set())
+        if self._prefect_back_at and time.monotonic() >= self._prefect_back_at:
+            self.stage.house.child("prefect").start()
+            self.prefect_stopped, self._prefect_back_at = time.monotonic() - self._prefect_stopped_at, 0.0
+
+    def note(self, last_event: int, claimed: Claims) -> None:
+        """How long it took until orders moved again, and until nothing hung on a dead process any more."""
+        if self._restarted_at and last_event > self._event_before:
+            self.restarts[-1]["moved_again_after_s"] = round(time.monotonic() - self._restarted_at, 1)
+            self._restarted_at = 0.0
+        waiting = [(at, left & claimed) for at, left in self._left_behind]
+        self.freed_after_kill += [round(time.monotonic() - at, 1) for at, left in waiting if not left]
+        self._left_behind = [(at, left) for at, left in waiting if left]
+
+    def _kill(self, one: Disturbance, claimed: Claims) -> None:
+        """A victim that is just being started again dies once it is there: every kill of the plan is one."""
+        if not self.stage.house.child(one.target).kill():
+            self._again.append(one)
+            return
+        self.kills[one.target] += 1
+        self._say(f"SIGKILL to {one.target}")
+        if claimed and one.target in KILLED[:-1]:
+            self._left_behind.append((time.monotonic(), set(claimed)))
+
+    def _restart(self, one: Disturbance, last_event: int) -> None:
+        server: EmbeddedServer | None = self.stage.house.postgres
+        assert server is not None, "a chaos run has its own database"
+        began = time.monotonic()
+        server.restart("immediate" if one.target == "immediate" else "fast")
+        self._restarted_at, self._event_before = time.monotonic(), last_event
+        self.restarts.append({"mode": one.target, "away_s": round(self._restarted_at - began, 1)})
+        self._say(f"PostgreSQL was restarted ({one.target})")
+
+    def _say(self, what: str) -> None:
+        self.stage.console.print(f"[dim]{time.monotonic() - self.stage.began:4.0f} s[/dim] {what}")

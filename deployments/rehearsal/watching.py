@@ -1,0 +1,139 @@
+"""What the database shows while orders are on their way: live bars, and the end of it."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ballast.db.engine import rows
+from ballast.domain.words import STATE_LABELS, State
+from deployments.machine import Machine
+from deployments.rehearsal.verdict import AT_REST, Shown, Verdict
+from deployments.rehearsal.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the database shows at one moment: orders per state, and what is still on its way."""
+
+    counts: Mapping[State, int]
+    unread: int = 0
+    unsent: int = 0
+    due: int = 0
+    last_signed_at: datetime | None = None
+
+    def at_rest(self, orders: int) -> bool:
+        resting = sum(self.counts[state] for state in AT_REST)
+        return resting == orders and not (self.unread or self.unsent or self.due)
+
+
+NOTHING = Seen(dict.fromkeys(State, 0))
+
+
+async def look(tx: AsyncConnection) -> Seen:
+    states = {row[0]: row[1] for row in await rows(tx, "select state, count(*) from sales_order group by state")}
+    found = await rows(
+        tx,
+        """
+        select (select count(*) from inbox where state = 'new') as unread,
+               (select count(*) from outbox where due_at is not null) as unsent,
+               (select count(*) from sales_order where due_step in ('confirm_payment', 'lock_stock', 'sign_off')
+                  and lease_owner is not null) as due,
+               (select max(recorded_at) from order_event where to_state = 'SIGNED' and moved) as last_signed_at""",
+    )
+    now = found[0]
+    return Seen({state: states.get(state, 0) for state in State}, now.unread, now.unsent, now.due, now.last_signed_at)
+
+
+async def what_is_shown(tx: AsyncConnection) -> dict[str, Shown]:
+    """What Ballast shows of every order. Unfinished is one with a message still to be sent, or held by a run."""
+    found = await rows(
+        tx,
+        """
+        select o.order_no, o.state, coalesce(h.reason, '') as reason,
+          o.lease_owner is not null or exists (
+            select from outbox m where m.order_id = o.id and m.due_at is not null) as unfinished
+        from sales_order o left join hold h on h.order_id = o.id and h.released_at is null""",
+    )
+    return {r.order_no: Shown(state=r.state, reason=r.reason, unfinished=r.unfinished) for r in found}
+
+
+@contextmanager
+def bars(orders: int, console: Console) -> Iterator[Callable[[Seen], None]]:
+    """Live bars, one per state; call what is given with every look."""
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=40), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, refresh_per_second=2) as progress:
+        shown = {
+            state: progress.add_task(f"{STATE_LABELS[state].zh} {STATE_LABELS[state].en}", total=orders)
+            for state in State
+        }
+
+        def show(seen: Seen) -> None:
+            for state, bar in shown.items():
+                progress.update(bar, completed=seen.counts[state])
+
+        yield show
+
+
+@dataclass(slots=True)
+class Quiet:
+    """For how long nothing has changed: neither in the books nor on the wire."""
+
+    since: float = 0.0
+    before: str = ""
+
+    def seconds(self, seen: Seen, told: Mapping[str, Any]) -> float:
+        now = f"{dict(seen.counts)}{seen.unread}{seen.unsent}{told['requests']}"
+        if now != self.before or not self.since:
+            self.since, self.before = time.monotonic(), now
+        return time.monotonic() - self.since
+
+
+def speed_figures(orders: int, seen: Seen, outside: World) -> dict[str, float]:
+    """Seconds from the first payment to the last signature, and the orders per second that makes."""
+    first_payment = outside.get("progress")["first_payment_at_real"]
+    last_signed = outside.machine_seconds(seen.last_signed_at) if seen.last_signed_at else None
+    seconds = last_signed - first_payment if last_signed and first_payment else 0.0
+    return {"seconds": round(seconds, 1), "orders_per_second": round(orders / seconds, 1) if seconds else 0.0}
+
+
+def state_figures(orders: int, seen: Seen) -> dict[str, int]:
+    """Orders at rest by state, and the others."""
+    count = seen.counts
+    resting = {"signed": count[State.SIGNED], "closed": count[State.CLOSED], "on_hold": count[State.ON_HOLD]}
+    return {"orders": orders, **resting, "other": orders - sum(resting.values())}
+
+
+def count_runs(house: Machine, kind: str, since: datetime) -> int:
+    """`kind`: flow_runs or task_runs; those that began after `since`."""
+    started: dict[str, Any] = {"start_time": {"after_": since.isoformat()}}
+    if kind == "flow_runs":  # runs that are only planned have an expected start, too
+        started["state"] = {"type": {"not_any_": ["SCHEDULED", "PENDING"]}}
+    body = {kind: started}
+    reply = httpx.post(f"{house.prefect_url}/api/{kind}/count", json=body, timeout=30, trust_env=False)
+    return int(reply.raise_for_status().json())
+
+
+def show_figures(figures: Mapping[str, Any], verdict: Verdict, console: Console) -> None:
+    """The table at the end, and the orders behind every count that is not 0."""
+    table = Table(title="Every order, checked against the truth of the outside world")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in figures.items():
+        bad = name in verdict.counts and value
+        table.add_row(name, f"[red]{value}[/red]" if bad else str(value))
+    console.print(table)
+    for order_no, differences in list(verdict.disagreeing.items())[:10]:
+        console.print(f"[red]{order_no}[/red]: {'; '.join(differences)}")
+    named = {"not known": verdict.lost, "not at rest": verdict.stuck, "too much refunded": verdict.overrefunded}
+    for what, numbers in named.items():
+        for order_no in numbers[:10]:
+            console.print(f"[red]{order_no}[/red]: {what}")

@@ -1,0 +1,96 @@
+"""How the long-lived process ends: what is under way is finished, what cannot be is cut off, and all that in time."""
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+log = logging.getLogger("ballast.stopping")
+
+FINISH = 6.0
+"""Seconds that runs have to finish; calls to other systems are bounded, so most do."""
+STEP = 0.05
+REPORT = 1.0
+"""Seconds that runs have to give back their leases and to report, once they are cut off."""
+CLOSE = 0.5
+"""Seconds for connections to be closed."""
+AT_MOST = 9.5
+"""Then the process is gone, whoever still does not answer: leases end by themselves, dead runs are closed."""
+
+
+class UnderWay:
+    """The runs that this process works on. They do not end with who started them, but together and in order."""
+
+    def __init__(self) -> None:
+        self.ending = False
+        self._runs: set[asyncio.Task[Any]] = set()
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Work on a run to its end, even if the caller is cancelled meanwhile."""
+        task = asyncio.create_task(work)
+        self._runs.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._runs.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited for it has seen it
+
+    async def end(self, more_to_come: Callable[[], bool], *, finish: float = FINISH, report: float = REPORT) -> int:
+        """Wait for the runs, cut off those that take longer than `finish` seconds; how many had to be cut off.
+
+        `more_to_come` says whether somebody is still about to bring a run.
+        """
+        self.ending = True
+        for _ in range(int(finish / STEP)):
+            if not self._runs and not more_to_come():
+                break
+            await asyncio.sleep(STEP)
+        late = list(self._runs)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=report)
+        return len(late)
+
+
+def run_until_told(
+    work: Callable[[asyncio.Event], Coroutine[Any, Any, None]],
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
+    """Run `work(stop)` in a thread of its own; SIGTERM and Ctrl-C set `stop`. Raises what `work` raises.
+
+    In the main thread, Prefect would take SIGTERM for itself while a flow runs, and raise in the midst of anything.
+    """
+    loop, stop = (new_loop or asyncio.new_event_loop)(), asyncio.Event()
+
+    def tell(_signal: int, _frame: object) -> None:
+        if not told:
+            told.append(threading.Timer(AT_MOST, _give_up))
+            told[0].daemon = True
+            told[0].start()
+        loop.call_soon_threadsafe(stop.set)
+
+    told: list[threading.Timer] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, tell)
+    with ThreadPoolExecutor(1, thread_name_prefix="ballast") as thread:
+        thread.submit(_run, work, stop, loop).result()
+
+
+def _run(
+    work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], stop: asyncio.Event, loop: asyncio.AbstractEventLoop
+) -> None:
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(work(stop))
+
+
+def _give_up() -> None:
+    log.error("still not at an end after %g s: leaving; leases end by themselves", AT_MOST)
+    os._exit(1)
