@@ -25,6 +25,7 @@ from adapters.wms.qimen.webhook import QimenHook
 from ballast.clock import Clock
 from ballast.db.engine import make_engine
 from ballast.domain.schedule import Waits
+from ballast.points import Point, reached
 from ballast.ports import Alerts, Asked, Codes, Courier, Erp, Hook, Payment, Storefront, Wms
 from ballast.settings import Settings, SettingsError, settings
 
@@ -100,6 +101,14 @@ class House:
         """One transaction. No network call belongs inside."""
         async with self.engine.begin() as tx:
             yield tx
+
+    @asynccontextmanager
+    async def moving(self, kind: str) -> AsyncIterator[AsyncConnection]:
+        """The transaction in which `kind` stores results and moves orders: whole or not at all, wherever we die."""
+        async with self.transaction() as tx:
+            yield tx
+            reached(kind, Point.STORED)
+        reached(kind, Point.MOVED)
 
     async def close(self) -> None:
         for role in self.roles.values():

@@ -19,6 +19,7 @@ from ballast.db.engine import DATABASE_ERRORS
 from ballast.db.holds import HeldRow, recent_holds
 from ballast.db.inbox import count_new
 from ballast.domain.words import HOLD_LABELS, Step
+from ballast.points import Point, reached
 from ballast.wiring import House, house
 from tasks.chunks import Tally
 from tasks.policy import CUT_OFF
@@ -177,7 +178,10 @@ async def run_step(step: Step, work: Callable[[Chunk], Awaitable[Tally]], linger
                 now=here.clock.now(),
                 until=here.lease(),
             )
-        return chunk if chunk.ids else None
+        if not chunk.ids:
+            return None
+        reached(step, Point.BEFORE)
+        return chunk
 
     async def give_up(chunk: Chunk) -> None:
         async with here.transaction() as tx:

@@ -6,6 +6,7 @@ from prefect import task
 
 from adapters.errors import OutcomeUnknown, OutsideError, Refused, Throttled
 from ballast.db.alerts import Ringing, claim_alerts, end_alerts, send_slot
+from ballast.points import Point, reached
 from ballast.ports import Digest
 from ballast.wiring import House, house
 from tasks.chunks import Tally
@@ -22,6 +23,7 @@ async def send_digest() -> Tally:
     dingtalk = here.settings.dingtalk
     if dingtalk is None:
         return Tally()  # alerts stay in the database and in `ballast holds`; `ballast doctor` says so
+    reached("alerts", Point.BEFORE)
     async with here.transaction() as tx:
         now = here.clock.now()
         alerts = await claim_alerts(tx, most=MOST_IN_ONE_DIGEST, now=now, until=here.lease())
@@ -30,6 +32,7 @@ async def send_digest() -> Tally:
             return Tally({"alerts waiting for the robot's next minute": len(alerts)})
     if not alerts:
         return Tally()
+    reached("alerts", Point.WRITTEN)
     return await _send(here, alerts, dingtalk.mentions)
 
 
@@ -51,7 +54,8 @@ async def _send(here: House, alerts: list[Ringing], mentions: tuple[str, ...]) -
         if isinstance(error, Refused):
             raise
         return Tally({"alerts again later": len(alerts)})
-    async with here.transaction() as tx:
+    reached("alerts", Point.CALLED)
+    async with here.moving("alerts") as tx:
         await end_alerts(tx, ids, sent_at=here.clock.now(), due_at=None)
     return Tally({"alerts sent": len(alerts)})
 

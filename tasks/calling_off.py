@@ -85,7 +85,7 @@ async def _stop(here: House, kind: str, cases: Iterable[Case]) -> Stage:
         "erp.cancel": lambda order, look: here.erp.cancel(order, look_first=look),
     }
     stage.outcomes = await carry_out(here, kind, stage.jobs, calls[kind])
-    async with here.transaction() as tx:
+    async with here.moving(kind) as tx:
         await effects.finish(tx, results(stage.jobs, stage.outcomes), here.clock.now())
     return stage
 
@@ -99,7 +99,7 @@ async def _settle(
     down: set[int],
 ) -> Tally:
     """Close, or say why not. Orders whose system takes no call keep their lease for the retry of the task."""
-    async with here.transaction() as tx:
+    async with here.moving(chunk.step) as tx:
         ids = [order_id for order_id in chunk.ids if order_id not in down]
         held = await orders.load(tx, now=here.clock.now(), waits=here.waits, ids=ids, lease_owner=chunk.owner)
         tally = Tally()

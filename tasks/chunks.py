@@ -34,6 +34,7 @@ from ballast.db.status_map import added_codes
 from ballast.domain.money import Money
 from ballast.domain.payments import REFUNDED_BY_US, transaction_key
 from ballast.domain.words import Event, HoldReason, State
+from ballast.points import Point, reached
 from ballast.ports import Receipt
 from ballast.wiring import House
 from tasks.policy import SystemDown
@@ -85,9 +86,11 @@ async def carry_out(
     """
     if not jobs:
         return {}
+    reached(kind, Point.BEFORE)
     async with house.transaction() as tx:
         marks = [(job.key, job.order_id, effects.digest(job.request)) for job in jobs]
         begun = await effects.begin(tx, kind, marks, house.clock.now())
+    reached(kind, Point.WRITTEN)
 
     async def attempt(job: Job[R]) -> Outcome:
         state = begun[job.key]
@@ -96,9 +99,11 @@ async def carry_out(
                 Receipt(reference=str(state.receipt.get("reference", "")), detail=state.receipt), earlier=True
             )
         try:
-            return Outcome(await call(job.request, state.look_first))
+            outcome = Outcome(await call(job.request, state.look_first))
         except OutsideError as error:
-            return Outcome(error=error)
+            outcome = Outcome(error=error)
+        reached(kind, Point.CALLED)
+        return outcome
 
     ended = await asyncio.gather(*(attempt(job) for job in jobs))
     return {job.id: outcome for job, outcome in zip(jobs, ended, strict=True)}
@@ -140,7 +145,7 @@ async def settle(
     """
     down = is_down(jobs, outcomes)
     tally: Tally = Counter()
-    async with house.transaction() as tx:
+    async with house.moving(chunk.step) as tx:
         await effects.finish(tx, results(jobs, outcomes), house.clock.now())
         held = await orders.load(
             tx, now=house.clock.now(), waits=house.waits, ids=list(outcomes), lease_owner=chunk.owner

@@ -18,7 +18,7 @@ from tasks.policy import CHUNK
 async def sign_off_chunk(chunk: Chunk) -> Tally:
     """Sign off orders whose parcels all arrived (shop and ERP are told); close those past their return window."""
     here = await house()
-    async with here.transaction() as tx:
+    async with here.moving(chunk.step) as tx:
         held = await orders.load(tx, now=here.clock.now(), waits=here.waits, ids=chunk.ids, lease_owner=chunk.owner)
         tally = Counter(_decide(case) for case in held)
         await moves.write(tx, held)

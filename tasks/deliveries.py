@@ -48,7 +48,7 @@ async def deliver(
     ends = [_end(house, m, outcomes[m.id]) for m in batch if not (down and outcomes[m.id].error)]
     given_up = {end["id"]: end["note"] for end in ends if not end["done"] and end["due_at"] is None}
     sent = [m for m in batch if outcomes[m.id].receipt is not None]
-    async with house.transaction() as tx:
+    async with house.moving(batch[0].kind) as tx:
         await effects.finish(tx, results(jobs, outcomes), house.clock.now())
         await end_messages(tx, owner, ends, house.clock.now())
         if after is not None and sent:

@@ -19,6 +19,7 @@ from ballast.db.payments import mark_charges
 from ballast.db.status_map import added_codes
 from ballast.domain.life_cycle import NoSuchMove, TooEarly
 from ballast.domain.words import System
+from ballast.points import Point, reached
 from ballast.ports import Codes, Hook, News
 from ballast.wiring import House, hooks, house
 from tasks.chunks import Tally, closed_alerts, hold_alerts, refund_alerts, surplus_alerts, unknown_code_alert
@@ -76,7 +77,8 @@ def refuses_a_value(refusal: DBAPIError) -> bool:
 
 
 async def _read_batch(here: House, most: int, only: int | None = None) -> Tally:
-    async with here.transaction() as tx:
+    reached("inbox", Point.BEFORE)
+    async with here.moving("inbox") as tx:
         letters = await inbox.take(tx, "news", most, only=only)
         if not letters:
             return Tally()

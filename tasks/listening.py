@@ -13,6 +13,7 @@ from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.domain.life_cycle import TooEarly
+from ballast.points import Point, reached
 from ballast.ports import News
 from ballast.wiring import House
 from tasks.chunks import Tally, hold_alerts, later, unknown_code_alert
@@ -35,9 +36,10 @@ async def ask_and_apply(
     if not questions:
         return Counter()
     answers = await ask_all(questions)
+    reached(chunk.step, Point.CALLED)
     if nobody_answered(answers):
         raise SystemDown(f"{next(iter(answers.values()))}: {len(answers)} questions were not answered")
-    async with house.transaction() as tx:
+    async with house.moving(chunk.step) as tx:
         held = await orders.load(
             tx, now=house.clock.now(), waits=house.waits, ids=list(answers), lease_owner=chunk.owner
         )

@@ -10,6 +10,7 @@ from adapters.storefronts.direct.orders import read_order, to_order
 from ballast.db import inbox, intake
 from ballast.db.alerts import raise_alerts
 from ballast.db.inbox import Letter
+from ballast.points import Point, reached
 from ballast.ports import Order
 from ballast.wiring import house
 from tasks.chunks import Tally
@@ -20,7 +21,8 @@ from tasks.policy import CHUNK
 async def take_in(most: int) -> Tally:
     """Put up to `most` pushed orders into the books; what cannot be read is parked and told."""
     here = await house()
-    async with here.transaction() as tx:
+    reached("orders", Point.BEFORE)
+    async with here.moving("orders") as tx:
         letters = await inbox.take(tx, "order", most)
         if not letters:
             return Tally()

@@ -19,6 +19,7 @@ from ballast.domain.life_cycle import TooEarly
 from ballast.domain.money import Money
 from ballast.domain.payments import judge, transaction_key
 from ballast.domain.words import Event, HoldReason, Step
+from ballast.points import Point, reached
 from ballast.ports import Receipt, RefundRequest
 from ballast.wiring import House, house
 from tasks.chunks import (
@@ -43,9 +44,10 @@ async def check_charges(chunk: Chunk) -> Tally:
     cases = await open_chunk(here, chunk)
     silent = [case for case in cases if not case.charges]
     answers = await ask_all({case.id: here.payment.ask(case.order_no) for case in silent})
+    reached(chunk.step, Point.CALLED)
     down = nobody_answered(answers)
     tally = Tally()
-    async with here.transaction() as tx:
+    async with here.moving(chunk.step) as tx:
         held = await orders.load(
             tx, now=here.clock.now(), waits=here.waits, ids=[case.id for case in cases], lease_owner=chunk.owner
         )

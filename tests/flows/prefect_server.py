@@ -14,8 +14,8 @@ SERVER = ("uvicorn", "--factory", "prefect.server.api.server:create_app", "--log
 
 
 @contextmanager
-def prefect_server(database_url: str, home: Path) -> Iterator[str]:
-    """Run the server until the context ends; everything of this process and its children talks to it. Its API's URL."""
+def prefect_process(database_url: str, home: Path) -> Iterator[dict[str, str]]:
+    """Run the server until the context ends; the environment of whoever talks to it."""
     port = free_port()
     api = f"http://127.0.0.1:{port}/api"
     ours = prefect_env(api, home) | {"PREFECT_LOGGING_TO_API_ENABLED": "false"}
@@ -29,8 +29,14 @@ def prefect_server(database_url: str, home: Path) -> Iterator[str]:
     command = modules(*SERVER, "--host", "127.0.0.1", "--port", str(port))
     with child("prefect", command, env={**ours, **servers}, logs=home / "logs") as server:
         wait_until_up(server, f"{api}/health", seconds=120)
-        with _settings_of_this_process(ours):
-            yield api
+        yield ours
+
+
+@contextmanager
+def prefect_server(database_url: str, home: Path) -> Iterator[str]:
+    """The server's API address; everything of this process and its children talks to it until the context ends."""
+    with prefect_process(database_url, home) as env, _settings_of_this_process(env):
+        yield env["PREFECT_API_URL"]
 
 
 @contextmanager

@@ -1,0 +1,37 @@
+"""Which kinds there are and where each can die: read off the code, so that what is added to it is killed, too."""
+
+from typing import Final
+
+from ballast.domain.words import Step
+from ballast.points import Point
+from deployments.serve import ANSWERS
+from flows.send_outbox import SENDERS
+
+STEP_EFFECTS: Final = ("erp.reserve", "wms.create")
+"""Their results are stored with the moves of their step."""
+
+CALL_OFF_EFFECTS: Final = ("wms.cancel", "erp.cancel")
+
+DUTIES: Final = tuple(sorted(ANSWERS.keys() - set(Step) - {"outbox"}))
+"""The outbox dies by the kinds of its messages."""
+
+KINDS: Final = (*(str(step) for step in Step), *STEP_EFFECTS, *CALL_OFF_EFFECTS, *SENDERS, *DUTIES)
+
+BOOKS: Final = (Point.BEFORE, Point.STORED, Point.MOVED)
+"""What touches nothing but our books."""
+
+POINTS: Final = {
+    **dict.fromkeys(KINDS, tuple(Point)),
+    **dict.fromkeys((Step.LOCK_STOCK, Step.SIGN_OFF, Step.CALL_OFF, "inbox", "orders"), BOOKS),
+    **dict.fromkeys(
+        (Step.CONFIRM_PAYMENT, Step.SHIP_OUT, Step.TRACK_TRANSIT),  # they ask
+        (Point.BEFORE, Point.CALLED, Point.STORED, Point.MOVED),
+    ),
+    **dict.fromkeys(STEP_EFFECTS, (Point.BEFORE, Point.WRITTEN, Point.CALLED)),
+}
+"""What is new has all of them until somebody says less."""
+
+CASES: Final = [f"{kind}/{point}" for kind, points in POINTS.items() for point in points]
+
+SAMPLE: Final = frozenset({"erp.reserve/called", "wms.create/written", "shop.shipped/stored", "payment.refund/called"})
+"""What every change has to pass."""
