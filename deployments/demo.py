@@ -111,6 +111,7 @@ def _env(settings: Settings, outside: World, credentials: Credentials) -> dict[s
         "BALLAST_PATIENCE__UNPAID": "P15D",  # a day is six seconds: ask about lost news after a minute and a half
         "BALLAST_PATIENCE__WAREHOUSE_QUIET": "P15D",
         "BALLAST_PATIENCE__COURIER_QUIET": "P15D",
+        "BALLAST_PATIENCE__EARLY_NEWS": "P15D",
     }
 
 

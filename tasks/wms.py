@@ -4,7 +4,7 @@ from prefect import task
 
 from ballast.db.case import Case
 from ballast.db.claims import Chunk
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Order, Receipt
 from ballast.wiring import house
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle
@@ -17,7 +17,7 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
     """Create the delivery orders of a chunk; those handed over before and quiet since are asked about."""
     here = await house()
     cases = await open_chunk(here, chunk)
-    fresh = [case for case in cases if not case.with_warehouse]
+    fresh = [case for case in cases if not case.with_warehouse and case.standing.state is not State.ON_HOLD]
     jobs = [Job(f"wms.create:{case.order_no}", case.id, case.order(), case.id) for case in fresh]
 
     async def create(order: Order, look_first: bool) -> Receipt:
@@ -39,5 +39,6 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
 
     tally = await settle(here, chunk, jobs, outcomes, decide)
     raise_if_down(jobs, outcomes)
-    quiet = [case for case in cases if case.with_warehouse and case not in fresh]
+    known = {job.id for job in jobs}
+    quiet = [case for case in cases if case.id not in known]
     return tally + await ask_and_apply(here, chunk, {case.id: here.wms.ask(case.order_no) for case in quiet})

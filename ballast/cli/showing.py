@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ballast.clock import to_local
 from ballast.db.holds import HeldRow
+from ballast.db.inbox import Waiting
 from ballast.db.returns import OpenReturn
 from ballast.db.timeline import At, Timeline
 from ballast.domain.money import Money
@@ -109,6 +110,18 @@ def show_returns(rows: Sequence[OpenReturn], console: Console) -> None:
         f"{len(rows)} return(s) wait for a person",
         ("order", "now", "why", "asked by", "since"),
         [(row.order_no, row.state, row.why, row.asked_by, local(row.asked_at)) for row in rows],
+    )
+
+
+def show_waiting(rows: Sequence[Waiting], console: Console) -> None:
+    if not rows:
+        console.print("nothing waits for its order")
+        return
+    _table(
+        console,
+        f"messages wait for {len({row.order_no for row in rows})} order(s); they act once it is there",
+        ("order", "from", "messages", "since", "why"),
+        [(row.order_no, row.source, str(row.messages), local(row.since), row.why) for row in rows],
     )
 
 
