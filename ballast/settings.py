@@ -135,6 +135,7 @@ class Patience(Part):
     warehouse_quiet: timedelta = timedelta(hours=12)  # business: then the WMS is asked
     courier_quiet: timedelta = timedelta(hours=24)  # business: then the courier is asked
     return_window: timedelta = timedelta(days=7)  # business: signed orders close after it
+    early_news: timedelta = timedelta(hours=24)  # business: a message that waits this long for its order is told
     gather: timedelta = timedelta(milliseconds=300)  # the listener waits this long for company before a run
     linger: timedelta = timedelta(seconds=2)  # a run started by an event stays this long for more
     run_most: timedelta = timedelta(seconds=60)  # and ends after this, so that the UI has finished runs

@@ -1,15 +1,13 @@
 """Cancel orders by hand: the form of the Prefect UI, and `ballast cancel`."""
 
-import asyncio
-from collections import Counter
 from typing import Annotated
 
 from prefect import flow
 from pydantic import Field
 
 from ballast.db.holds import numbers_in
-from flows.rerun_orders import AT_ONCE, NothingChosen
-from flows.runs import start
+from flows.rerun_orders import NothingChosen
+from flows.runs import answer_each, start
 from tasks.calling_off import cancel_order
 
 
@@ -35,14 +33,4 @@ async def cancel_orders(
     if not numbers:
         raise NothingChosen("say which orders by their numbers; nothing was changed")
     run = await start("cancel-orders")
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def one(order_no: str) -> str:
-        async with room:
-            return await cancel_order(order_no, why or "no reason given", by, dry_run)
-
-    said = dict(zip(numbers, await asyncio.gather(*map(one, numbers)), strict=True))
-    run.table = [{"order": run.house.order_link(number), "what happened": what} for number, what in said.items()]
-    run.tally.update(Counter(what.split(":")[0].split(";")[0] for what in said.values()))
-    await run.finish()
-    return said
+    return await answer_each(run, numbers, lambda no: cancel_order(no, why or "no reason given", by, dry_run))

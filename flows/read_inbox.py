@@ -3,7 +3,7 @@
 from prefect import flow
 
 from flows.runs import run_messages
-from tasks.inbox import read_messages
+from tasks.inbox import read_messages, tell_overdue
 
 
 @flow(name="read-inbox", flow_run_name="read-inbox")
@@ -12,4 +12,4 @@ async def read_inbox(linger: float = 0.0) -> None:
 
     linger: seconds to stay for more messages; 0 ends the run when there are none.
     """
-    await run_messages("read-inbox", "news", read_messages, linger)
+    await run_messages("read-inbox", "news", read_messages, linger, after=tell_overdue)

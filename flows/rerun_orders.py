@@ -1,7 +1,5 @@
 """Rerun orders by hand: the form of the Prefect UI, and `ballast rerun`."""
 
-import asyncio
-from collections import Counter
 from datetime import datetime
 from typing import Annotated
 
@@ -10,10 +8,9 @@ from pydantic import Field
 
 from ballast.db.holds import which_to_rerun
 from ballast.domain.words import HoldReason, State
-from flows.runs import start
+from flows.runs import answer_each, first_words, start
 from tasks.rerun import rerun_order
 
-AT_ONCE = 20
 MOST = 2000
 
 
@@ -33,8 +30,9 @@ async def rerun_orders(
 ) -> dict[str, str]:
     """Release held orders and do their step again, one task run per order.
 
-    Name orders by number, or choose all that are held for a reason or since a time. Orders that are unknown or finished
-    say so and change nothing; the others go on. A time alone takes only what another system refused or did not answer:
+    Name orders by number, or choose all that are held for a reason or since a time. Orders that are unknown, finished
+    or not on hold say so and change nothing (one that failed and waits for its next attempt is tried at once); the
+    others go on. A time alone takes only what another system refused or did not answer:
     a release of any other hold is a judgement about one order.
 
     Args:
@@ -53,21 +51,10 @@ async def rerun_orders(
         numbers = await which_to_rerun(
             tx, order_nos=order_numbers, reason=hold_reason, since=held_since, until=held_until, most=MOST
         )
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def one(order_no: str) -> str:
-        async with room:
-            return await rerun_order(order_no, by, note, dry_run)
-
-    said = dict(zip(numbers, await asyncio.gather(*map(one, numbers)), strict=True))
-    run.table = [{"order": run.house.order_link(number), "what happened": what} for number, what in said.items()]
-    run.tally.update(Counter(_word(what) for what in said.values()))
-    await run.finish()
-    return said
+    return await answer_each(run, numbers, lambda no: rerun_order(no, by, note, dry_run), _word)
 
 
 def _word(what: str) -> str:
     if f"now {State.ON_HOLD}" in what:
         return "held again"
-    first = what.split(";")[0]
-    return "released" if first.startswith("released") else first.split(":")[0].split(",")[0]
+    return "released" if what.startswith("released") else first_words(what).split(",")[0]

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -31,6 +32,8 @@ DOWN = timedelta(seconds=20)
 """After a chunk's task failed for good, its orders rest this long (machine time) before the next run takes them."""
 BEAT = timedelta(seconds=10)
 """A run that takes longer says so often that it is alive: `close-runs` closes what has fallen silent."""
+AT_ONCE = 20
+"""Orders that a form names are worked on so many side by side."""
 LETTERS_PER_CHUNK = 5
 """An order gets about twelve messages on its way: a chunk of messages is larger than a chunk of orders."""
 
@@ -197,8 +200,20 @@ async def run_step(step: Step, work: Callable[[Chunk], Awaitable[Tally]], linger
     return await run.finish()
 
 
-async def run_messages(name: str, topic: str, work: Callable[[int], Awaitable[Tally]], linger: float) -> Tally:
-    """Work through every new message of a topic (`news` or `order`), in chunks, one task run per chunk."""
+def first_words(said: str) -> str:
+    """`called off; now CLOSED` -> `called off`."""
+    return said.split(":")[0].split(";")[0]
+
+
+async def run_messages(
+    name: str,
+    topic: str,
+    work: Callable[[int], Awaitable[Tally]],
+    linger: float,
+    *,
+    after: Callable[[], Awaitable[Tally]] | None = None,
+) -> Tally:
+    """Work through every new message of a topic (`news`, `order`), in chunks, one task run per chunk; then `after`."""
     run = await start(name, linger)
     most = run.house.settings.chunk * LETTERS_PER_CHUNK
 
@@ -208,7 +223,26 @@ async def run_messages(name: str, topic: str, work: Callable[[int], Awaitable[Ta
 
     at_once = run.house.settings.chunks_at_once
     await run.drain(find, work, at_once=at_once, is_full=lambda found: found == most)
+    if after is not None:
+        run.tally.update(await after())
     return await run.finish()
+
+
+async def answer_each(
+    run: Run, numbers: Sequence[str], work: Callable[[str], Awaitable[str]], word: Callable[[str], str] = first_words
+) -> dict[str, str]:
+    """Have `work` say a sentence of every order, some side by side: they are the run's table, `word`s its name."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(order_no: str) -> str:
+        async with room:
+            return await work(order_no)
+
+    said = dict(zip(numbers, await asyncio.gather(*map(one, numbers)), strict=True))
+    run.table = [{"order": run.house.order_link(number), "what happened": what} for number, what in said.items()]
+    run.tally.update(Counter(word(what) for what in said.values()))
+    await run.finish()
+    return said
 
 
 def _held_row(here: House, row: HeldRow) -> dict[str, str]:

@@ -165,7 +165,13 @@ async def settle(
 
 
 def later(house: House, case: Case, error: OutsideError, step: str) -> str:
-    """Try the order again after a pause; after the last attempt a person has to look."""
+    """Try the order again after a pause; after the last attempt a person has to look.
+
+    At one that is held a person looks already: it is asked about again after the usual quiet time.
+    """
+    if case.standing.state is State.ON_HOLD and case.attempts + 1 >= house.settings.patience.attempts:
+        case.reschedule()
+        return "again later"
     if case.attempts + 1 >= house.settings.patience.attempts:
         case.take(
             Event.HELD,

@@ -12,7 +12,7 @@ from ballast.db import cases as orders
 from ballast.db import effects, moves
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
-from ballast.db.outbox import Outgoing, end_messages
+from ballast.db.outbox import Outgoing, end_messages, hold_on
 from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Order, Receipt
 from ballast.wiring import House
@@ -35,24 +35,29 @@ async def deliver(
     does `refused(tx, [(message, their words)])`, with the orders of those messages locked.
 
     A refusal is shown to people (alert, and a hold where the life cycle still allows one); no answer is tried again,
-    and after the last attempt shown likewise. Raises `SystemDown` when no call was taken.
+    and after the last attempt shown likewise. Raises `SystemDown` when no call was taken. Messages that are not ours
+    any more are left to whoever has them: before sending, and when we come late with what came of it.
     """
     async with house.transaction() as tx:
+        ours = await hold_on(tx, owner, [m.id for m in batch], house.lease())
+        batch = [m for m in batch if m.id in ours]
         loaded = await orders.load(
             tx, now=house.clock.now(), waits=house.waits, ids={m.order_id for m in batch}, lock=False
         )
+    if not batch:
+        return Tally()
     cases = {case.id: case for case in loaded}
     jobs = [Job(m.key, m.order_id, request_of(cases[m.order_id], m), m.id) for m in batch]
     outcomes = await carry_out(house, batch[0].kind, jobs, call)
     down = is_down(jobs, outcomes)
     ends = [_end(house, m, outcomes[m.id]) for m in batch if not (down and outcomes[m.id].error)]
-    given_up = {end["id"]: end["note"] for end in ends if not end["done"] and end["due_at"] is None}
-    sent = [m for m in batch if outcomes[m.id].receipt is not None]
     async with house.moving(batch[0].kind) as tx:
         await effects.finish(tx, results(jobs, outcomes), house.clock.now())
-        await end_messages(tx, owner, ends, house.clock.now())
-        if after is not None and sent:
+        ours = await end_messages(tx, owner, ends, house.clock.now())
+        ends = [end for end in ends if end["id"] in ours]
+        if after is not None and (sent := [m for m in batch if m.id in ours and outcomes[m.id].receipt is not None]):
             await after(tx, sent)
+        given_up = {end["id"]: end["note"] for end in ends if not end["done"] and end["due_at"] is None}
         await _show(tx, house, [m for m in batch if m.id in given_up], given_up)
         if refused is not None:
             nos = [(m, given_up[m.id]) for m in batch if isinstance(outcomes[m.id].error, Refused)]

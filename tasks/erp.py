@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import OutOfStock
 from ballast.db import stock
 from ballast.db.case import Case
-from ballast.db.claims import Chunk
+from ballast.db.claims import Chunk, still_ours
 from ballast.db.outbox import Outgoing
 from ballast.domain.stock import Want
 from ballast.domain.words import Event, HoldReason
@@ -27,6 +27,8 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     here = await house()
     cases = await open_chunk(here, chunk)
     async with here.transaction() as tx:
+        ours = await still_ours(tx, chunk)  # what was closed since gets no pieces: nobody would give them back
+        cases = [case for case in cases if case.id in ours]
         wants = [Want.of(case.id, ((line.line.sku, line.line.quantity) for line in case.lines)) for case in cases]
         allocations = await stock.lock_stock(tx, wants, here.clock.now())
     jobs = [

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import NotUnderstood, UnknownCode
+from ballast.clock import to_local
 from ballast.db import cases as orders
 from ballast.db import inbox, moves, news
 from ballast.db.alerts import raise_alerts
@@ -111,6 +112,28 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
     alerts = hold_alerts(cases) + surplus_alerts(charged) + refund_alerts(cases) + closed_alerts(cases)
     await raise_alerts(tx, alerts + _puzzles(reads), now)
     return states
+
+
+async def tell_overdue() -> Tally:
+    """Ring once per order and source when messages wait for longer than patience has; they go on waiting."""
+    here = await house()
+    async with here.transaction() as tx:
+        now = here.clock.now()
+        overdue = await inbox.waiting_untold(tx, before=now - here.settings.patience.early_news)
+        told = await raise_alerts(tx, [_overdue_alert(one) for one in overdue], now)
+    return +Tally({"told that messages wait": told})
+
+
+def _overdue_alert(one: inbox.Waiting) -> dict[str, Any]:
+    unknown = one.why == inbox.NO_ORDER
+    advice = "find out why the shop did not send it" if unknown else f"see `ballast order show {one.order_no}`"
+    return {
+        "key": one.alert_key,
+        "level": "warning",
+        "title": f"{one.order_no}: messages from {one.source} wait for it",
+        "text": f"{one.messages} since {to_local(one.since)}: {one.why}; {advice}. They act once it is there; "
+        "`ballast parked waiting` lists them",
+    }
 
 
 def _read(letter: Letter, doors: Mapping[str, Hook], added: Mapping[str, Codes]) -> Read:

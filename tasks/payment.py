@@ -18,7 +18,7 @@ from ballast.db.payments import mark_charges, record_refunds, refuse_refunds, tr
 from ballast.domain.life_cycle import TooEarly
 from ballast.domain.money import Money
 from ballast.domain.payments import judge, transaction_key
-from ballast.domain.words import Event, HoldReason, Step
+from ballast.domain.words import Event, HoldReason, State, Step
 from ballast.points import Point, reached
 from ballast.ports import Receipt, RefundRequest
 from ballast.wiring import House, house
@@ -39,10 +39,10 @@ from tasks.policy import CHUNK, SystemDown
 
 @task(name="check charges", tags=["payment"], **CHUNK)
 async def check_charges(chunk: Chunk) -> Tally:
-    """Confirm the orders whose charges cover them; ask the provider about those without a charge."""
+    """Confirm the orders whose charges cover them; ask the provider about those without a charge, and held ones."""
     here = await house()
     cases = await open_chunk(here, chunk)
-    silent = [case for case in cases if not case.charges]
+    silent = [case for case in cases if not case.charges or case.standing.state is State.ON_HOLD]
     answers = await ask_all({case.id: here.payment.ask(case.order_no) for case in silent})
     reached(chunk.step, Point.CALLED)
     down = nobody_answered(answers)
@@ -78,6 +78,9 @@ def _decide(here: House, chunk: Chunk, case: Case, answer: Answer) -> str:
             continue  # a refund before its charge: asked again at the next look
     if case.milestones["closed_at"]:
         return "closed"
+    if case.standing.state is State.ON_HOLD:
+        case.reschedule()
+        return "still held"
     if not case.charges and case.head["total"]:
         return _unpaid(here, case)
     return _judge(chunk, case)

@@ -7,6 +7,7 @@ from uuid import uuid4
 from prefect import task
 
 from adapters.errors import OutsideError
+from ballast.clock import to_local
 from ballast.db import cases as orders
 from ballast.db import moves
 from ballast.db.case import Case
@@ -35,7 +36,10 @@ WORK: dict[Step, Callable[[Chunk], Awaitable[Tally]]] = {
 
 @task(name="rerun order", task_run_name="rerun {order_no}", tags=["rerun"], **ALONE)
 async def rerun_order(order_no: str, by: str, note: str, dry_run: bool) -> str:
-    """Release and redo one order; a sentence that says what happened. Unknown and finished orders change nothing."""
+    """Release and redo one order; a sentence that says what happened.
+
+    Unknown and finished orders change nothing, nor do those that are not on hold, unless their last attempt failed.
+    """
     here = await house()
     async with here.transaction() as tx:
         found = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no])
@@ -58,7 +62,7 @@ def _prepare(case: Case, by: str, note: str) -> str:
     state = case.standing.state
     if state in (State.SIGNED, State.CLOSED):
         return f"{STATE_LABELS[state].en}: nothing to rerun"
-    what = f"due at {case.due[0]}, pulled forward" if case.due else "waiting for news, asked for"
+    what = ""
     if state is State.ON_HOLD and case.due and case.standing.reason is HoldReason.REFUNDED_ON_THE_WAY:
         what = "being called off, pulled forward"
         case.events.append(_asked(case, by, note))
@@ -67,12 +71,19 @@ def _prepare(case: Case, by: str, note: str) -> str:
         case.take(Event.RELEASED, cause=f"release:v{case.version}", actor=f"person:{by}", text=note, note=note)
     elif case.lease_owner and case.due and case.due[1] > case.now:
         return "a run is working on it at this moment"
+    elif case.due is None or not case.attempts:
+        return f"not on hold: {STATE_LABELS[state].en}{_next(case)}"
     else:
+        what = f"failed at {case.due[0]} and waits for its next attempt, pulled forward"
         case.events.append(_asked(case, by, note))
     case.touched, case.attempts, case.lease_owner = True, 0, None
     if case.due:
         case.due = (case.due[0], case.now)
     return what
+
+
+def _next(case: Case) -> str:
+    return f", {case.due[0]} looks at it at {to_local(max(case.due[1], case.now))}" if case.due else ""
 
 
 def _asked(case: Case, by: str, note: str) -> dict[str, object]:

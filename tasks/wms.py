@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ballast.db import effects
 from ballast.db.case import Case
 from ballast.db.claims import Chunk
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Order, Receipt
 from ballast.wiring import house
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle
@@ -21,7 +21,7 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
     """Create the delivery orders of a chunk; those handed over before and quiet since are asked about."""
     here = await house()
     cases = await open_chunk(here, chunk)
-    fresh = [case for case in cases if not case.with_warehouse]
+    fresh = [case for case in cases if not case.with_warehouse and case.standing.state is not State.ON_HOLD]
     jobs = [Job(f"wms.create:{case.order_no}", case.id, case.order(), case.id) for case in fresh]
 
     async def create(order: Order, look_first: bool) -> Receipt:
@@ -43,7 +43,8 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
 
     tally = await settle(here, chunk, jobs, outcomes, decide)
     raise_if_down(jobs, outcomes)
-    quiet = [case for case in cases if case.with_warehouse and case not in fresh]
+    known = {job.id for job in jobs}
+    quiet = [case for case in cases if case.id not in known]
     questions = {case.id: here.wms.ask(case.order_no) for case in quiet}
     return tally + await ask_and_apply(here, chunk, questions, forgotten=_hand_over_again)
 
@@ -51,9 +52,10 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
 async def _hand_over_again(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     """The warehouse said yes and knows nothing of them: due at once, and looked for before they are sent.
 
-    Not those that it ever spoke of: it had them, and may be shipping them.
+    Not those that it ever spoke of: it had them, and may be shipping them. Not what a person has to look at first.
     """
-    unheard = {f"wms.create:{case.order_no}": case for case in cases if not case.progress and not case.parcels}
+    silent = [case for case in cases if case.standing.state is State.STOCK_LOCKED]
+    unheard = {f"wms.create:{case.order_no}": case for case in silent if not case.progress and not case.parcels}
     for key in await effects.reopen(tx, list(unheard)):
         case = unheard[key]
         case.with_warehouse = False

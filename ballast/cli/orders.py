@@ -1,4 +1,4 @@
-"""Commands about orders: import, show, holds, rerun."""
+"""Commands about orders: import, show, holds, rerun, hold."""
 
 from datetime import datetime
 from pathlib import Path
@@ -119,5 +119,24 @@ def rerun(
         from flows.rerun_orders import rerun_orders
 
         return await rerun_orders(order_numbers, reason, aware(since), aware(until), note, by, dry_run)
+
+    return show_said(in_prefect(run), json=json)
+
+
+@app.command
+def hold(*order_numbers: str, reason: str = "", by: str = "operator", dry_run: bool = False, json: bool = False) -> int:
+    """Put orders on hold, for a reason in your words, until somebody reruns them. Exit 1 when an order is unknown.
+
+    No step goes on with them; what is with the warehouse or the courier is not stopped there.
+    """
+    from ballast.cli.opening import NotRunning, in_prefect, show_said
+
+    if not order_numbers:
+        raise NotRunning("say which orders, by their numbers")
+
+    async def run() -> dict[str, str]:
+        from flows.hold_orders import hold_orders
+
+        return await hold_orders(order_numbers, reason, by, dry_run)
 
     return show_said(in_prefect(run), json=json)

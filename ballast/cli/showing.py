@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ballast.clock import to_local
 from ballast.db.holds import HeldRow
+from ballast.db.inbox import Waiting
 from ballast.db.returns import OpenReturn
 from ballast.db.timeline import At, Timeline
 from ballast.domain.money import Money
@@ -121,6 +122,18 @@ def show_finance(rows: Sequence["FinanceRow"], console: Console) -> None:
         return
     title = ", ".join(f"{count} {word}" for word, count in tally(rows).items() if count)
     _table(console, title, COLUMNS, [as_texts(row) for row in rows])
+
+
+def show_waiting(rows: Sequence[Waiting], console: Console) -> None:
+    if not rows:
+        console.print("nothing waits for its order")
+        return
+    _table(
+        console,
+        f"messages wait for {len({row.order_no for row in rows})} order(s); they act once it is there",
+        ("order", "from", "messages", "since", "why"),
+        [(row.order_no, row.source, str(row.messages), local(row.since), row.why) for row in rows],
+    )
 
 
 def _why(reason: HoldReason, language: str) -> str:

@@ -89,6 +89,27 @@ def list_parked(*, json: bool = False) -> None:
             print(f"{row['messages']} x {row['source']}: {row['note']}")
 
 
+@parked.command(name="waiting")
+def list_waiting(*, json: bool = False) -> None:
+    """Messages that came before their order, or before it got far enough: whose, which order, since when."""
+    from rich.console import Console
+
+    from ballast.cli.opening import print_json, with_house
+    from ballast.cli.showing import show_waiting
+    from ballast.db.inbox import Waiting, waiting
+    from ballast.wiring import House
+
+    async def look(here: House) -> list[Waiting]:
+        async with here.transaction() as tx:
+            return await waiting(tx)
+
+    found = with_house(look)
+    if json:
+        print_json([{name: getattr(row, name) for name in row.__slots__} for row in found])
+    else:
+        show_waiting(found, Console())
+
+
 @parked.command(name="map")
 def map_code(
     system: System,

@@ -33,7 +33,7 @@ ANNOUNCEMENTS: dict[State, tuple[str, ...]] = {
 
 @dataclass(slots=True)
 class ParcelCase:
-    """One parcel of a case. `changed` decides whether it is written."""
+    """One parcel of a case. `changed` decides whether it is written, `fresh` says that it was not known before."""
 
     carrier: str
     waybill: str
@@ -44,6 +44,7 @@ class ParcelCase:
     said: str = ""
     said_at: datetime | None = None
     changed: bool = False
+    fresh: bool = False
 
 
 @dataclass(slots=True)
@@ -149,8 +150,12 @@ class Case:
         return sum(refund.amount for refund in self.refunds_of(charge).values() if refund.state == "done")
 
     def overrode(self, reason: HoldReason | None, evidence: str) -> bool:
-        """Whether a person let just this pass before. Another system's answer is never overridden: it is asked anew."""
-        return reason not in ASKED_ANEW and (str(reason), evidence) in self.overridden
+        """Whether a person let just this pass before. Another system's answer is never overridden: it is asked anew.
+
+        Nor is a person's own hold: each is a judgement of its own.
+        """
+        again = reason in ASKED_ANEW or reason is HoldReason.BY_HAND
+        return not again and (str(reason), evidence) in self.overridden
 
     def take(
         self,
@@ -194,7 +199,8 @@ class Case:
         self.standing, self.touched = ahead, True
         if before.reason is not ahead.reason:
             if before.reason is not None:
-                self._end_hold(actor, note or (f"followed by {ahead.reason}" if ahead.reason else ""))
+                followed = f"followed by {ahead.reason}" if ahead.reason else ""
+                self._end_hold("ballast" if followed else actor, note or followed)  # followed is not released
             if ahead.reason is not None:
                 self._begin_hold(ahead, evidence)
         if self.place is not place:
@@ -241,10 +247,15 @@ class Case:
             placed_at=self.placed_at,
             paid_at=self.milestones["paid_at"],
             signed_at=self.milestones["signed_at"],
-            with_warehouse=self.with_warehouse,
+            with_warehouse=self.with_warehouse or self._perhaps_with_warehouse,
             charge_waiting=any(charge.state == "captured" for charge in self.charges),
             all_signed=self.all_signed,
         )
+
+    @property
+    def _perhaps_with_warehouse(self) -> bool:
+        """Held while nobody knows what came of handing it over: then the warehouse is asked, too."""
+        return self.standing.state is State.ON_HOLD and "wms.create" in self.begun
 
     def again(self, at: datetime) -> None:
         """The same step once more, later: one more attempt is counted and the lease is given back."""

@@ -23,6 +23,21 @@ class Letter:
     message: Message
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Messages of one source that wait for one order: that it comes, or that it gets far enough."""
+
+    source: str
+    order_no: str
+    messages: int
+    since: datetime
+    why: str
+
+    @property
+    def alert_key(self) -> str:
+        return f"waiting:{self.source}:{self.order_no}"
+
+
 async def store(tx: AsyncConnection, letters: Sequence[tuple[str, Message]], now: datetime) -> int:
     """Put (source, message) pairs into the inbox; the number of new ones. Repeats change nothing."""
     values = [
@@ -126,6 +141,28 @@ async def wake_waiting(tx: AsyncConnection) -> int:
     if count:
         await ring(tx, "inbox")
     return count
+
+
+async def waiting(tx: AsyncConnection, *, most: int = 200) -> list[Waiting]:
+    """What waits for an order, the oldest first."""
+    return _waiting(await rows(tx, _WAITING.format(which="true"), most=most))
+
+
+async def waiting_untold(tx: AsyncConnection, *, before: datetime, most: int = 200) -> list[Waiting]:
+    """What came in before that time, still waits, and has no alert yet."""
+    which = "received_at < :before and not exists (select from alert a where a.key = {key})"
+    key = "'waiting:' || i.source || ':' || i.order_no"
+    return _waiting(await rows(tx, _WAITING.format(which=which.format(key=key)), before=before, most=most))
+
+
+_WAITING = """
+select source, order_no, count(*) as messages, min(received_at) as since, min(note) as why from inbox i
+where state = 'waiting' and {which} group by source, order_no order by min(received_at) limit :most
+"""
+
+
+def _waiting(found: Sequence[Any]) -> list[Waiting]:
+    return [Waiting(r.source, r.order_no, r.messages, r.since, r.why) for r in found]
 
 
 async def replay_parked(tx: AsyncConnection, source: str | None = None) -> int:

@@ -120,9 +120,9 @@ async def _settle_stock(tx: AsyncConnection, cases: Sequence[Case]) -> None:
 
 
 async def _wake(tx: AsyncConnection, cases: Sequence[Case]) -> None:
-    """News that waited for an order to get there is new again; steps and senders that got work are rung."""
+    """News that waited for an order to get there, or for a parcel, is new again; who got work is rung."""
     bells: set[str] = {case.due[0] for case in cases if case.touched and case.due and case.due[1] <= case.now}
-    arrived = [case.order_no for case in cases if case.arrived]
+    arrived = [c.order_no for c in cases if c.arrived or any(parcel.fresh for parcel in c.parcels.values())]
     if arrived and await rows(tx, _WAKE_WAITING, nos=arrived):
         bells.add("inbox")
     if any(case.messages for case in cases):

@@ -24,6 +24,8 @@ AGES = frozenset(
 """News that is worth nothing once the same system has said something newer. Facts (charges, refunds, parcels) never
 age."""
 
+ON_ITS_WAY = frozenset({State.OUTBOUND, State.IN_TRANSIT})
+
 REFUND_STATES = {Event.REFUNDED: "done", Event.HELD: "failed"}
 """What the news of a refund makes of it; any other event: it is under way."""
 
@@ -45,10 +47,11 @@ def apply(case: Case, news: News) -> bool:
 
     Returns False for news that is late, older than what is known, or repeated: kept in the history, moves nothing.
     """
-    if (case.place, news.event) in EARLY or (news.waybill and not case.parcels):
+    if (case.place, news.event) in EARLY or _before_its_parcel(case, news):
         raise TooEarly(f"{news.system} says {news.said} of {case.order_no}, which is only {case.place}")
     older = _is_older(case, news)
     case.remember(news)
+    _first_scan(case, news)
     if news.refund is not None:
         return _refund(case, news, news.refund)
     if older:
@@ -64,6 +67,13 @@ def apply(case: Case, news: News) -> bool:
     if news.event is Event.WAREHOUSE_PROGRESS:
         case.progress, case.touched = news.said, True
     return _take(case, news, news.event)
+
+
+def _before_its_parcel(case: Case, news: News) -> bool:
+    """A scan of a parcel that the warehouse may still tell us of; of what is at rest nothing more is told."""
+    if news.waybill is None or news.waybill in case.parcels:
+        return False
+    return case.place in (State.PENDING_PAYMENT, State.STOCK_LOCKED) or (case.place in ON_ITS_WAY and not case.parcels)
 
 
 def says_the_same(case: Case, news: News) -> bool:
@@ -262,7 +272,7 @@ def _merge(case: Case, parcel: Parcel, at: datetime) -> bool:
     known = case.parcels.get(parcel.waybill)
     if known is None:
         case.parcels[parcel.waybill] = ParcelCase(
-            parcel.carrier, parcel.waybill, dict(parcel.items), shipped_at=at, changed=True
+            parcel.carrier, parcel.waybill, dict(parcel.items), shipped_at=at, changed=True, fresh=True
         )
         case.send("courier.subscribe", parcel.waybill)
         return True
@@ -285,6 +295,16 @@ def _count_pieces(case: Case, *, everything: bool) -> None:
         line.shipped = pieces
 
 
+def _first_scan(case: Case, news: News) -> None:
+    """A fact: the earliest one told stands, however late it is told."""
+    parcel, at = case.parcels.get(news.waybill or ""), news.first_scan_at
+    if parcel is None or at is None:
+        return
+    parcel.picked_up_at = min(parcel.picked_up_at or at, at)
+    case.milestones["picked_up_at"] = min(case.milestones["picked_up_at"] or at, at)
+    parcel.changed = case.touched = True
+
+
 def _courier(case: Case, news: News, waybill: str) -> bool:
     parcel = case.parcels.get(waybill)
     if parcel is None:
@@ -292,11 +312,6 @@ def _courier(case: Case, news: News, waybill: str) -> bool:
     if parcel.said_at is None or news.happened_at >= parcel.said_at:
         parcel.said, parcel.said_at = news.said, news.happened_at
     parcel.changed = True
-    if news.first_scan_at is not None:
-        parcel.picked_up_at = min(parcel.picked_up_at or news.first_scan_at, news.first_scan_at)
-        first = case.milestones["picked_up_at"]
-        case.milestones["picked_up_at"] = min(first or news.first_scan_at, news.first_scan_at)
-        case.touched = True
     if news.event is Event.PARCEL_SIGNED:
         parcel.signed_at = parcel.signed_at or news.happened_at
     return _take(case, news, news.event)

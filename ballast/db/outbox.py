@@ -44,20 +44,36 @@ async def claim_messages(
     return [Outgoing(r.id, r.key, r.order_id, r.kind, r.payload, r.attempts) for r in found]
 
 
-async def end_messages(tx: AsyncConnection, owner: str, ends: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    """Store how sending went: {id, done, due_at (null: not again), note}. Only for messages still leased to `owner`."""
-    if ends:
-        await run(
-            tx,
-            """
-            update outbox o set lease_owner = null, attempts = o.attempts + 1, due_at = r.due_at, note = r.note,
-              done_at = case when r.done then cast(:now as timestamptz) end
-            from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, done boolean, due_at timestamptz, note text)
-            where o.id = r.id and o.lease_owner = :owner and o.done_at is null""",
-            rows=dumps(list(ends)),
-            owner=owner,
-            now=now,
-        )
+async def hold_on(tx: AsyncConnection, owner: str, ids: Sequence[int], until: datetime) -> set[int]:
+    """Which of these messages are still leased to `owner`: theirs until then."""
+    found = await rows(
+        tx,
+        """
+        update outbox set due_at = :until
+        where id = any(cast(:ids as bigint[])) and lease_owner = :owner and done_at is null returning id""",
+        ids=list(ids),
+        owner=owner,
+        until=until,
+    )
+    return {row.id for row in found}
+
+
+async def end_messages(tx: AsyncConnection, owner: str, ends: Sequence[Mapping[str, Any]], now: datetime) -> set[int]:
+    """Store how sending went: {id, done, due_at (null: not again), note}. The messages that were still `owner`'s."""
+    if not ends:
+        return set()
+    found = await rows(
+        tx,
+        """
+        update outbox o set lease_owner = null, attempts = o.attempts + 1, due_at = r.due_at, note = r.note,
+          done_at = case when r.done then cast(:now as timestamptz) end
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, done boolean, due_at timestamptz, note text)
+        where o.id = r.id and o.lease_owner = :owner and o.done_at is null returning o.id""",
+        rows=dumps(list(ends)),
+        owner=owner,
+        now=now,
+    )
+    return {row.id for row in found}
 
 
 async def give_back_messages(tx: AsyncConnection, owner: str, ids: Sequence[int], at: datetime) -> None:

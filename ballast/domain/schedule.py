@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, Standing
 from ballast.domain.words import Event, HoldReason, State, Step
@@ -25,19 +26,27 @@ class Facts:
     placed_at: datetime
     paid_at: datetime | None
     signed_at: datetime | None
-    with_warehouse: bool  # the delivery order was handed over
+    with_warehouse: bool  # the delivery order was handed over; of a held order: perhaps
     charge_waiting: bool  # a charge was reported and not yet checked
     all_signed: bool  # every parcel of the order was signed for
 
 
 Due = tuple[Step, datetime]
 
+ASKS_FOR: Final[dict[State, tuple[Event, Step]]] = {
+    State.PENDING_PAYMENT: (Event.PAYMENT_CAPTURED, Step.CONFIRM_PAYMENT),
+    State.STOCK_LOCKED: (Event.SHIPPED, Step.SHIP_OUT),
+    State.OUTBOUND: (Event.SCANNED, Step.TRACK_TRANSIT),
+    State.IN_TRANSIT: (Event.SCANNED, Step.TRACK_TRANSIT),
+}
+"""Where an order is held: the news that its system may still have, and the step that asks for it."""
+
 
 def next_due(facts: Facts, now: datetime, waits: Waits) -> Due | None:
     """The step that has to look next and when, or None when only a person or nothing at all can move the order."""
     state = facts.standing.state
     if state is State.ON_HOLD:
-        return _due_while_held(facts.standing, now, waits)
+        return _due_while_held(facts, now, waits)
     if state is State.PENDING_PAYMENT:
         if facts.paid_at is not None:
             return Step.LOCK_STOCK, now
@@ -51,16 +60,20 @@ def next_due(facts: Facts, now: datetime, waits: Waits) -> Due | None:
     return None
 
 
-def _due_while_held(standing: Standing, now: datetime, waits: Waits) -> Due | None:
+def _due_while_held(facts: Facts, now: datetime, waits: Waits) -> Due | None:
     """A hold that better news can end goes on asking for it: the webhook that brings it may be lost.
 
     A cancellation is carried out at once. One that the goods have outrun ends there, too: they come back as a return.
     """
-    assert standing.reason is not None
-    here = standing.held_from in (State.PENDING_PAYMENT, State.STOCK_LOCKED)
-    if standing.reason in CALLED_OFF and (here or standing.reason is HoldReason.CANCEL_ASKED):
+    place, reason = facts.standing.held_from, facts.standing.reason
+    assert place is not None and reason is not None
+    here = place in (State.PENDING_PAYMENT, State.STOCK_LOCKED)
+    if reason in CALLED_OFF and (here or reason is HoldReason.CANCEL_ASKED):
         return Step.CALL_OFF, now
-    ends = ENDS_WITH.get(standing.reason, frozenset())
-    if standing.held_from in (State.OUTBOUND, State.IN_TRANSIT) and Event.SCANNED in ends:
-        return Step.TRACK_TRANSIT, now + waits.courier_quiet
-    return None
+    better, step = ASKS_FOR[place]
+    if better not in ENDS_WITH.get(reason, frozenset()):
+        return None
+    if step is Step.SHIP_OUT and not facts.with_warehouse:
+        return None  # the warehouse knows nothing of it
+    quiet = {Step.CONFIRM_PAYMENT: waits.unpaid, Step.SHIP_OUT: waits.warehouse_quiet}
+    return step, now + quiet.get(step, waits.courier_quiet)

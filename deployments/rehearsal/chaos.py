@@ -37,6 +37,7 @@ PATIENCE = {  # three days are 18 seconds: what is lost is asked about within th
     "unpaid": "P3D",
     "warehouse_quiet": "P3D",
     "courier_quiet": "P3D",
+    "early_news": "P3D",
 }
 
 FAULTS = (

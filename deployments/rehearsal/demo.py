@@ -40,6 +40,7 @@ PATIENCE = {  # a day is six seconds: ask about lost news after a minute and a h
     "unpaid": "P15D",
     "warehouse_quiet": "P15D",
     "courier_quiet": "P15D",
+    "early_news": "P15D",
 }
 
 

@@ -205,6 +205,7 @@ async def test_what_a_person_accepted_is_not_what_came_later(stage: Stage) -> No
 async def test_short_stock_holds_again_after_a_release_for_nothing(stage: Stage) -> None:
     await stage.put_on_shelf({"SKU-055": 1})
     order_no = await stage.paid([("SKU-055", 2)])
+    assert await stage.work(Step.LOCK_STOCK) == {"held": 1}
     for _ in range(3):
         await run(rerun_orders, order_numbers=[order_no])
         await assert_held(stage, order_no, HoldReason.STOCK_SHORT)

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from ballast.domain.words import HoldReason, State
+from ballast.domain.words import HoldReason, State, Step
+from flows.cancel_orders import cancel_orders
 from flows.lock_stock import lock_stock
 from flows.rerun_orders import rerun_orders
 from tests.flows.stage import Ran, Stage, artifact, run, task_runs
@@ -74,18 +75,33 @@ async def test_a_dry_run_says_what_it_would_do_and_changes_nothing(stage: Stage)
 
 
 async def test_what_cannot_be_rerun_says_so_while_the_others_go_on(stage: Stage) -> None:
-    done, [held] = await stage.signed(), await short_orders(stage, 1)
+    done, closed, [held] = await stage.signed(), await stage.placed(), await short_orders(stage, 1)
     waiting = await stage.handed_over()
-    history = await stage.history(done)
-    ran = await run(rerun_orders, order_numbers=["NO-SUCH-ORDER", done, waiting, held])
+    await cancel_orders((closed,))
+    untouched = [closed, done, waiting]
+    before = [(await stage.order(order_no), await stage.history(order_no)) for order_no in untouched]
+    ran = await run(rerun_orders, order_numbers=["NO-SUCH-ORDER", *untouched, held])
     assert ran.green
     answers = await said(ran)
     assert answers["NO-SUCH-ORDER"] == "unknown order"
     assert answers[done] == "signed: nothing to rerun"
-    assert answers[waiting].startswith("due at ship_out, pulled forward; ship_out: ")
+    assert answers[closed] == "closed: nothing to rerun"
+    assert answers[waiting].startswith("not on hold: stock locked, ship_out looks at it at ")
     assert answers[held].startswith("released from STOCK_SHORT")
-    assert await stage.history(done) == history
-    assert (await stage.world.truth(waiting))["wms"]["creates"] == 1
+    assert [(await stage.order(order_no), await stage.history(order_no)) for order_no in untouched] == before
+    words = set(ran.name.removeprefix("rerun-orders ").split(", "))
+    assert words == {"1 unknown order", "1 signed", "1 closed", "1 not on hold", "1 released"}
+
+
+async def test_an_order_that_failed_and_waits_for_its_next_attempt_is_tried_at_once(stage: Stage) -> None:
+    order_no = await stage.locked()
+    await stage.world.faults(system="qimen", timeout_after_effect=1.0, hang_seconds=0.0)
+    stage.patience(back_off=timedelta(hours=1), back_off_most=timedelta(hours=1))
+    assert await stage.work(Step.SHIP_OUT) == {"again later": 1}
+    await stage.world.calm()
+    [answer] = (await said(await run(rerun_orders, order_numbers=[order_no]))).values()
+    assert answer.startswith("failed at ship_out and waits for its next attempt, pulled forward; ship_out: handed over")
+    assert (await stage.world.truth(order_no))["wms"]["creates"] == 1
 
 
 async def test_a_person_who_overrides_a_cause_is_not_asked_again_about_it(stage: Stage) -> None:

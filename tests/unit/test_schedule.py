@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, Standing
-from ballast.domain.schedule import Facts, Waits, next_due
+from ballast.domain.schedule import Due, Facts, Waits, next_due
 from ballast.domain.words import Event, HoldReason, State, Step
 from tests.times import NOON
 
 HOUR = timedelta(hours=1)
 WAITS = Waits(unpaid=HOUR / 2, warehouse_quiet=12 * HOUR, courier_quiet=24 * HOUR, return_window=7 * 24 * HOUR)
+HOLDABLE = (State.PENDING_PAYMENT, State.STOCK_LOCKED, State.OUTBOUND, State.IN_TRANSIT)
 PLACED = NOON - timedelta(minutes=10)
 FACTS = Facts(
     standing=Standing(State.PENDING_PAYMENT),
@@ -65,8 +66,26 @@ def test_a_hold_that_a_scan_can_end_goes_on_asking_for_scans(reason: HoldReason)
 
 
 @pytest.mark.parametrize("place", [State.PENDING_PAYMENT, State.STOCK_LOCKED])
-@pytest.mark.parametrize("reason", HoldReason)
+@pytest.mark.parametrize("reason", sorted(CALLED_OFF))
 def test_what_is_not_wanted_any_more_is_called_off_at_once(place: State, reason: HoldReason) -> None:
-    """Nothing else is asked about a held order that has no parcel."""
-    expected = (Step.CALL_OFF, NOON) if reason in CALLED_OFF else None
-    assert next_due(replace(FACTS, standing=Standing(State.ON_HOLD, place, reason)), NOON, WAITS) == expected
+    assert held_is_due(place, reason) == (Step.CALL_OFF, NOON)
+
+
+@pytest.mark.parametrize("reason", sorted(set(HoldReason) - CALLED_OFF))
+def test_a_hold_that_money_or_the_warehouse_can_end_goes_on_asking_for_it(reason: HoldReason) -> None:
+    ends = ENDS_WITH.get(reason, ())
+    money = (Step.CONFIRM_PAYMENT, NOON + HOUR / 2) if Event.PAYMENT_CAPTURED in ends else None
+    goods = (Step.SHIP_OUT, NOON + 12 * HOUR) if Event.SHIPPED in ends else None
+    assert held_is_due(State.PENDING_PAYMENT, reason) == money
+    assert held_is_due(State.STOCK_LOCKED, reason, with_warehouse=True) == goods
+    assert held_is_due(State.STOCK_LOCKED, reason) is None, "a warehouse that knows nothing of it is not asked"
+
+
+def test_some_holds_are_asked_about_by_every_step_on_the_way() -> None:
+    held = {held_is_due(place, reason, with_warehouse=True) for place in HOLDABLE for reason in ENDS_WITH}
+    assert {due[0] for due in held if due} == {Step.CONFIRM_PAYMENT, Step.SHIP_OUT, Step.TRACK_TRANSIT}
+
+
+def held_is_due(place: State, reason: HoldReason, *, with_warehouse: bool = False) -> Due | None:
+    standing = Standing(State.ON_HOLD, place, reason)
+    return next_due(replace(FACTS, standing=standing, with_warehouse=with_warehouse), NOON, WAITS)
