@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import OutOfStock
 from ballast.db import stock
 from ballast.db.case import Case
-from ballast.db.claims import Chunk
+from ballast.db.claims import Chunk, hold_fast
 from ballast.db.outbox import Outgoing
 from ballast.domain.stock import Want
 from ballast.domain.words import Event, HoldReason
@@ -27,6 +27,10 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     here = await house()
     cases = await open_chunk(here, chunk)
     async with here.transaction() as tx:
+        ours = await hold_fast(
+            tx, chunk
+        )  # who lost an order meanwhile must not lock for it: nobody would end that lock
+        cases = [case for case in cases if case.id in ours]
         wants = [Want.of(case.id, ((line.line.sku, line.line.quantity) for line in case.lines)) for case in cases]
         allocations = await stock.lock_stock(tx, wants, here.clock.now())
     jobs = [
@@ -60,7 +64,7 @@ async def reserve_stock(chunk: Chunk) -> Tally:
 
     async def let_go(tx: AsyncConnection, held: list[Case]) -> None:
         refused = [case.id for case in held if case.held]
-        await stock.release(tx, refused, here.clock.now())
+        await stock.end_locks(tx, refused, here.clock.now())
 
     tally = await settle(here, chunk, jobs, outcomes | short, decide, also=let_go)
     raise_if_down(jobs, outcomes)
@@ -100,4 +104,4 @@ async def read_stock() -> int:
     asked_at = here.clock.now()
     figures = await here.erp.stock()
     async with here.transaction() as tx:
-        return await stock.take_figures(tx, figures, asked_at=asked_at)
+        return len(await stock.take_figures(tx, figures, asked_at=asked_at))

@@ -60,6 +60,19 @@ async def renew(tx: AsyncConnection, chunk: Chunk, until: datetime) -> None:
     )
 
 
+async def hold_fast(tx: AsyncConnection, chunk: Chunk) -> frozenset[int]:
+    """The orders of a chunk that are still its owner's, locked: nobody moves them until this transaction ends."""
+    found = await rows(
+        tx,
+        """
+        select id from sales_order where id = any(cast(:ids as bigint[])) and lease_owner = :owner
+        order by id for no key update""",
+        ids=list(chunk.ids),
+        owner=chunk.owner,
+    )
+    return frozenset(row.id for row in found)
+
+
 async def give_back(tx: AsyncConnection, chunk: Chunk, at: datetime) -> int:
     """End the lease of what is left of a chunk; due again at `at`, without counting an attempt."""
     return await run(

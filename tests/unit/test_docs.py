@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 import ballast.cli.cancelling
 import ballast.cli.machine
 import ballast.cli.orders
+import ballast.cli.stock
 import ballast.cli.upkeep  # noqa: F401  # they register their commands
 from adapters.storefronts.direct.webhook import DirectHook
 from ballast.cli import app
