@@ -62,7 +62,7 @@ async def reserve_stock(chunk: Chunk) -> Tally:
 
     async def let_go(tx: AsyncConnection, held: list[Case]) -> None:
         refused = [case.id for case in held if case.held]
-        await stock.release(tx, refused, here.clock.now())
+        await stock.end_locks(tx, refused, here.clock.now())
 
     tally = await settle(here, chunk, jobs, outcomes | short, decide, also=let_go)
     raise_if_down(jobs, outcomes)
@@ -102,4 +102,4 @@ async def read_stock() -> int:
     asked_at = here.clock.now()
     figures = await here.erp.stock()
     async with here.transaction() as tx:
-        return await stock.take_figures(tx, figures, asked_at=asked_at)
+        return len(await stock.take_figures(tx, figures, asked_at=asked_at))

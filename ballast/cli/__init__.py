@@ -23,6 +23,7 @@ def main() -> None:
     import ballast.cli.machine
     import ballast.cli.money
     import ballast.cli.orders
+    import ballast.cli.stock
     import ballast.cli.upkeep  # noqa: F401  # they register their commands
 
     signal.signal(signal.SIGTERM, _terminated)

@@ -13,15 +13,21 @@ from ballast.db.inbox import Waiting
 from ballast.db.returns import OpenReturn
 from ballast.db.timeline import At, Timeline
 from ballast.domain.money import Money
+from ballast.domain.stock_check import RULE_LABELS
 from ballast.domain.words import HOLD_LABELS, PAID_WAITING, STATE_LABELS, HoldReason, Label, State
 
 if TYPE_CHECKING:
     from ballast.db.finance import FinanceRow
     from tasks.importing import ImportReport
+    from tasks.stock import StockReport
 
 
 def label(of: Label, language: str) -> str:
     return of.zh if language == "zh" else of.en
+
+
+def advice(of: Label, language: str) -> str:
+    return of.advice_zh if language == "zh" else of.advice_en
 
 
 def local(at: At | None) -> str:
@@ -36,8 +42,7 @@ def show_order(seen: Timeline, language: str, console: Console) -> None:
     console.print(f"[bold]{head.order_no}[/bold]  {head.state} {state}  {Money(head.total, head.currency)}")
     if head.hold_reason is not None:
         why = HOLD_LABELS[head.hold_reason]
-        advice = why.advice_zh if language == "zh" else why.advice_en
-        console.print(f"[yellow]{head.hold_reason} {label(why, language)}[/yellow]: {advice}")
+        console.print(f"[yellow]{head.hold_reason} {label(why, language)}[/yellow]: {advice(why, language)}")
     if head.due_step is not None:
         console.print(f"next: {head.due_step} at {local(head.due_at)} (attempts {head.attempts})")
     _events(seen, console)
@@ -136,13 +141,41 @@ def show_waiting(rows: Sequence[Waiting], console: Console) -> None:
     )
 
 
+def show_stock(report: "StockReport", language: str, console: Console) -> None:
+    console.print(report.compared, highlight=False)
+    _table(
+        console,
+        f"{len(report.corrections)} figure(s) {'would be' if report.dry_run else 'were'} mended",
+        ("rule", "SKU", "warehouse", "was", "is"),
+        [(one.rule, one.sku, one.warehouse, str(one.was), str(one.became)) for one in report.corrections],
+    )
+    _table(
+        console,
+        f"{len(report.findings)} figure(s) do not fit",
+        ("what", "order", "SKU", "warehouse", "found", "should be", "what to do"),
+        [
+            (
+                f"{one.rule} {label(RULE_LABELS[one.rule], language)}",
+                one.order_no,
+                one.sku,
+                one.warehouse,
+                str(one.found),
+                str(one.expected),
+                advice(RULE_LABELS[one.rule], language),
+            )
+            for one in report.findings
+        ],
+    )
+    if not report.findings and not report.corrections:
+        console.print("every figure that was compared fits")
+
+
 def _why(reason: HoldReason, language: str) -> str:
     return f"{reason} {label(HOLD_LABELS[reason], language)}"
 
 
 def _advice(reason: HoldReason, language: str) -> str:
-    why = HOLD_LABELS[reason]
-    return why.advice_zh if language == "zh" else why.advice_en
+    return advice(HOLD_LABELS[reason], language)
 
 
 def show_import(report: "ImportReport", console: Console) -> None:

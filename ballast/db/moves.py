@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ballast.db.case import Case, LineCase, ParcelCase
 from ballast.db.engine import dumps, ring, rows, run
 from ballast.db.payments import write_money
-from ballast.db.stock import leave_shelf, release
+from ballast.db.stock import end_locks
 from ballast.domain.words import State
 
 _UPDATE_ORDERS = """
@@ -111,12 +111,14 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
 
 
 async def _settle_stock(tx: AsyncConnection, cases: Sequence[Case]) -> None:
-    """Locks end exactly once: shipped when the order is outbound, released when it closes before that."""
-    if gone := [case.id for case in cases if State.OUTBOUND in case.arrived]:
-        await leave_shelf(tx, gone, cases[0].now)
-    closed = [case for case in cases if State.CLOSED in case.arrived]
-    if back := [case.id for case in closed if case.milestones["outbound_at"] is None]:
-        await release(tx, back, cases[0].now)
+    """Locks end exactly once: when the order is outbound, or when it closes before that."""
+    ended = [
+        case.id
+        for case in cases
+        if State.OUTBOUND in case.arrived or (State.CLOSED in case.arrived and case.milestones["outbound_at"] is None)
+    ]
+    if ended:
+        await end_locks(tx, ended, cases[0].now)
 
 
 async def _wake(tx: AsyncConnection, cases: Sequence[Case]) -> None:

@@ -1,17 +1,22 @@
 """The stock ledger. Rows are locked in one order (SKU, warehouse), checked and written in one transaction."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, rows, run
-from ballast.domain.stock import Allocation, Want, allocate
+from ballast.domain.stock import Allocation, Place, Want, allocate
 from ballast.ports import StockFigure
 
 
-async def lock_stock(tx: AsyncConnection, wants: Sequence[Want], now: datetime) -> dict[int, Allocation]:
+async def lock_stock(
+    tx: AsyncConnection, wants: Sequence[Want], now: datetime, *, most: Mapping[Place, int] | None = None
+) -> dict[int, Allocation]:
     """Reserve every order that can be reserved whole; the others get an allocation without warehouse.
+
+    `most`: never give more than this of a place, whatever the ledger has.
 
     An order that holds a lock already keeps it: a repeat changes nothing. Check and write happen under the row locks;
     the table's own constraint (locked by orders never negative, unique per order) is the second fence.
@@ -30,7 +35,8 @@ async def lock_stock(tx: AsyncConnection, wants: Sequence[Want], now: datetime) 
     )
     kept = await _locks_of(tx, [want.order_id for want in wants])  # under the row locks: nobody adds one now
     fresh = [want for want in wants if want.order_id not in kept]
-    made = allocate(fresh, {(r.sku, r.warehouse): max(0, r.free) for r in levels})
+    free = {(r.sku, r.warehouse): max(0, r.free) for r in levels}
+    made = allocate(fresh, {place: min(count, (most or {}).get(place, count)) for place, count in free.items()})
     await _write(tx, [a for a in made if a.warehouse], now)
     return kept | {a.order_id: a for a in made}
 
@@ -73,18 +79,23 @@ async def _write(tx: AsyncConnection, made: Sequence[Allocation], now: datetime)
         )
 
 
-async def release(tx: AsyncConnection, order_ids: Sequence[int], now: datetime) -> None:
-    """Give back what these orders hold. Each lock ends once; a second call finds nothing held."""
-    await _end(tx, order_ids, "released", now)
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One lock that ended: of the pieces that were held, those that left the shelf; the others are free again."""
+
+    order_id: int
+    sku: str
+    warehouse: str
+    held: int
+    gone: int
 
 
-async def leave_shelf(tx: AsyncConnection, order_ids: Sequence[int], now: datetime) -> None:
-    """What these orders hold is out of the door. Each lock ends once."""
-    await _end(tx, order_ids, "shipped", now)
+async def end_locks(tx: AsyncConnection, order_ids: Sequence[int], now: datetime) -> list[Ended]:
+    """End what these orders hold: the pieces that their lines say have left are off the shelf, the rest is free again.
 
-
-async def _end(tx: AsyncConnection, order_ids: Sequence[int], state: str, now: datetime) -> None:
-    """End locks; the levels are locked first, in the one order that every writer keeps."""
+    Each lock ends once; a second call finds nothing held. The levels are locked first, in the one order that every
+    writer keeps.
+    """
     await rows(
         tx,
         """
@@ -94,29 +105,50 @@ async def _end(tx: AsyncConnection, order_ids: Sequence[int], state: str, now: d
         order by v.sku, v.warehouse for update of v""",
         ids=list(order_ids),
     )
-    await run(
-        tx,
-        """
-        with ended as (
-          update stock_lock set state = :state, ended_at = :now
-          where order_id = any(cast(:ids as bigint[])) and state = 'held' returning sku, warehouse, quantity),
-        sums as (select sku, warehouse, sum(quantity) as quantity from ended group by sku, warehouse)
-        update stock_level v set locked = v.locked - s.quantity,
-          on_hand = greatest(v.on_hand - case when :state = 'shipped' then s.quantity else 0 end, 0)
-        from sums s where v.sku = s.sku and v.warehouse = s.warehouse""",
-        ids=list(order_ids),
-        state=state,
-        now=now,
-    )  # never below nought: the ERP may have taken away under the locks what the warehouse ships all the same
+    found = await rows(tx, _END, ids=list(order_ids), now=now)
+    return [Ended(*row) for row in found]
 
 
-async def take_figures(tx: AsyncConnection, figures: Sequence[StockFigure], *, asked_at: datetime) -> int:
-    """Set `on_hand` from the ERP's figures; the number of rows that changed.
+_END = """
+with sold as (
+  select order_id, sku, sum(shipped) as pieces from order_line
+  where order_id = any(cast(:ids as bigint[])) group by order_id, sku),
+held as (
+  select k.order_id, k.sku, k.warehouse, k.quantity, least(k.quantity, coalesce(s.pieces, 0)) as gone
+  from stock_lock k left join sold s using (order_id, sku)
+  where k.order_id = any(cast(:ids as bigint[])) and k.state = 'held'),
+ended as (
+  update stock_lock k set ended_at = :now, state = case when h.gone > 0 then 'shipped' else 'released' end,
+    quantity = case when h.gone > 0 then h.gone else h.quantity end,
+    given_back = case when h.gone > 0 then h.quantity - h.gone else 0 end
+  from held h where k.order_id = h.order_id and k.sku = h.sku and k.warehouse = h.warehouse and k.state = 'held'
+  returning k.order_id, k.sku, k.warehouse, h.quantity as held, h.gone),
+sums as (select sku, warehouse, sum(held) as held, sum(gone) as gone from ended group by sku, warehouse),
+levels as (
+  update stock_level v set locked = v.locked - s.held, on_hand = greatest(v.on_hand - s.gone, 0)
+  from sums s where v.sku = s.sku and v.warehouse = s.warehouse)
+select order_id, sku, warehouse, held, gone from ended order by order_id, sku, warehouse
+"""
+"""Never below nought: the ERP may have taken away under the locks what the warehouse ships all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFigure:
+    """A level whose `on_hand` the ERP's figure changed."""
+
+    sku: str
+    warehouse: str
+    was: int
+    on_hand: int
+
+
+async def take_figures(tx: AsyncConnection, figures: Sequence[StockFigure], *, asked_at: datetime) -> list[NewFigure]:
+    """Set `on_hand` from the ERP's figures; the levels where it changed.
 
     Pieces that left our ledger and are not yet in the ERP's books (or were booked after we asked) are taken off, so
-    that a figure older than a shipment never brings the pieces back.
+    that a figure older than a shipment never brings the pieces back. `rose_at` says when there was last more to have.
     """
-    values = [{"sku": f.sku, "warehouse": f.warehouse, "on_hand": f.on_hand} for f in figures]
+    values = [{"sku": f.sku, "warehouse": f.warehouse, "on_hand": f.on_hand, "available": f.available} for f in figures]
     await rows(  # before the question of what left: pieces that leave at this moment are counted or come after
         tx,
         """
@@ -125,31 +157,37 @@ async def take_figures(tx: AsyncConnection, figures: Sequence[StockFigure], *, a
         order by v.sku, v.warehouse for update of v""",
         rows=dumps(values),
     )
-    changed = await rows(
-        tx,
-        """
-        with told as (
-          select sku, warehouse, sum(quantity) as quantity from stock_lock
-          where state = 'shipped' and (told_at is null or told_at >= :asked_at) group by sku, warehouse),
-        figures as (
-          select r.sku, r.warehouse, greatest(r.on_hand - coalesce(t.quantity, 0), 0) as on_hand
-          from jsonb_to_recordset(cast(:rows as jsonb)) as r(sku text, warehouse text, on_hand bigint)
-          left join told t using (sku, warehouse) order by r.sku, r.warehouse)
-        insert into stock_level as v (sku, warehouse, on_hand, locked, short, figure_at)
-        select sku, warehouse, on_hand, 0, 0, :asked_at from figures
-        on conflict (sku, warehouse) do update set on_hand = excluded.on_hand, figure_at = excluded.figure_at,
-          short = greatest(v.locked - excluded.on_hand, 0)
-          where v.on_hand <> excluded.on_hand and v.figure_at <= excluded.figure_at
-        returning sku""",
-        rows=dumps(values),
-        asked_at=asked_at,
-    )
-    return len(changed)
+    changed = await rows(tx, _TAKE_FIGURES, rows=dumps(values), asked_at=asked_at)
+    return [NewFigure(*row) for row in changed if row.was != row.on_hand]
 
 
-async def booked(tx: AsyncConnection, order_ids: Sequence[int], now: datetime) -> None:
-    """The ERP's outbound bills of these orders are audited: its figures know what left."""
-    await run(
+_TAKE_FIGURES = """
+with told as (
+  select sku, warehouse, sum(quantity) as quantity from stock_lock
+  where state = 'shipped' and (told_at is null or told_at >= :asked_at) group by sku, warehouse),
+figures as (
+  select r.sku, r.warehouse, greatest(r.on_hand - coalesce(t.quantity, 0), 0) as on_hand, r.available
+  from jsonb_to_recordset(cast(:rows as jsonb)) as r(sku text, warehouse text, on_hand bigint, available bigint)
+  left join told t using (sku, warehouse) order by r.sku, r.warehouse),
+taken as (
+  insert into stock_level as v (sku, warehouse, on_hand, locked, short, available, figure_at, rose_at)
+  select sku, warehouse, on_hand, 0, 0, available, cast(:asked_at as timestamptz), cast(:asked_at as timestamptz)
+  from figures
+  on conflict (sku, warehouse) do update set on_hand = excluded.on_hand, available = excluded.available,
+    figure_at = excluded.figure_at, short = greatest(v.locked - excluded.on_hand, 0),
+    rose_at = case when excluded.on_hand > v.on_hand or excluded.available > v.available
+      then excluded.rose_at else v.rose_at end
+    where (v.on_hand, v.available) <> (excluded.on_hand, excluded.available) and v.figure_at <= excluded.figure_at
+  returning sku, warehouse, on_hand)
+select t.sku, t.warehouse, coalesce(v.on_hand, 0) as was, t.on_hand
+from taken t left join stock_level v using (sku, warehouse) order by t.sku, t.warehouse
+"""
+"""The last join sees the levels as they were before this statement."""
+
+
+async def booked(tx: AsyncConnection, order_ids: Sequence[int], now: datetime) -> int:
+    """The ERP's outbound bills of these orders are audited: its figures know what left. The number of locks told."""
+    return await run(
         tx,
         """
         update stock_lock set told_at = :now where order_id = any(cast(:ids as bigint[])) and state = 'shipped'

@@ -29,6 +29,7 @@ MOVES: Final[dict[tuple[State, Event], State | None]] = {
     (_T, Event.REFUNDED): _H,
     # stock and warehouse
     (_P, Event.STOCK_LOCKED): _L,
+    (_P, Event.RESTOCKED): _P,
     (_L, Event.WAREHOUSE_PROGRESS): _L,
     (_L, Event.PARTLY_SHIPPED): _L,
     (_L, Event.SHIPPED): _O,
@@ -111,6 +112,7 @@ ENDS_WITH: Final[dict[HoldReason, frozenset[Event]]] = {
     HoldReason.WAREHOUSE_SHORT: frozenset({Event.SHIPPED}),
     HoldReason.WAREHOUSE_REFUSED: frozenset({Event.SHIPPED}),
     HoldReason.PAYMENT_MISMATCH: frozenset({Event.PAYMENT_CAPTURED}),
+    HoldReason.STOCK_SHORT: frozenset({Event.RESTOCKED}),
 }
 """Which news ends a hold by itself. A reason that is not here ends by a person only."""
 

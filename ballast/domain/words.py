@@ -24,6 +24,7 @@ class Event(StrEnum):
     PAYMENT_ENDED = "PAYMENT_ENDED"  # the provider closed the payment; it will never be paid
     REFUNDED = "REFUNDED"  # money went back to the customer; it moves an order when all that counted did
     STOCK_LOCKED = "STOCK_LOCKED"  # our ledger and the ERP hold the goods
+    RESTOCKED = "RESTOCKED"  # every piece that was short is there again, and our ledger holds it for the order
     WAREHOUSE_PROGRESS = "WAREHOUSE_PROGRESS"  # accepted, printed, picked, packed: nothing left yet
     PARTLY_SHIPPED = "PARTLY_SHIPPED"  # some lines left, others are to follow
     SHIPPED = "SHIPPED"  # the last line left
@@ -122,8 +123,8 @@ HOLD_LABELS: dict[HoldReason, Label] = {
     HoldReason.STOCK_SHORT: Label(
         "not enough stock",
         "库存不足",
-        "restock or move stock in the ERP, wait for the next sync-inventory (or run it), then rerun the order",
-        "在 ERP 补货或调拨, 等下一次 sync-inventory (或手动运行), 然后重跑订单",
+        "restock or move stock in the ERP; the next sync-inventory (or run it) lets it go on, the oldest order first",
+        "在 ERP 补货或调拨; 下一次 sync-inventory (或手动运行) 自动放行, 先下单者优先",
     ),
     HoldReason.ERP_REFUSED: Label(
         "the ERP refused the sale order",

@@ -7,18 +7,22 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from ballast.db import stock
+from ballast.db.engine import rows
 from ballast.domain.stock import Allocation, Want
-from ballast.domain.words import Event, State
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import StockFigure
 from ballast.wiring import House
 from tests.db.stage import (
     bring,
+    captured,
     column,
     fill_shelf,
     make_order,
     opened_one,
     place,
     place_many,
+    read_case,
+    refunded,
     shipped,
     somebody_waits,
     table,
@@ -37,7 +41,7 @@ async def lock(house: House, *wants: Want) -> dict[int, Allocation]:
 async def figure(house: House, on_hand: int, *, asked_at: datetime | None = None) -> int:
     one = StockFigure(sku="SKU-1", warehouse="CK001", on_hand=on_hand, available=on_hand, locked=0)
     async with house.transaction() as tx:
-        return await stock.take_figures(tx, [one], asked_at=asked_at or house.clock.now())
+        return len(await stock.take_figures(tx, [one], asked_at=asked_at or house.clock.now()))
 
 
 async def level(house: House) -> tuple[int, int]:
@@ -46,8 +50,19 @@ async def level(house: House) -> tuple[int, int]:
 
 
 async def leave(house: House, *ids: int) -> None:
+    """All that these orders hold is out of the door."""
+    await table(
+        house,
+        """update order_line l set shipped = k.quantity from stock_lock k
+           where k.order_id = l.order_id and k.sku = l.sku and l.order_id = any(:ids) returning 1""",
+        ids=list(ids),
+    )
+    await end(house, *ids)
+
+
+async def end(house: House, *ids: int) -> list[stock.Ended]:
     async with house.transaction() as tx:
-        await stock.leave_shelf(tx, ids, house.clock.now())
+        return await stock.end_locks(tx, ids, house.clock.now())
 
 
 async def test_two_hundred_lockers_get_exactly_what_there_was(a_house: House) -> None:
@@ -105,11 +120,8 @@ async def test_releasing_twice_releases_once(a_house: House) -> None:
     await fill_shelf(a_house, {"SKU-1": 9})
     await lock(a_house, *(Want(i, {"SKU-1": 2}) for i in ids))
 
-    async def release() -> None:
-        async with a_house.transaction() as tx:
-            await stock.release(tx, ids[:1], NOON)
-
-    await asyncio.gather(release(), release(), release())
+    ended = await asyncio.gather(*(end(a_house, ids[0]) for _ in range(3)))
+    assert sorted(len(one) for one in ended) == [0, 0, 1]
     assert await level(a_house) == (9, 2)
     await leave(a_house, ids[0])  # what was released cannot leave
     assert await level(a_house) == (9, 2)
@@ -119,8 +131,7 @@ async def test_what_was_released_can_be_locked_again(a_house: House) -> None:
     (order_id,) = await place_many(a_house, 1)
     await fill_shelf(a_house, {"SKU-1": 2})
     await lock(a_house, Want(order_id, {"SKU-1": 2}))
-    async with a_house.transaction() as tx:
-        await stock.release(tx, [order_id], NOON)
+    await end(a_house, order_id)
     assert (await lock(a_house, Want(order_id, {"SKU-1": 1})))[order_id].warehouse == "CK001"
     assert await level(a_house) == (2, 1)
 
@@ -211,7 +222,8 @@ async def test_a_figure_meets_pieces_that_leave_at_the_same_moment(a_house: Hous
     await lock(a_house, Want(order_id, {"SKU-1": 2}))
     clock.pass_by(minutes=1)
     async with a_house.transaction() as first:
-        await stock.leave_shelf(first, [order_id], clock.now())
+        await rows(first, "update order_line set shipped = quantity where order_id = :id returning 1", id=order_id)
+        await stock.end_locks(first, [order_id], clock.now())
         second = asyncio.create_task(figure(a_house, 10))
         await somebody_waits(first)
     await second
@@ -225,3 +237,55 @@ async def test_a_parcel_more_for_an_order_that_left_takes_no_more_stock(a_house:
     await tell(a_house, shipped({"A": {"SKU-1": 2}}))
     await tell(a_house, shipped({"B": {"SKU-1": 2}}, minutes=1))
     assert await level(a_house) == (7, 0)
+
+
+FIVE = (("SKU-1", 3), ("SKU-1", 2), ("SKU-2", 1))
+"""Two lines of one SKU: pieces are counted per SKU, whichever line they are handed to."""
+
+
+async def partly_shipped(house: House, parcels: dict[str, dict[str, int]], *, final: bool) -> None:
+    """SO-1, stock-locked with its pieces; so much of it left."""
+    await fill_shelf(house, {"SKU-1": 9, "SKU-2": 9})
+    case = await bring(house, State.STOCK_LOCKED, order=make_order(lines=FIVE))
+    await lock(house, Want.of(case.id, FIVE))
+    await tell(house, shipped(parcels, final=final))
+
+
+async def books(house: House) -> list[tuple[int, int]]:
+    """(on hand, locked) of SKU-1 and SKU-2."""
+    return [tuple(row.values()) for row in await table(house, "select on_hand, locked from stock_level order by sku")]
+
+
+async def locks(house: House) -> list[tuple[str, int, int]]:
+    sql = "select state, quantity, given_back from stock_lock order by sku"
+    return [tuple(row.values()) for row in await table(house, sql)]
+
+
+async def test_a_partly_shipped_order_that_is_refunded_gives_back_only_what_stayed(a_house: House) -> None:
+    await partly_shipped(a_house, {"Y-1": {"SKU-1": 4}}, final=False)
+    assert await books(a_house) == [(9, 5), (9, 1)]
+    await tell(a_house, captured(6000), refunded(6000, of=6000))
+    async with opened_one(a_house) as case:
+        assert case.standing.reason is HoldReason.REFUNDED_ON_THE_WAY
+        case.take(Event.RELEASED, cause="release", actor="person:li")
+    assert (await read_case(a_house)).standing.state is State.CLOSED
+    assert await books(a_house) == [(5, 0), (9, 0)]
+    assert await locks(a_house) == [("shipped", 4, 1), ("released", 1, 0)]
+
+
+async def test_who_accepts_fewer_pieces_gives_the_others_back(a_house: House) -> None:
+    await partly_shipped(a_house, {"Y-1": {"SKU-1": 4}}, final=True)
+    async with opened_one(a_house) as case:
+        assert case.standing.reason is HoldReason.SHIPPED_SHORT
+        case.take(Event.RELEASED, cause="release", actor="person:li")
+    assert (await read_case(a_house)).standing.state is State.OUTBOUND
+    assert await books(a_house) == [(5, 0), (9, 0)]
+    assert await locks(a_house) == [("shipped", 4, 1), ("released", 1, 0)]
+
+
+async def test_two_lines_of_one_sku_are_one_want(a_house: House) -> None:
+    """Each alone would fit."""
+    (order_id,) = await place_many(a_house, 1)
+    await fill_shelf(a_house, {"SKU-1": 4, "SKU-2": 9})
+    assert (await lock(a_house, Want.of(order_id, FIVE)))[order_id].warehouse is None
+    assert await books(a_house) == [(4, 0), (9, 0)]

@@ -38,6 +38,7 @@ DECISIONS = frozenset(
     {
         Event.PAYMENT_CONFIRMED,
         Event.STOCK_LOCKED,
+        Event.RESTOCKED,
         Event.RELEASED,
         Event.RETURN_WINDOW_ENDED,
     }

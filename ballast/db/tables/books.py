@@ -9,7 +9,7 @@ from ballast.db.tables.columns import big, identity, moment, of_order
 
 
 class StockLevel(SQLModel, table=True):
-    """Pieces of a SKU in a warehouse. `locked` is what orders hold of `on_hand`.
+    """Pieces of a SKU in a warehouse. `locked` is what orders hold of `on_hand`; `available` is the ERP's own word.
 
     `short` is what the ERP took away under existing locks: only its figures write it, so a lock can never pass it.
     """
@@ -27,15 +27,22 @@ class StockLevel(SQLModel, table=True):
     on_hand: int = big()
     locked: int = big()
     short: int = big()
+    available: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     figure_at: datetime = moment()
+    rose_at: datetime | None = moment(null=True)  # when a figure last said that there is more than before
 
 
 class StockLock(SQLModel, table=True):
-    """An order's claim on stock. state: held, shipped (left the shelf), released. Each unit ends exactly once."""
+    """An order's claim on stock. state: held, shipped (left the shelf), released. Each unit ends exactly once.
+
+    Of an order that left in part, `quantity` is what left and `given_back` what stayed on the shelf.
+    """
 
     __tablename__ = "stock_lock"
     __table_args__ = (
         CheckConstraint("quantity > 0", name="lock_positive"),
+        CheckConstraint("given_back >= 0", name="given_back_not_negative"),
+        Index("lock_held", "sku", "warehouse", postgresql_where=text("state = 'held'")),
         Index("lock_told", "told_at", postgresql_where=text("state = 'shipped'")),
     )
 
@@ -47,6 +54,23 @@ class StockLock(SQLModel, table=True):
     locked_at: datetime = moment()
     ended_at: datetime | None = moment(null=True)
     told_at: datetime | None = moment(null=True)  # the ERP's outbound bill is audited: its figures know of it
+    given_back: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+
+
+class StockCorrection(SQLModel, table=True):
+    """What the compensator changed in the ledger: which rule was broken, the figure before and after. Append-only."""
+
+    __tablename__ = "stock_correction"
+    __table_args__ = (Index("stock_corrected", "corrected_at"),)
+
+    id: int = identity()
+    rule: str
+    sku: str
+    warehouse: str
+    order_id: int | None = big(null=True)
+    was: int = big()
+    became: int = big()
+    corrected_at: datetime = moment()
 
 
 class PaymentRow(SQLModel, table=True):
