@@ -33,4 +33,6 @@ def make_app(house: House) -> Starlette:
         await collector.close()
         door.close()
 
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.router.redirect_slashes = False  # a redirect would repeat whatever host the request names
+    return app

@@ -67,6 +67,11 @@ def per_minute(count: int, most: int) -> Buckets:
     return Buckets(count / 60, count, most)
 
 
+def brings_body(request: Request) -> bool:
+    """Whether a body follows, of any length: who only asks sends none."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
 def sender_of(request: Request) -> str:
     """Who asks: an IPv4 address or an IPv6 network. Behind a trusted proxy, what its X-Forwarded-For says."""
     host = request.client.host if request.client else ""

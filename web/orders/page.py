@@ -5,12 +5,12 @@ from typing import Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from ballast.db.timeline import timeline
 from ballast.domain.words import Label
 from ballast.wiring import House, page_key
-from web.bounds import TokenBucket, per_minute, sender_of
+from web.bounds import TokenBucket, brings_body, per_minute, sender_of
 from web.database import DATABASE_ERRORS
 from web.orders.view import Page
 from web.orders.words import AWAY, BUSY, MISSING, Language
@@ -39,6 +39,8 @@ class OrderPage:
         order_no, key = request.path_params["order_no"], request.query_params.get("key", "")
         language, now = self._language(request), self._house.clock.machine_now()
         asked, wrong = (buckets.of(sender_of(request)) for buckets in (self._asked, self._wrong))
+        if brings_body(request):
+            return PlainTextResponse("an order page takes no body", 413, {**HEADERS, "Connection": "close"})
         if not asked.take(now):
             return self._busy(asked, language)
         if not wrong.has(now):
