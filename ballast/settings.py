@@ -82,6 +82,7 @@ class WechatSettings(Part):
     token: SecretStr
     encoding_aes_key: SecretStr
     mchid: str
+    plain_push: bool = False  # take messages that are not encrypted: their signature does not cover the body
     max_calls: int = 16
 
 
@@ -141,6 +142,17 @@ class Patience(Part):
     run_most: timedelta = timedelta(seconds=60)  # and ends after this, so that the UI has finished runs
 
 
+class LimitSettings(Part):
+    """How much the web process takes from one sender: an IPv4 address or an IPv6 network (/64)."""
+
+    hooks_per_second: int = Field(default=500, ge=1)  # webhooks of one system, in the long run
+    hooks_burst: int = Field(default=5000, ge=1)  # and at once
+    forgeries_per_minute: int = Field(default=120, ge=1)  # webhooks that are not signed as agreed
+    pages_per_minute: int = Field(default=240, ge=1)  # order pages
+    wrong_keys_per_minute: int = Field(default=10, ge=1)  # order pages asked for with a wrong key
+    senders: int = Field(default=10_000, ge=1)  # remembered at once, so that memory has an end
+
+
 class Settings(BaseSettings):
     """The whole tree. Missing systems are allowed here and refused by what needs them."""
 
@@ -176,6 +188,7 @@ class Settings(BaseSettings):
 
     clock: ClockSettings = ClockSettings()
     patience: Patience = Patience()
+    limits: LimitSettings = LimitSettings()
 
     def make_clock(self) -> Clock:
         """The clock that these settings ask for."""

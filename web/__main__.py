@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from ballast.settings import Settings, SettingsError, settings
 from ballast.wiring import close_house, house
 from web.app import make_app
+from web.protocol import BoundedProtocol
 
 log = logging.getLogger("web")
 
@@ -50,7 +51,7 @@ def server_config(app: Starlette, config: Settings, port: int | None = None) -> 
     logging.getLogger("uvicorn.access").disabled = True  # whoever configures logging in this process
     return uvicorn.Config(
         app, host=config.web_host, port=config.web_port if port is None else port, access_log=False, log_config=None,
-        ws="none", server_header=False, timeout_keep_alive=30, timeout_graceful_shutdown=8,
+        http=BoundedProtocol, ws="none", server_header=False, timeout_keep_alive=30, timeout_graceful_shutdown=8,
     )  # fmt: skip
 
 

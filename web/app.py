@@ -17,7 +17,7 @@ from web.orders.page import OrderPage
 def make_app(house: House) -> Starlette:
     """The web process of a house. The caller closes the house. Raises `SettingsError`."""
     collector = Collector(store_into(house))
-    door = Door(hooks(house.settings), collector, house.clock)
+    door = Door(hooks(house.settings), collector, house.clock, house.settings.limits)
     routes = [
         Route("/hooks/{source}", door.answer, methods=["GET", "POST"]),
         Route("/health", answer_health),
@@ -33,4 +33,6 @@ def make_app(house: House) -> Starlette:
         await collector.close()
         door.close()
 
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.router.redirect_slashes = False  # a redirect would repeat whatever host the request names
+    return app

@@ -242,6 +242,7 @@ def _wechat(url: str, mine: Mapping[str, str]) -> WechatSettings:
         token=SecretStr(mine["token"]),
         encoding_aes_key=SecretStr(mine["encoding_aes_key"]),
         mchid=secrets()["wechatpay"]["mchid"],
+        plain_push=True,
     )
 
 

@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import orjson
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ballast.clock import to_local
 from sim.systems import direct
@@ -84,6 +86,11 @@ def wechat_safe(body: bytes | None = None) -> Call:
     return wechat(body, safe=True)
 
 
+@cache
+def _platform_key() -> RSAPrivateKey:
+    return wechatpay_signature.load_private_key(secrets()["wechatpay"]["platform_private_key_pem"])
+
+
 def wechatpay(body: bytes | None = None) -> Call:
     mine, timestamp = secrets()["wechatpay"], str(_now())
     if body is None:
@@ -92,11 +99,10 @@ def wechatpay(body: bytes | None = None) -> Call:
         notice: dict[str, Any] = orjson.loads(sample("wechatpay/transaction_success.json"))
         notice["resource"] |= {"ciphertext": cipher, "nonce": "fdasflkjak48"}
         body = orjson.dumps(notice)
-    key = wechatpay_signature.load_private_key(mine["platform_private_key_pem"])
     message = wechatpay_signature.notice_message(timestamp, "n1", body)
     headers = {
         "Wechatpay-Timestamp": timestamp, "Wechatpay-Nonce": "n1", "Wechatpay-Serial": mine["platform_serial"],
-        "Wechatpay-Signature": wechatpay_signature.sign(key, message),
+        "Wechatpay-Signature": wechatpay_signature.sign(_platform_key(), message),
         "Wechatpay-Signature-Type": wechatpay_signature.SCHEME, "Content-Type": "application/json",
     }  # fmt: skip
     return Call("wechatpay", body, {}, headers)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
+from web.bounds import TokenBucket
 from web.hooks.body import Body, BodyReader
-from web.hooks.bounds import TokenBucket
 from web.hooks.refusals import Refusal, RefusalLog
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

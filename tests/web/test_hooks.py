@@ -207,7 +207,7 @@ async def test_while_the_database_is_down_the_vendor_is_told_to_repeat(stage: St
 
 
 async def test_above_the_rate_the_vendor_is_told_to_wait(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("web.hooks.bounds.TokenBucket.take", lambda *_: False)
+    monkeypatch.setattr("web.bounds.TokenBucket.take", lambda *_: False)
     answer = await direct_order().post(stage.http)
     assert answer.status_code == 429 and REFUSED["direct"](answer)
 

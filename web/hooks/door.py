@@ -11,15 +11,15 @@ from starlette.responses import JSONResponse, Response
 from adapters.errors import BadSignature, NotUnderstood
 from ballast.clock import Clock
 from ballast.ports import Delivery, Hook, HookAnswer, HookRequest, Message
+from ballast.settings import LimitSettings
+from web.bounds import sender_of
 from web.hooks.body import Body, BodyReader
-from web.hooks.bounds import TokenBucket
 from web.hooks.collector import Collector, NotStored, Unstorable
+from web.hooks.crowd import Crowd
 from web.hooks.refusals import Refusal, RefusalLog
 
 log = logging.getLogger(__name__)
 
-PER_SECOND: Final = 500.0
-BURST: Final = 2000.0
 LONGEST_EVENT_ID: Final = 1000  # bytes; the unique index has room for 2,700
 LONGEST_ORDER_NO: Final = 100
 
@@ -28,12 +28,11 @@ UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, RecursionErro
 
 
 class Door:
-    """Answers `/hooks/{source}`. One bucket and one line of refusals per source."""
+    """Answers `/hooks/{source}`. Every sender has its own bounds, every source its own line of refusals."""
 
-    def __init__(self, hooks: Mapping[str, Hook], collector: Collector, clock: Clock) -> None:
+    def __init__(self, hooks: Mapping[str, Hook], collector: Collector, clock: Clock, limits: LimitSettings) -> None:
         self._hooks, self._collector, self._clock = hooks, collector, clock
-        self._buckets = {source: TokenBucket(PER_SECOND, BURST) for source in hooks}
-        self._bodies, self._refusals = BodyReader(), RefusalLog()
+        self._crowd, self._bodies, self._refusals = Crowd(limits), BodyReader(), RefusalLog()
 
     async def answer(self, request: Request) -> Response:
         """Never 500, whatever was sent. Acknowledged means committed."""
@@ -45,9 +44,11 @@ class Door:
         try:
             delivery = await self._take(source, hook, request, body, now)
         except Refusal as refusal:
+            self._crowd.note_refusal(sender_of(request), refusal.status, now)
             self._refusals.note(source, refusal, now)
             await body.drain()
-            return _respond(hook.refused(refusal.status, refusal.why, now), close=not body.whole)
+            answer = hook.refused(refusal.status, refusal.why, now)
+            return _respond(answer, close=not body.whole, retry_after=refusal.retry_after)
         return _respond(delivery.echo or hook.accepted(now))
 
     def close(self) -> None:
@@ -55,10 +56,11 @@ class Door:
         self._refusals.close()
 
     async def _take(self, source: str, hook: Hook, request: Request, body: Body, now: datetime) -> Delivery:
-        if not self._buckets[source].take(now):
-            raise Refusal(429, "too many requests, send it again later")
+        sender = sender_of(request)
+        self._crowd.admit(source, sender, now)
         async with self._bodies.read(request, body) as raw:
             delivery = receive(hook, _untouched(request, raw), now)
+            self._crowd.note_proof(sender, now)
             await self._store(source, delivery.messages)
         return delivery
 
@@ -102,11 +104,19 @@ def _check_lengths(message: Message) -> None:
 
 
 def _untouched(request: Request, raw: bytes) -> HookRequest:
-    """Header names come in lower case, query values decoded once."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
-    return HookRequest(method=request.method, query=dict(request.query_params), headers=headers, body=raw)
+    """Header names come in lower case, query values decoded once. A header that comes twice is one with a comma, as
+    HTTP has it: no signature is like that. Raises `Refusal` for a query value that comes twice: which is signed?"""
+    headers: dict[str, str] = {}
+    for name, value in ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw):
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    query = request.query_params
+    if len(query.multi_items()) != len(query):
+        raise Refusal(401, "a value of the query comes twice")
+    return HookRequest(method=request.method, query=dict(query), headers=headers, body=raw)
 
 
-def _respond(answer: HookAnswer, *, close: bool = False) -> Response:
-    headers = {"connection": "close"} if close else None
+def _respond(answer: HookAnswer, *, close: bool = False, retry_after: int | None = None) -> Response:
+    headers = {"connection": "close"} if close else {}
+    if retry_after is not None:
+        headers["retry-after"] = str(retry_after)
     return Response(answer.body, answer.status, headers, answer.media_type)

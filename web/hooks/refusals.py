@@ -16,17 +16,20 @@ ADVICE: Final[dict[int, str]] = {
     408: "the sender is too slow",
     413: "the vendor will have to send less at once",
     415: "the sender must not compress its requests",
-    429: "somebody sends far more than the vendor would",
+    429: "somebody sends far more than the vendor would, or guesses; behind a proxy see docs/production.md",
     503: "the vendor will send it again; see `ballast doctor`",
 }
 
 
 class Refusal(Exception):
-    """The request is not taken. `why` is told to the sender; it holds no secret and nothing of a signature."""
+    """The request is not taken. `why` is told to the sender; it holds no secret and nothing of a signature.
 
-    def __init__(self, status: int, why: str) -> None:
+    `retry_after`: seconds after which it may come again.
+    """
+
+    def __init__(self, status: int, why: str, *, retry_after: int | None = None) -> None:
         super().__init__(why)
-        self.status = status
+        self.status, self.retry_after = status, retry_after
         self.why = "".join(c if c.isprintable() else "?" for c in why[:LONGEST])
 
 

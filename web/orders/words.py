@@ -154,6 +154,10 @@ MISSING: Final = Label(
     "the run's artifact or the alert.",
     "没有此订单, 或链接不完整。请从运行记录或告警中重新打开链接。",
 )
+BUSY: Final = Label(
+    "Too many requests came from your address. Nothing is wrong with the order; try again in a minute.",
+    "来自您地址的请求过多。订单没有问题, 请一分钟后再试。",
+)
 AWAY: Final = Label(
     "The database does not answer. Nothing is lost; try again in a minute. If it stays so, run `ballast doctor`.",
     "数据库暂时没有响应。数据不会丢失, 请稍后再试; 如持续出现, 请运行 `ballast doctor`。",

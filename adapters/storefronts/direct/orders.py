@@ -3,7 +3,16 @@
 from datetime import UTC, datetime
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from adapters.replies import read_reply
 from ballast.domain.money import MINOR_DIGITS, Money
@@ -12,6 +21,8 @@ from ballast.ports import Line, Order, Receiver
 
 MOST_MONEY = 10**11
 """Minor units. A thousand million yuan is a mistake, not an order."""
+
+YEARS = range(1990, 2200)
 
 NO_CONTROLS = r"^[^\x00-\x1f\x7f\u2028\u2029]*$"
 
@@ -29,7 +40,14 @@ def _read_time(value: object) -> object:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-AwareTime = Annotated[AwareDatetime, BeforeValidator(_read_time)]
+def _check_year(at: datetime) -> datetime:
+    """Near the ends of the calendar a time has no UTC; long before that it is a mistake."""
+    if at.year not in YEARS:
+        raise ValueError(f"the year {at.year} cannot be right")
+    return at
+
+
+AwareTime = Annotated[AwareDatetime, BeforeValidator(_read_time), AfterValidator(_check_year)]
 
 
 class Part(BaseModel):

@@ -23,6 +23,7 @@ SETTINGS = WechatSettings(
     token=SecretStr("testtoken"),
     encoding_aes_key=SecretStr(AES_KEY),
     mchid="1900000001",
+    plain_push=True,
 )
 HOOK = WechatHook(SETTINGS)
 QUERY = {
