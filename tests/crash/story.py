@@ -23,6 +23,7 @@ from tests.crash.picture import Before, take_picture
 from tests.flows.stage import LINES, Stage, empty_books
 
 PATIENCE = 90.0
+LAST_BREATH = 10.0
 
 BUSY = """
     select 'order ' || order_no || ' at ' || due_step as what from sales_order
@@ -128,6 +129,8 @@ async def play(stage: Stage, workers: Workers) -> dict[str, Any]:
         for order_no in (way, twice):
             await stage.world.act(order_no, "sign")
         await _rest(stage, workers)
+        await _death(stage, workers)
+        await _rest(stage, workers)
     return await take_picture(stage, {way: "way", twice: "twice", off: "off"}, before)
 
 
@@ -166,6 +169,15 @@ async def _rest(stage: Stage, workers: Workers) -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"still at work after {PATIENCE:g} s: {await _busy(stage)}, see {workers.home}")
+
+
+async def _death(stage: Stage, workers: Workers) -> None:
+    """The last commit is seen by us before the process that made it is dead: give it time for its last line."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + LAST_BREATH
+    while workers.crash_at and not workers.deaths and loop.time() < end:
+        await workers.succeed(stage)
+        await asyncio.sleep(0.05)
 
 
 async def _busy(stage: Stage) -> list[str]:
