@@ -22,13 +22,14 @@ def write_table(path: Path, title: str, columns: Sequence[str], table: Iterable[
     """One sheet with a head row; amounts are numbers, every text stays a text. Raises `FileError`."""
     if path.suffix.lower() != ".xlsx":
         raise FileError(f"{path}: a workbook's name ends with .xlsx")
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(title)
-    sheet.freeze_panes = "A2"
-    for values in (columns, *table):
-        sheet.append([_cell(sheet, value) for value in values])
     try:
-        book.save(path)
+        with path.open("wb") as handle:  # before a sheet is begun: openpyxl cannot leave one unfinished
+            book = Workbook(write_only=True)
+            sheet = book.create_sheet(title)
+            sheet.freeze_panes = "A2"
+            for values in (columns, *table):
+                sheet.append([_cell(sheet, value) for value in values])
+            book.save(handle)
     except OSError as wrong:
         raise FileError(f"{path}: the workbook cannot be written: {wrong.strerror}") from None
 
