@@ -19,6 +19,7 @@ for group in (order, db, parked):
 
 def main() -> None:
     """Run one command. What people can mend is one sentence on stderr, not a traceback."""
+    import ballast.cli.backups
     import ballast.cli.cancelling
     import ballast.cli.machine
     import ballast.cli.orders
@@ -43,5 +44,5 @@ def _terminated(_signal: int, _frame: object) -> NoReturn:
 
 def _is_plain(error: Exception) -> bool:
     """Errors whose text says what to mend; matched by name so that a quick command imports none of their modules."""
-    plain = {"SettingsError", "StartFailed", "FileError", "NotRunning", "OutsideError", "RunFailed"}
+    plain = {"SettingsError", "StartFailed", "FileError", "NotRunning", "OutsideError", "RunFailed", "BackupFailed"}
     return any(kind.__name__ in plain for kind in type(error).__mro__)

