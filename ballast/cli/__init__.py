@@ -19,6 +19,7 @@ for group in (order, db, parked):
 
 def main() -> None:
     """Run one command. What people can mend is one sentence on stderr, not a traceback."""
+    import ballast.cli.backups
     import ballast.cli.cancelling
     import ballast.cli.machine
     import ballast.cli.money
@@ -45,5 +46,14 @@ def _terminated(_signal: int, _frame: object) -> NoReturn:
 
 def _is_plain(error: Exception) -> bool:
     """Errors whose text says what to mend; matched by name so that a quick command imports none of their modules."""
-    plain = {"SettingsError", "StartFailed", "FileError", "NotRunning", "OutsideError", "RunFailed", "RefundRefused"}
+    plain = {
+        "BackupFailed",
+        "FileError",
+        "NotRunning",
+        "OutsideError",
+        "RefundRefused",
+        "RunFailed",
+        "SettingsError",
+        "StartFailed",
+    }
     return any(kind.__name__ in plain for kind in type(error).__mro__)

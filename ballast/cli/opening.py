@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ballast.clock import SHANGHAI
 from ballast.settings import Settings, settings
-from ballast.wiring import House, close_house, house
+from ballast.wiring import House, close_house, database_url, house
 
 T = TypeVar("T")
 
@@ -40,6 +40,21 @@ def with_house(work: Callable[[House], Awaitable[T]]) -> T:
             os.environ["BALLAST_DATABASE_URL"] = stack.enter_context(database(settings())).ours
             settings.cache_clear()
         return asyncio.run(_opened(work))
+
+
+def with_database(work: Callable[[str], T]) -> T:
+    """Run `work` with the URL of the database as it is: nothing is brought to the newest shape before."""
+    join_running()
+    with ExitStack() as stack:
+        if settings().database_url is None:
+            from ballast.db.embedded import embedded_server
+            from ballast.db.upgrade import create_database
+
+            url = stack.enter_context(embedded_server((settings().home / "postgres").resolve())).url("ballast")
+            asyncio.run(create_database(url, "ballast"))
+        else:
+            url = database_url(settings())
+        return work(url)
 
 
 async def _opened(work: Callable[[House], Awaitable[T]]) -> T:

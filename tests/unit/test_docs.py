@@ -14,6 +14,7 @@ from cyclopts import App
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+import ballast.cli.backups
 import ballast.cli.cancelling
 import ballast.cli.machine
 import ballast.cli.money
