@@ -20,6 +20,7 @@ from ballast.db.engine import bell
 from ballast.wiring import House, close_house, database_url, house
 from deployments.apply import POOL
 from deployments.worker import HouseWorker
+from flows.ask_refunds import ask_refunds
 from flows.call_off import call_off
 from flows.confirm_payment import confirm_payment
 from flows.lock_stock import lock_stock
@@ -43,6 +44,7 @@ ANSWERS: dict[str, Callable[[float], Awaitable[object]]] = {
     "call_off": call_off,
     "outbox": send_outbox,
     "alerts": send_outbox,
+    "refunds": ask_refunds,
 }
 """What a ring is answered with."""
 

@@ -138,6 +138,7 @@ async def send_refunds(owner: str, batch: Sequence[Outgoing]) -> Tally:
         )
 
     async def requested(tx: AsyncConnection, sent: list[Outgoing]) -> None:
-        await record_refunds(tx, sent, here.clock.now())
+        now = here.clock.now()
+        await record_refunds(tx, sent, now, now + here.settings.patience.refund_quiet)
 
     return await deliver(here, owner, batch, request_of, ask, after=requested)

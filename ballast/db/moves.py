@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.case import Case, LineCase, ParcelCase
 from ballast.db.engine import dumps, ring, rows, run
+from ballast.db.outbox import send_once_more
 from ballast.db.stock import leave_shelf, release
 from ballast.domain.words import State
 
@@ -87,7 +88,8 @@ select refund_no, order_id, provider, transaction_id, amount, currency, why, sta
 from jsonb_to_recordset(cast(:rows as jsonb)) as r(refund_no text, order_id bigint, provider text,
   transaction_id text, amount bigint, currency text, why text, state text, requested_at timestamptz,
   done_at timestamptz, note text)
-on conflict (refund_no) do update set state = excluded.state, done_at = excluded.done_at, note = excluded.note
+on conflict (refund_no) do update set state = excluded.state, done_at = excluded.done_at, note = excluded.note,
+  due_at = null
 where f.order_id = excluded.order_id and f.state <> 'done'
 """
 _INSERT_RETURNS = """
@@ -124,6 +126,8 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     await _many(tx, _INSERT_PAYMENTS, [row for case in cases for row in case.payments])
     await _many(tx, _UPSERT_REFUNDS, [row for case in cases for row in case.refunds_told.values()])
     await _many(tx, _INSERT_MESSAGES, [row for case in cases for row in case.messages])
+    if again := [key for case in cases for key in case.again_keys]:
+        await send_once_more(tx, again, cases[0].now)
     await _settle_stock(tx, cases)
     await _wake(tx, cases)
 
@@ -143,7 +147,7 @@ async def _wake(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     arrived = [case.order_no for case in cases if case.arrived]
     if arrived and await rows(tx, _WAKE_WAITING, nos=arrived):
         bells.add("inbox")
-    if any(case.messages for case in cases):
+    if any(case.messages or case.again_keys for case in cases):
         bells.add("outbox")
     await ring(tx, *bells)
 
