@@ -332,7 +332,14 @@ class Payment(Role, Protocol):
         """The provider's word on the order's payment: captured, ended, refunded, or nothing yet."""
         ...
 
-    async def refund(self, request: RefundRequest, *, look_first: bool = False) -> Receipt: ...
+    async def refund(self, request: RefundRequest, *, look_first: bool = False) -> Receipt:
+        """Give money of one charge back, once per `refund_no`. The receipt says that it was taken on, not that it is
+        there: that is news. Raises `OutcomeUnknown`, too, when it was taken on and is not known afterwards."""
+        ...
+
+    async def ask_refund(self, order_no: str, refund_no: str) -> Sequence[News]:
+        """How a refund stands now, as the same news its notice brings; empty when the provider does not know it."""
+        ...
 
 
 class Alerts(Role, Protocol):

@@ -135,6 +135,7 @@ class Patience(Part):
     unpaid_close: timedelta = timedelta(hours=24)  # business: unpaid orders are closed, after asking
     warehouse_quiet: timedelta = timedelta(hours=12)  # business: then the WMS is asked
     courier_quiet: timedelta = timedelta(hours=24)  # business: then the courier is asked
+    refund_quiet: timedelta = timedelta(hours=6)  # business: then the provider is asked about a refund
     return_window: timedelta = timedelta(days=7)  # business: signed orders close after it
     early_news: timedelta = timedelta(hours=24)  # business: a message that waits this long for its order is told
     gather: timedelta = timedelta(milliseconds=300)  # the listener waits this long for company before a run

@@ -24,6 +24,7 @@ from deployments.apply import POOL
 from deployments.health import health_port
 from deployments.stopping import CLOSE, UnderWay, run_until_told
 from deployments.worker import HouseWorker
+from flows.ask_refunds import ask_refunds
 from flows.call_off import call_off
 from flows.confirm_payment import confirm_payment
 from flows.lock_stock import lock_stock
@@ -47,6 +48,7 @@ ANSWERS: dict[str, Callable[[float], Coroutine[Any, Any, object]]] = {
     "call_off": call_off,
     "outbox": send_outbox,
     "alerts": send_outbox,
+    "refunds": ask_refunds,
 }
 """What a ring is answered with."""
 

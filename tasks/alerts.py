@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from prefect import task
 
-from adapters.errors import OutcomeUnknown, OutsideError, Refused, Throttled
+from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused, Throttled
 from ballast.db.alerts import Ringing, claim_alerts, end_alerts, send_slot
 from ballast.points import Point, reached
 from ballast.ports import Digest
@@ -61,8 +61,8 @@ async def _send(here: House, alerts: list[Ringing], mentions: tuple[str, ...]) -
 
 
 def _may_repeat(alert: Ringing, error: OutsideError) -> bool:
-    """A robot cannot be read back: after a time-out a message is repeated at most once."""
-    return alert.attempts < (2 if isinstance(error, OutcomeUnknown) else ATTEMPTS)
+    """A robot cannot be read back: after a time-out, or an answer in no known words, it is repeated at most once."""
+    return alert.attempts < (2 if isinstance(error, OutcomeUnknown | NotUnderstood) else ATTEMPTS)
 
 
 def _next_try(here: House, alert: Ringing, error: OutsideError) -> datetime:

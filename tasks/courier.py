@@ -1,10 +1,12 @@
 """The courier: follow every parcel, ask about those that have gone quiet."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prefect import task
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.errors import OutsideError
 from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing
@@ -12,7 +14,7 @@ from ballast.ports import News, Receipt, Waybill
 from ballast.wiring import House, house
 from tasks.chunks import Tally, open_chunk
 from tasks.deliveries import deliver
-from tasks.listening import ask_and_apply
+from tasks.listening import Answer, ask_and_apply
 from tasks.policy import CHUNK
 
 
@@ -29,15 +31,25 @@ async def subscribe_parcels(owner: str, batch: Sequence[Outgoing]) -> Tally:
 
 @task(name="ask courier", tags=["courier"], **CHUNK)
 async def ask_courier(chunk: Chunk) -> Tally:
-    """Ask where the unsigned parcels of quiet orders are."""
+    """Ask where the unsigned parcels of quiet orders are. They are subscribed once more: the first time may be none."""
     here = await house()
-    cases = await open_chunk(here, chunk)
-    return await ask_and_apply(here, chunk, {case.id: _track(here, case) for case in cases})
+    quiet = {case.id: (case, _unsigned(case)) for case in await open_chunk(here, chunk)}
+
+    async def follow(_: AsyncConnection, held: Sequence[Case], answers: Mapping[int, Answer]) -> None:
+        for case in held:
+            if not isinstance(answers[case.id], OutsideError):
+                case.follow_again(quiet[case.id][1])
+
+    questions = {number: _track(here, case, waybills) for number, (case, waybills) in quiet.items()}
+    return await ask_and_apply(here, chunk, questions, also=follow)
 
 
-async def _track(here: House, case: Case) -> Sequence[News]:
-    open_ones = [parcel.waybill for parcel in case.parcels.values() if parcel.signed_at is None]
-    answers = await asyncio.gather(*(here.courier.track(_waybill(case, waybill)) for waybill in open_ones))
+def _unsigned(case: Case) -> list[str]:
+    return [parcel.waybill for parcel in case.parcels.values() if parcel.signed_at is None]
+
+
+async def _track(here: House, case: Case, waybills: Sequence[str]) -> Sequence[News]:
+    answers = await asyncio.gather(*(here.courier.track(_waybill(case, waybill)) for waybill in waybills))
     return [one for answer in answers for one in answer]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +20,7 @@ from ballast.wiring import House
 from tasks.chunks import Tally, hold_alerts, later, unknown_code_alert
 from tasks.policy import SystemDown
 
+K = TypeVar("K")
 Answer = Sequence[News] | OutsideError
 
 
@@ -27,11 +29,11 @@ async def ask_and_apply(
     chunk: Chunk,
     questions: Mapping[int, Awaitable[Sequence[News]]],
     *,
-    forgotten: Callable[[AsyncConnection, Sequence[Case]], Awaitable[None]] | None = None,
+    also: Callable[[AsyncConnection, Sequence[Case], Mapping[int, Answer]], Awaitable[None]] | None = None,
 ) -> Tally:
     """Ask about orders side by side (order id -> question) and let the answers act on those that are still ours.
 
-    `forgotten(tx, cases)` gets those of which the system knows nothing at all, in the transaction that stores the rest.
+    `also(tx, cases, answers)` decides more about them, in the transaction that stores them.
     """
     if not questions:
         return Counter()
@@ -46,20 +48,20 @@ async def ask_and_apply(
         pairs = [(c.id, news.cause_of(n)) for c in held for n in _news(answers[c.id])]
         known = await moves.known_causes(tx, moves.by_order(pairs))
         tally = Counter(_apply(house, chunk, case, answers[case.id], known) for case in held)
-        if forgotten is not None:
-            await forgotten(tx, [case for case in held if not _is_known(answers[case.id])])
+        if also is not None:
+            await also(tx, held, answers)
         await moves.write(tx, held)
         puzzles = [unknown_code_alert(answer) for answer in answers.values() if isinstance(answer, UnknownCode)]
         await raise_alerts(tx, hold_alerts(held) + puzzles, house.clock.now())
     return tally
 
 
-async def ask_all(questions: Mapping[int, Awaitable[Sequence[News]]]) -> dict[int, Answer]:
+async def ask_all(questions: Mapping[K, Awaitable[Sequence[News]]]) -> dict[K, Answer]:
     """All questions side by side; an error is an answer too."""
     return dict(zip(questions, await asyncio.gather(*map(_ask, questions.values())), strict=True))
 
 
-def nobody_answered(answers: Mapping[int, Answer]) -> bool:
+def nobody_answered(answers: Mapping[K, Answer]) -> bool:
     """The system is down: not one question was taken."""
     return bool(answers) and all(isinstance(answer, Unavailable) for answer in answers.values())
 
@@ -71,8 +73,9 @@ async def _ask(question: Awaitable[Sequence[News]]) -> Answer:
         return error
 
 
-def _is_known(answer: Answer) -> bool:
-    return isinstance(answer, OutsideError) or bool(answer)
+def knows_nothing(answer: Answer) -> bool:
+    """The system answered, and has never heard of it."""
+    return not isinstance(answer, OutsideError) and not answer
 
 
 def _news(answer: Answer) -> Sequence[News]:

@@ -142,7 +142,8 @@ async def send_refunds(owner: str, batch: Sequence[Outgoing]) -> Tally:
         return await here.payment.refund(request, look_first=look_first)
 
     async def requested(tx: AsyncConnection, sent: list[Outgoing]) -> None:
-        await record_refunds(tx, sent, here.clock.now())
+        now = here.clock.now()
+        await record_refunds(tx, sent, now, now + here.settings.patience.refund_quiet)
 
     return await deliver(here, owner, wanted, _request_of, ask, after=requested, refused=refuse_refunds)
 

@@ -1,6 +1,6 @@
 """The warehouse: hand over what is locked, ask about what has gone quiet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prefect import task
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,7 +12,7 @@ from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Order, Receipt
 from ballast.wiring import house
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle
-from tasks.listening import ask_and_apply
+from tasks.listening import Answer, ask_and_apply, knows_nothing
 from tasks.policy import CHUNK
 
 
@@ -46,15 +46,16 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
     known = {job.id for job in jobs}
     quiet = [case for case in cases if case.id not in known]
     questions = {case.id: here.wms.ask(case.order_no) for case in quiet}
-    return tally + await ask_and_apply(here, chunk, questions, forgotten=_hand_over_again)
+    return tally + await ask_and_apply(here, chunk, questions, also=_hand_over_again)
 
 
-async def _hand_over_again(tx: AsyncConnection, cases: Sequence[Case]) -> None:
+async def _hand_over_again(tx: AsyncConnection, cases: Sequence[Case], answers: Mapping[int, Answer]) -> None:
     """The warehouse said yes and knows nothing of them: due at once, and looked for before they are sent.
 
     Not those that it ever spoke of: it had them, and may be shipping them. Not what a person has to look at first.
     """
-    silent = [case for case in cases if case.standing.state is State.STOCK_LOCKED]
+    waiting = [case for case in cases if case.standing.state is State.STOCK_LOCKED]
+    silent = [case for case in waiting if knows_nothing(answers[case.id])]
     unheard = {f"wms.create:{case.order_no}": case for case in silent if not case.progress and not case.parcels}
     for key in await effects.reopen(tx, list(unheard)):
         case = unheard[key]

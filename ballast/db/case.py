@@ -5,7 +5,7 @@ A `Case` is one locked order while a transaction decides about it. `Case.take` i
 transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -119,6 +119,7 @@ class Case:
     touched: bool = False
     events: list[dict[str, Any]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
+    again_keys: list[str] = field(default_factory=list)  # messages that were sent and of which nothing came
     said: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     held: list[dict[str, Any]] = field(default_factory=list)
     released: list[dict[str, Any]] = field(default_factory=list)
@@ -225,6 +226,8 @@ class Case:
             self.milestones[milestone] = self.milestones[milestone] or at
         for kind in ANNOUNCEMENTS.get(place, ()):
             self.send(kind)
+        if place is State.SIGNED:  # by the shop's word: the courier never spoke of these, and nobody asks any more
+            self.follow_again(parcel.waybill for parcel in self.parcels.values() if parcel.said_at is None)
 
     def reschedule(self) -> None:
         """Due where the life cycle says, afresh: attempts start at nought and the lease ends.
@@ -266,10 +269,9 @@ class Case:
     def send(self, kind: str, part: str = "", payload: Mapping[str, Any] | None = None) -> None:
         """One outgoing message, its key made of kind, order and part."""
         if self.announce:
-            key = f"{kind}:{self.order_no}" + (f":{part}" if part else "")
             self.messages.append(
                 {
-                    "key": key,
+                    "key": self._key(kind, part),
                     "order_id": self.id,
                     "kind": kind,
                     "payload": payload or {},
@@ -277,6 +279,18 @@ class Case:
                     "created_at": self.now,
                 }
             )
+
+    def send_once_more(self, kind: str, part: str = "") -> None:
+        """A message that was sent, and nothing came of it: its effect is made again. One under way is left alone."""
+        self.again_keys.append(self._key(kind, part))
+
+    def follow_again(self, waybills: Iterable[str]) -> None:
+        """A subscription cannot be read back: that it was none shows by the courier's silence only."""
+        for waybill in waybills:
+            self.send_once_more("courier.subscribe", waybill)
+
+    def _key(self, kind: str, part: str) -> str:
+        return f"{kind}:{self.order_no}" + (f":{part}" if part else "")
 
     def remember(self, news: News) -> None:
         """What a system last said: the newest source time wins, older news is dropped here."""

@@ -66,14 +66,14 @@ async def begin(
 
 
 async def reopen(tx: AsyncConnection, keys: Sequence[str]) -> frozenset[str]:
-    """Done, they said, and the system knows nothing of it: to be made again, and looked for first. Those it is true of.
+    """Done, they said, and nothing came of it: to be made again, and looked for first. Those that were done.
 
     What a file reports as done stays done: the system may know it by another number.
     """
     found = await rows(
         tx,
         """
-        update effect set state = 'unknown', error = 'done by its answer, and not known when asked'
+        update effect set state = 'unknown', error = 'done by its answer, and nothing came of it'
         where key = any(cast(:keys as text[])) and state = 'done' and receipt ->> 'reference' <> :elsewhere
         returning key""",
         keys=list(keys),

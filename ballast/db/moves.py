@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.case import Case, LineCase, ParcelCase
 from ballast.db.engine import dumps, ring, rows, run
+from ballast.db.outbox import send_once_more
 from ballast.db.payments import write_money
 from ballast.db.stock import end_locks
 from ballast.domain.words import State
@@ -106,6 +107,8 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     await _many(tx, _INSERT_RETURNS, [row for case in cases for row in case.returns])
     await write_money(tx, cases)
     await _many(tx, _INSERT_MESSAGES, [row for case in cases for row in case.messages])
+    if again := [key for case in cases for key in case.again_keys]:
+        await send_once_more(tx, again, cases[0].now)
     await _settle_stock(tx, cases)
     await _wake(tx, cases)
 
@@ -127,7 +130,7 @@ async def _wake(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     arrived = [c.order_no for c in cases if c.arrived or any(parcel.fresh for parcel in c.parcels.values())]
     if arrived and await rows(tx, _WAKE_WAITING, nos=arrived):
         bells.add("inbox")
-    if any(case.messages for case in cases):
+    if any(case.messages or case.again_keys for case in cases):
         bells.add("outbox")
     await ring(tx, *bells)
 

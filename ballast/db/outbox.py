@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ballast.db import effects
 from ballast.db.engine import dumps, rows, run
 
 
@@ -97,5 +98,18 @@ async def send_again(tx: AsyncConnection, order_ids: Sequence[int], now: datetim
         update outbox set due_at = :now, attempts = 0
         where order_id = any(cast(:ids as bigint[])) and done_at is null and due_at is null""",
         ids=list(order_ids),
+        now=now,
+    )
+
+
+async def send_once_more(tx: AsyncConnection, keys: Sequence[str], now: datetime) -> None:
+    """Messages that were sent and of which nothing came: due again, their effects made again, and looked for first."""
+    await effects.reopen(tx, keys)
+    await run(
+        tx,
+        """
+        update outbox set done_at = null, due_at = :now, attempts = 0
+        where key = any(cast(:keys as text[])) and done_at is not null""",
+        keys=list(keys),
         now=now,
     )

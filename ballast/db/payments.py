@@ -1,11 +1,13 @@
 """The books of charges and refunds. A transaction is one row, whoever reports it and how often.
 
+
 `payment.refunding` is the second fence behind `refunding.left`: what of a charge went back or is on its way. Who asks
 for a refund adds to it, and the database refuses more than was captured, even to somebody who did not lock the order.
 What others gave back is a fact, so it is only counted.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,7 +31,8 @@ select refund_no, order_id, provider, transaction_id, amount, currency, why, sta
 from jsonb_to_recordset(cast(:rows as jsonb)) as r(refund_no text, order_id bigint, provider text,
   transaction_id text, amount bigint, currency text, why text, state text, requested_at timestamptz,
   done_at timestamptz, note text)
-on conflict (refund_no) do update set state = excluded.state, done_at = excluded.done_at, note = excluded.note
+on conflict (refund_no) do update set state = excluded.state, done_at = excluded.done_at, note = excluded.note,
+  due_at = null
 where f.order_id = excluded.order_id and f.state <> 'done'
 """
 _COUNT_REFUNDS = """
@@ -105,15 +108,55 @@ async def mark_charges(tx: AsyncConnection, cases: Sequence[Case]) -> None:
         )
 
 
-async def record_refunds(tx: AsyncConnection, sent: Sequence[Outgoing], now: datetime) -> None:
-    """Refunds that the provider has taken on; its notice makes them done or failed, and may be here before us."""
+@dataclass(frozen=True, slots=True)
+class OpenRefund:
+    """A refund that was asked for, and of which no notice came."""
+
+    refund_no: str
+    order_id: int
+    order_no: str
+
+
+async def record_refunds(tx: AsyncConnection, sent: Sequence[Outgoing], now: datetime, ask_at: datetime) -> None:
+    """Refunds that the provider has taken on; its notice makes them done or failed, and may be here before us.
+
+    Without a notice the provider is asked at `ask_at`.
+    """
     await run(
         tx,
         """
-        update refund set state = 'requested', requested_at = :now
-        where refund_no = any(cast(:numbers as text[])) and state = 'asked'""",
+        update refund set state = 'requested', requested_at = :now, due_at = :ask_at
+        where refund_no = any(cast(:numbers as text[])) and state in ('asked', 'requested')""",
         numbers=[message.payload["refund_no"] for message in sent],
         now=now,
+        ask_at=ask_at,
+    )
+
+
+async def claim_refunds(tx: AsyncConnection, *, most: int, now: datetime, until: datetime) -> list[OpenRefund]:
+    """Take up to `most` refunds that are due to be asked about; due again at `until` should we die."""
+    found = await rows(
+        tx,
+        """
+        with due as (select refund_no from refund where due_at <= :now order by due_at limit :most
+          for update skip locked)
+        update refund r set due_at = :until from due, sales_order o
+        where r.refund_no = due.refund_no and o.id = r.order_id
+        returning r.refund_no, r.order_id, o.order_no""",
+        most=most,
+        now=now,
+        until=until,
+    )
+    return [OpenRefund(r.refund_no, r.order_id, r.order_no) for r in found]
+
+
+async def ask_later(tx: AsyncConnection, refund_nos: Sequence[str], at: datetime) -> None:
+    """Ask about these at `at`, unless they have ended."""
+    await run(
+        tx,
+        "update refund set due_at = :at where refund_no = any(cast(:nos as text[])) and state = 'requested'",
+        nos=list(refund_nos),
+        at=at,
     )
 
 

@@ -35,6 +35,11 @@ def refund_no(charge: ChargeCase) -> str:
     return f"RF-{provider}{charge.transaction_id}"
 
 
+def part_of(number: str) -> str:
+    """What its message to the provider has in its key, behind the order."""
+    return number.removeprefix("RF-")
+
+
 def next_refund_no(case: Case, charge: ChargeCase) -> str:
     """The number of a person's next refund of a charge: counted on from those that there are."""
     taken = [number for number in case.refunds_of(charge) if number.startswith(f"{refund_no(charge)}-")]
@@ -55,7 +60,7 @@ def ask(case: Case, charge: ChargeCase, number: str, amount: int, why: str) -> N
     """
     _book(case, charge, number, amount, why)
     if case.refunds[number].state == "asked":
-        case.send("payment.refund", number.removeprefix("RF-"), _row(number, case.refunds[number], charge.currency))
+        case.send("payment.refund", part_of(number), _row(number, case.refunds[number], charge.currency))
 
 
 def reopen(case: Case, charge: ChargeCase, number: str) -> bool:

@@ -117,6 +117,20 @@ class PaymentContract:
         await payment.refund(request)
         _assert_refunded(request, await _finish_refund(world, hook, request))
 
+    async def test_asking_about_a_refund_and_hearing_of_it_say_the_same(
+        self, payment: Payment, hook: Hook, world: World
+    ) -> None:
+        request = await _refund_request(world, hook)
+        await payment.refund(request)
+        heard = await _finish_refund(world, hook, request)
+        assert await payment.ask_refund(request.order_no, request.refund_no) == (heard,)
+
+    async def test_a_refund_that_was_never_asked_for_is_no_news(
+        self, payment: Payment, hook: Hook, world: World
+    ) -> None:
+        request = await _refund_request(world, hook)
+        assert list(await payment.ask_refund(request.order_no, request.refund_no)) == []
+
     async def test_a_partial_refund_is_heard_with_what_the_charge_took(
         self, payment: Payment, hook: Hook, world: World
     ) -> None:

@@ -237,12 +237,12 @@ async def test_a_refund_is_written_once_and_done_once(a_house: House) -> None:
     sent = Outgoing(row["id"], row["key"], row["order_id"], row["kind"], row["payload"], 0)
     for later in (NOON, NOON.replace(hour=9)):
         async with a_house.transaction() as tx:
-            await payments.record_refunds(tx, [sent], later)
+            await payments.record_refunds(tx, [sent], later, later + timedelta(hours=6))
         await tell(a_house, refunded(2000, "T-9", "RF-T-9", minutes=30))
     (refund,) = await table(a_house, "select * from refund")
     assert (refund["refund_no"], refund["state"], refund["amount"]) == ("RF-T-9", "done", 2000)
     assert (refund["requested_at"], refund["done_at"]) == (NOON, NOON + timedelta(minutes=30))
-    assert refund["why"] == "second charge for a paid order"
+    assert (refund["why"], refund["due_at"]) == ("second charge for a paid order", None)
 
 
 async def test_a_notice_that_is_faster_than_our_own_note_is_kept(a_house: House) -> None:
@@ -252,9 +252,9 @@ async def test_a_notice_that_is_faster_than_our_own_note_is_kept(a_house: House)
     await tell(a_house, refunded(2000, "T-9", "RF-T-9"))
     async with a_house.transaction() as tx:
         sent = Outgoing(row["id"], row["key"], row["order_id"], row["kind"], row["payload"], 0)
-        await payments.record_refunds(tx, [sent], NOON)
-    (refund,) = await table(a_house, "select state, why from refund")
-    assert refund == {"state": "done", "why": "second charge for a paid order"}
+        await payments.record_refunds(tx, [sent], NOON, NOON + timedelta(hours=6))
+    (refund,) = await table(a_house, "select state, why, due_at from refund")
+    assert refund == {"state": "done", "why": "second charge for a paid order", "due_at": None}
 
 
 async def test_the_database_refuses_a_charge_of_nothing_and_one_without_its_order(a_house: House) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from ballast.db import claims, inbox, outbox
+from ballast.db import claims, inbox, outbox, payments
 from ballast.db.alerts import raise_alerts
 from ballast.domain.words import Step
 from ballast.ports import Message
@@ -31,6 +31,11 @@ insert into alert (key, level, title, text, raised_at, sent_at, attempts)
 select 'A-' || n, 'info', 't', '', cast(:now as timestamptz), cast(:now as timestamptz), 1
 from generate_series(1, 20000) n
 """
+RETURNED = """
+insert into refund (refund_no, order_id, provider, transaction_id, amount, currency, why, state, requested_at, done_at)
+select 'RF-' || n, n, 'wechatpay', 'T-' || n, 100, 'CNY', '', 'done', cast(:now as timestamptz),
+  cast(:now as timestamptz) from generate_series(1, 20000) n
+"""
 READ = """
 insert into inbox (source, event_id, topic, order_no, payload, state, received_at, done_at, note)
 select 'kdniao', 'E-' || n, 'news', 'F-' || n, '{}', 'done', cast(:now as timestamptz), cast(:now as timestamptz), ''
@@ -42,7 +47,7 @@ from generate_series(1, 20000) n
 async def crowded(a_house: House) -> House:
     """Twenty thousand finished orders and their messages, two hundred orders at work."""
     async with a_house.transaction() as tx:
-        for sql in (FINISHED, SENT, READ):
+        for sql in (FINISHED, SENT, READ, RETURNED):
             await tx.execute(text(sql), {"now": NOON})
     await place_many(a_house, 200)
     async with a_house.transaction() as tx:
@@ -79,7 +84,7 @@ async def test_no_sent_message_is_read_however_the_planner_errs(crowded: House) 
     """Statistics that are old, and plans made without the time, let a table look as if it soon met a due row."""
     async with crowded.transaction() as tx:
         await tx.execute(text(ALERTED), {"now": NOON})
-        for table in ("outbox", "alert"):
+        for table in ("outbox", "alert", "refund"):
             await tx.execute(text(f"update {table} set due_at = cast(:now as timestamptz)"), {"now": NOON})
             await tx.execute(text("analyze"))  # when all were due: it does not know yet that they were sent since
             await tx.execute(text(f"update {table} set due_at = null"))
@@ -89,7 +94,7 @@ async def test_no_sent_message_is_read_however_the_planner_errs(crowded: House) 
     ((statement, parameters),) = heard
     nodes = await _nodes(crowded, statement, parameters)
     assert [n["Relation Name"] for n in nodes if n["Node Type"] == "Seq Scan"] == []
-    assert {"outbox_due", "alert_due"} <= {n.get("Index Name") for n in nodes}
+    assert {"outbox_due", "alert_due", "refund_due"} <= {n.get("Index Name") for n in nodes}
 
 
 async def test_claiming_reads_no_finished_order(crowded: House) -> None:
@@ -99,6 +104,7 @@ async def test_claiming_reads_no_finished_order(crowded: House) -> None:
             await outbox.claim_messages(tx, owner="a", most=100, now=NOON, until=crowded.lease())
             await inbox.take(tx, "news", 100)
             await inbox.wake_waiting(tx)
+            await payments.claim_refunds(tx, most=100, now=NOON, until=crowded.lease())
     for statement, parameters in heard:
         nodes = await _nodes(crowded, statement, parameters)
         assert not [n for n in nodes if n["Node Type"] == "Seq Scan"], statement
@@ -117,5 +123,7 @@ async def test_every_kind_of_work_is_seen(a_house: House, clock: SettableClock) 
         told = [Message(event_id=topic, topic=topic, order_no="SO-0000", payload={}) for topic in topics]
         await inbox.store(tx, [("direct", one) for one in told], NOON)
         await raise_alerts(tx, [{"key": "k", "level": "info", "title": "t", "text": ""}], NOON)
+        await tx.execute(text(RETURNED.replace("20000", "1")), {"now": NOON})
+        await tx.execute(text("update refund set due_at = cast(:now as timestamptz)"), {"now": NOON})
         work = await claims.due_now(tx, NOON)
-    assert set(work) == {"sign_off", "inbox", "orders", "outbox", "alerts"}
+    assert set(work) == {"sign_off", "inbox", "orders", "outbox", "alerts", "refunds"}

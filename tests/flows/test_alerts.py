@@ -2,8 +2,15 @@
 
 from datetime import timedelta
 
+import pytest
+
+from adapters.alerts.dingtalk.client import Dingtalk
+from adapters.errors import NotUnderstood
 from ballast.db.alerts import raise_alerts
+from ballast.domain.words import System
+from ballast.ports import Digest, Receipt
 from flows.send_outbox import send_outbox
+from tasks.alerts import send_digest
 from tests.flows.stage import Stage, run
 
 
@@ -54,6 +61,40 @@ async def test_our_own_limit_is_kept_before_the_robot_s(stage: Stage) -> None:
     await alarm(stage, "three")
     assert (await run(send_outbox)).name == "send-outbox 2 alerts waiting for the robot's next minute"
     assert len(await heard(stage)) == before + 1
+
+
+@pytest.mark.parametrize("fault", ["timeout_after_effect", "success_without_effect"])
+async def test_a_robot_is_told_at_most_twice(stage: Stage, fault: str) -> None:
+    before = len(await heard(stage))
+    await stage.world.faults(system="dingtalk", **{fault: 1.0}, hang_seconds=0.0)
+    await alarm(stage, "once")
+    for _ in range(4):
+        await send_digest.fn()
+        stage.later(timedelta(minutes=1))
+    [alert] = await stage.alerts()
+    assert alert.due_at is None, "nobody goes on sending it"
+    if fault == "timeout_after_effect":
+        assert len(await heard(stage)) == before + 2
+        assert (alert.attempts, alert.sent_at) == (2, None), "it stays visible as unsent"
+    else:
+        assert (alert.attempts, len(await heard(stage))) == (1, before), "a robot's yes is all there is"
+
+
+async def test_an_answer_in_no_known_words_counts_as_perhaps_sent(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Digest] = []
+
+    async def send(_: Dingtalk, digest: Digest) -> Receipt:
+        sent.append(digest)
+        raise NotUnderstood(System.DINGTALK, "no errcode")
+
+    monkeypatch.setattr(Dingtalk, "send", send)
+    await alarm(stage, "once")
+    for _ in range(4):
+        await send_digest.fn()
+        stage.later(timedelta(minutes=1))
+    assert len(sent) == 2
 
 
 async def test_alerts_survive_a_robot_that_is_down(stage: Stage) -> None:

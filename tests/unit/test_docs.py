@@ -116,6 +116,12 @@ def test_every_deployment_stands_there(readme: str) -> None:
     assert re.findall(r"^\| `([a-z]+-[a-z]+)` \|", text(readme), re.MULTILINE) == names
 
 
+@pytest.mark.parametrize("path", sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("adapters/*/*/README.md")))
+def test_an_adapter_says_what_happens_when_an_outcome_is_not_known(path: str) -> None:
+    headings = re.findall(r"^## (.+)$", prose(path), re.MULTILINE)
+    assert {"After a time-out", "After a yes that was none"} <= set(headings)
+
+
 @pytest.mark.parametrize("readme", READMES)
 def test_every_setting_stands_there(readme: str) -> None:
     named = re.findall(r"^\| `(BALLAST_[A-Z0-9_]+)` \|", text(readme), re.MULTILINE)

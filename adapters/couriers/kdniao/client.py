@@ -23,6 +23,7 @@ PHONE_TAIL_NEEDED = frozenset({"SF"})
 PHONE_TAIL_WANTED = frozenset({"SF", "ZTO", "KYSY"})  # [M] for all but SF
 
 TOO_OFTEN = re.compile(r"频繁|频率|次数|上限|超限|超量|限流|too (often|many)|quota|limit", re.IGNORECASE)
+SUBSCRIBED_BEFORE = re.compile(r"重复.{0,4}订阅|已.{0,4}订阅|订阅.{0,4}(重复|已存在)|already subscribed", re.IGNORECASE)
 BUSY = re.compile(r"繁忙|稍后|系统异常|服务异常|busy", re.IGNORECASE)
 PAUSE_SECONDS = 60.0
 """The vendor's failures are free text: these words tell the passing ones from refusals [M]."""
@@ -48,12 +49,20 @@ class Kdniao:
         self.codes: Codes = CODES
 
     async def subscribe(self, waybill: Waybill, *, look_first: bool = False) -> Receipt:
-        """A second subscription of a number is taken like the first [M], so `look_first` has nothing to look for."""
+        """A second subscription of a number is taken like the first [M], so `look_first` has nothing to look for.
+
+        Should an edition refuse it all the same, that refusal is as good as a yes.
+        """
         document = {"OrderCode": waybill.order_no, **parcel_document(waybill)}
         form = self._form(self._settings.subscribe_type, document)
         reply = await self._http.write("POST", self._settings.dist_url, order_no=waybill.order_no, data=form)
         data = reply_object(reply, System.KDNIAO, OutcomeUnknown, order_no=waybill.order_no)
-        verdict = _check(data, waybill.order_no)
+        try:
+            verdict = _check(data, waybill.order_no)
+        except Refused as no:
+            if not SUBSCRIBED_BEFORE.search(no.what):
+                raise
+            return Receipt(reference=waybill.waybill, detail={"subscription": "there before"})
         return Receipt(reference=waybill.waybill, detail={"UpdateTime": verdict.update_time or ""})
 
     async def track(self, waybill: Waybill) -> Sequence[News]:

@@ -6,11 +6,19 @@ from urllib.parse import quote
 
 import httpx
 import orjson
+from pydantic import AwareDatetime
 
 from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused, Unavailable
 from adapters.http import VendorHttp
 from adapters.json_text import reply_object
-from adapters.payments.wechatpay.documents import RefundAmount, Transaction, check_ours, read_transaction
+from adapters.payments.wechatpay.documents import (
+    RefundAmount,
+    RefundNotice,
+    Transaction,
+    check_ours,
+    read_refund,
+    read_transaction,
+)
 from adapters.payments.wechatpay.signing import authorization, is_genuine, load_merchant_key, load_platform_keys
 from adapters.payments.wechatpay.status import CODES
 from adapters.replies import Reply, read_reply
@@ -30,8 +38,16 @@ class RefundReply(Reply):
 
     refund_id: str
     out_refund_no: str
+    out_trade_no: str
+    transaction_id: str
     status: str
     amount: RefundAmount
+    success_time: AwareDatetime | None = None
+
+    def as_notice(self, mchid: str) -> RefundNotice:
+        """The same in the words of a notice."""
+        shared = self.model_dump(exclude={"status"})
+        return RefundNotice(mchid=mchid, refund_status=self.status, **shared)
 
 
 class Complaint(Reply):
@@ -68,14 +84,26 @@ class Wechatpay:
     async def refund(self, request: RefundRequest, *, look_first: bool = False) -> Receipt:
         """`refund_no` is the key: the provider gives back once per number, however often it is asked."""
         _check_amount(request)
-        data = await self._known_refund(request) if look_first else None
+        data = await self._known_refund(request.order_no, request.refund_no) if look_first else None
         if data is None:
             reply = await self._send("POST", REFUNDS, request.order_no, OutcomeUnknown, self._refund_document(request))
             data = self._open(reply, request.order_no, OutcomeUnknown)
-            if await self._known_refund(request) is None:  # nobody would notice that the money never goes back
+            known = await self._known_refund(request.order_no, request.refund_no)
+            if known is None:  # nobody would notice that the money never goes back
                 what = f"refund {request.refund_no} was taken and is not known"
                 raise OutcomeUnknown(System.WECHATPAY, what, order_no=request.order_no)
         return _refund_receipt(read_reply(RefundReply, data, System.WECHATPAY, order_no=request.order_no), request)
+
+    async def ask_refund(self, order_no: str, refund_no: str) -> Sequence[News]:
+        """Empty when no refund has this number."""
+        data = await self._known_refund(order_no, refund_no)
+        if data is None:
+            return ()
+        reply = read_reply(RefundReply, data, System.WECHATPAY, order_no=order_no)
+        if (reply.out_trade_no, reply.out_refund_no) != (order_no, refund_no):
+            what = f"asked about refund {refund_no}, the reply is about {reply.out_refund_no} of {reply.out_trade_no}"
+            raise NotUnderstood(System.WECHATPAY, what, order_no=order_no)
+        return (read_refund(reply.as_notice(self._settings.mchid), self.codes, self._clock.now()),)
 
     async def ping(self) -> str:
         """Asks about a payment that cannot exist."""
@@ -85,8 +113,8 @@ class Wechatpay:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _known_refund(self, request: RefundRequest) -> dict[str, Any] | None:
-        return await self._get(f"{REFUNDS}/{quote(request.refund_no, safe='')}", request.order_no, NO_SUCH_REFUND)
+    async def _known_refund(self, order_no: str, refund_no: str) -> dict[str, Any] | None:
+        return await self._get(f"{REFUNDS}/{quote(refund_no, safe='')}", order_no, NO_SUCH_REFUND)
 
     def _refund_document(self, request: RefundRequest) -> dict[str, Any]:
         amount = {

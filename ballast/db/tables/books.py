@@ -113,6 +113,7 @@ class RefundRow(SQLModel, table=True):
     __table_args__ = (
         Index("refund_order", "order_id"),
         Index("refund_requested", "requested_at"),
+        Index("refund_due", "due_at", postgresql_where=text("due_at is not null")),
         CheckConstraint("amount > 0", name="refund_positive"),
     )
 
@@ -127,3 +128,4 @@ class RefundRow(SQLModel, table=True):
     requested_at: datetime = moment()
     done_at: datetime | None = moment(null=True)
     note: str = Field(default="", sa_column_kwargs={"server_default": ""})  # the provider's word when it failed
+    due_at: datetime | None = moment(null=True)  # no notice by then: the provider is asked; null once it ended

@@ -101,6 +101,14 @@ async def test_the_reason_decides_who_must_act(
         assert type(caught.value) is kind
 
 
+@pytest.mark.parametrize("reason", ["该单号已订阅", "重复订阅", "订阅关系已存在", "already subscribed"])
+async def test_a_refused_second_subscription_is_as_good_as_the_first(
+    monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    connect(monkeypatch, {"EBusinessID": "1000001", "Success": False, "Reason": reason})
+    assert (await client().subscribe(WAYBILL, look_first=True)).reference == WAYBILL.waybill
+
+
 async def test_a_time_out_leaves_the_outcome_open_and_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     wire = connect(monkeypatch, httpx.ReadTimeout("slow"))
     with pytest.raises(OutcomeUnknown, match="SO20260102001"):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from adapters.errors import NotUnderstood, OutcomeUnknown, Refused, Unavailable,
 from adapters.payments.wechatpay.client import Wechatpay
 from ballast.domain.money import Money
 from ballast.domain.words import Event
-from ballast.ports import RefundRequest
+from ballast.ports import Refund, RefundRequest
 from tests.adapters.wechatpay.test_signing import SETTINGS
 from tests.adapters.wechatpay.test_webhook import PLATFORM_KEY, TRANSACTION
 from tests.adapters.wire import BUSINESS, StoppedClock, Wire, connect, sample
@@ -180,6 +181,46 @@ async def test_a_refund_that_was_taken_and_is_not_known_has_no_outcome_yet(monke
     with pytest.raises(OutcomeUnknown, match="SO20260102001-twice-0001 was taken and is not known"):
         await client().refund(REQUEST)
     assert methods(wire) == ["POST", "GET"]
+
+
+ASKED = {**REFUND, "status": "SUCCESS", "success_time": "2026-01-03T09:00:00+08:00"}
+
+
+async def test_asking_about_a_refund_tells_what_its_notice_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = connect(monkeypatch, signed(ASKED))
+    (news,) = await client().ask_refund(REQUEST.order_no, REQUEST.refund_no)
+    assert wire.requests[0].url.path.endswith("/v3/refund/domestic/refunds/SO20260102001-twice-0001")
+    assert (news.event, news.field, news.said) == (Event.REFUNDED, "refund_status", "SUCCESS")
+    assert news.happened_at == datetime(2026, 1, 3, 1, 0, tzinfo=UTC)
+    assert news.refund == Refund(
+        refund_no=REQUEST.refund_no,
+        transaction_id=REQUEST.transaction_id,
+        amount=Money(11300),
+        captured=Money(11300),
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "event"), [("PROCESSING", Event.NOTED), ("CLOSED", Event.HELD), ("ABNORMAL", Event.HELD)]
+)
+async def test_a_refund_that_did_not_arrive_is_told_as_it_stands(
+    monkeypatch: pytest.MonkeyPatch, status: str, event: Event
+) -> None:
+    connect(monkeypatch, signed(REFUND | {"status": status}))
+    (news,) = await client().ask_refund(REQUEST.order_no, REQUEST.refund_no)
+    assert (news.event, news.said, news.happened_at) == (event, status, BUSINESS)
+
+
+async def test_a_refund_that_nobody_knows_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, NO_REFUND)
+    assert await client().ask_refund(REQUEST.order_no, REQUEST.refund_no) == ()
+
+
+@pytest.mark.parametrize("changes", [{"out_refund_no": "ANOTHER"}, {"out_trade_no": "SO20260102999"}])
+async def test_another_refund_is_not_believed(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str]) -> None:
+    connect(monkeypatch, signed(ASKED | changes))
+    with pytest.raises(NotUnderstood, match="asked about refund SO20260102001-twice-0001"):
+        await client().ask_refund(REQUEST.order_no, REQUEST.refund_no)
 
 
 @pytest.mark.parametrize("status", ["CLOSED", "ABNORMAL", "NEW-WORD"])
