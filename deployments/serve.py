@@ -22,7 +22,7 @@ from ballast.db.engine import DATABASE_ERRORS, bell
 from ballast.wiring import House, close_house, database_url, house
 from deployments.apply import POOL
 from deployments.health import health_port
-from deployments.stopping import CLOSE, UnderWay, run_until_told
+from deployments.stopping import CLOSE, Ending, UnderWay, run_until_told
 from deployments.worker import HouseWorker
 from flows.ask_refunds import ask_refunds
 from flows.call_off import call_off
@@ -145,8 +145,8 @@ class Listener:
                 await pause.rest(PAUSE_MOST["run"])
 
 
-async def serve(stop: asyncio.Event) -> None:
-    """Listen, look, answer and work for the pool until `stop` is set; then end in order."""
+async def serve(ending: Ending) -> None:
+    """Listen, look, answer and work for the pool until the end begins; then end in order."""
     here, under_way = await house(), UnderWay()
     listener = Listener(here, under_way)
     worker = HouseWorker(
@@ -154,8 +154,9 @@ async def serve(stop: asyncio.Event) -> None:
     )
     async with health_port(here, listener):
         duties: list[asyncio.Task[Any]] = [asyncio.create_task(duty) for duty in listener.duties()]
-        working, stopped = asyncio.create_task(worker.start()), asyncio.create_task(stop.wait())
+        working, stopped = asyncio.create_task(worker.start()), asyncio.create_task(ending.begun.wait())
         done, _ = await asyncio.wait([*duties, working, stopped], return_when=asyncio.FIRST_COMPLETED)
+        ending.begin()
         here.stopping = True
         for duty in duties:
             duty.cancel()

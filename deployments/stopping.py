@@ -60,37 +60,44 @@ class UnderWay:
         return len(late)
 
 
+class Ending:
+    """The end of this process: told from outside, or because something ended that never should. Always in time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.begun = asyncio.Event()
+        self._loop = loop
+        self._last_resort: threading.Timer | None = None
+
+    def begin(self) -> None:
+        """Set `begun`; leave after `AT_MOST` seconds, whoever does not answer. From any thread; a repeat is nothing."""
+        if self._last_resort is None:
+            self._last_resort = threading.Timer(AT_MOST, _leave)
+            self._last_resort.daemon = True
+            self._last_resort.start()
+        self._loop.call_soon_threadsafe(self.begun.set)
+
+
 def run_until_told(
-    work: Callable[[asyncio.Event], Coroutine[Any, Any, None]],
+    work: Callable[[Ending], Coroutine[Any, Any, None]],
     new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> None:
-    """Run `work(stop)` in a thread of its own; SIGTERM and Ctrl-C set `stop`. Raises what `work` raises.
+    """Run `work(ending)` in a thread of its own; SIGTERM and Ctrl-C begin the ending. Raises what `work` raises.
 
     In the main thread, Prefect would take SIGTERM for itself while a flow runs, and raise in the midst of anything.
     """
-    loop, stop = (new_loop or asyncio.new_event_loop)(), asyncio.Event()
-
-    def tell(_signal: int, _frame: object) -> None:
-        if not told:
-            told.append(threading.Timer(AT_MOST, _give_up))
-            told[0].daemon = True
-            told[0].start()
-        loop.call_soon_threadsafe(stop.set)
-
-    told: list[threading.Timer] = []
+    loop = (new_loop or asyncio.new_event_loop)()
+    ending = Ending(loop)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, tell)
+        signal.signal(number, lambda *_: ending.begin())
     with ThreadPoolExecutor(1, thread_name_prefix="ballast") as thread:
-        thread.submit(_run, work, stop, loop).result()
+        thread.submit(_run, work, ending, loop).result()
 
 
-def _run(
-    work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], stop: asyncio.Event, loop: asyncio.AbstractEventLoop
-) -> None:
+def _run(work: Callable[[Ending], Coroutine[Any, Any, None]], ending: Ending, loop: asyncio.AbstractEventLoop) -> None:
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(work(stop))
+        runner.run(work(ending))
 
 
-def _give_up() -> None:
+def _leave() -> None:
     log.error("still not at an end after %g s: leaving; leases end by themselves", AT_MOST)
     os._exit(1)
