@@ -106,7 +106,7 @@ def test_every_command_stands_there_with_its_options(readme: str) -> None:
 
 @pytest.mark.parametrize("readme", READMES)
 def test_no_command_stands_there_that_does_not_exist(readme: str) -> None:
-    typed = re.findall(r"^\| `(ballast [a-z ]+[a-z])", text(readme), re.MULTILINE)
+    typed = re.findall(r"^\| `(ballast [a-z -]*[a-z])", text(readme), re.MULTILINE)
     assert {line.strip() for line in typed} == {command for command, _ in commands(app)}
 
 
@@ -198,3 +198,13 @@ def test_the_example_of_a_push_is_accepted(readme: str) -> None:
     request = HookRequest(method="POST", query={}, headers=given, body=body)
     [message] = DirectHook(DirectSettings(secret=SecretStr(example["SECRET"]))).receive(request, now).messages
     assert message.order_no == example["ORDER"]["order_no"]
+
+
+def test_every_lesson_names_tests_that_exist() -> None:
+    lines = [line for line in text("docs/lessons.md").splitlines() if line.startswith("| ")][1:]
+    assert [line.split(".")[0].removeprefix("| ") for line in lines[:15]] == [str(number) for number in range(1, 16)]
+    for line in lines:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", line)
+        assert named, line
+        for file, test in named:
+            assert re.search(rf"^(async )?def {test}\(", text(file), re.MULTILINE), f"{file}::{test}"
