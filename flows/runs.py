@@ -21,15 +21,13 @@ from ballast.db.inbox import count_new
 from ballast.domain.words import HOLD_LABELS, Step
 from ballast.wiring import House, house
 from tasks.chunks import Tally
-from tasks.policy import CUT_OFF
+from tasks.policy import BEAT, CUT_OFF
 
 log = logging.getLogger("ballast.runs")
 
 C = TypeVar("C")
 DOWN = timedelta(seconds=20)
 """After a chunk's task failed for good, its orders rest this long (machine time) before the next run takes them."""
-BEAT = timedelta(seconds=10)
-"""A run that takes longer says so often that it is alive: `close-runs` closes what has fallen silent."""
 LETTERS_PER_CHUNK = 5
 """An order gets about twelve messages on its way: a chunk of messages is larger than a chunk of orders."""
 
