@@ -23,15 +23,13 @@ from ballast.domain.words import HOLD_LABELS, Step
 from ballast.points import Point, reached
 from ballast.wiring import House, house
 from tasks.chunks import Tally
-from tasks.policy import CUT_OFF
+from tasks.policy import BEAT, CUT_OFF
 
 log = logging.getLogger("ballast.runs")
 
 C = TypeVar("C")
 DOWN = timedelta(seconds=20)
 """After a chunk's task failed for good, its orders rest this long (machine time) before the next run takes them."""
-BEAT = timedelta(seconds=10)
-"""A run that takes longer says so often that it is alive: `close-runs` closes what has fallen silent."""
 AT_ONCE = 20
 """Orders that a form names are worked on so many side by side."""
 LETTERS_PER_CHUNK = 5

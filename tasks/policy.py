@@ -25,6 +25,9 @@ CUT_OFF: Final = timedelta(seconds=10)
 may take as long to have its effect, and whoever comes next has to find it.
 """
 
+BEAT: Final = timedelta(seconds=10)
+"""A run that takes longer says so often that it is alive: `close-runs` closes what has fallen silent."""
+
 
 class SystemDown(Exception):
     """Not one call of the chunk was taken: the system is down. Orders keep their place; retried later."""

@@ -1,4 +1,4 @@
-"""`ballast db backup`, `ballast db restore` and `ballast db mark-restored`."""
+"""`ballast db backup`, `ballast db restore` and `ballast db restored`."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def restore(file: Path) -> None:
     print(f"restored at revision {revision}; every open order is due again and is looked for first")
 
 
-@db.command(name="mark-restored")
+@db.command(name="restored")
 def mark() -> None:
     """Say that the database was put back by other means: open orders are due again and looked for first."""
     from ballast.cli.opening import with_house
