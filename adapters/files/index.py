@@ -1,4 +1,7 @@
-"""Which rows belong to which key. An order with an unreadable row is spoilt as a whole: never half an order."""
+"""Which rows belong to which key. An order with an unreadable row is spoilt as a whole: never half an order.
+
+Problems are handed on one by one: a file that is wrong from end to end has as many of them as lines.
+"""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -10,11 +13,10 @@ from adapters.files.tables import Table
 
 @dataclass(slots=True)
 class Keys:
-    """What one pass over a table found: usable rows per key, and where the rows are that spoil a key."""
+    """What one pass over a table counts: usable rows per key, and where the rows are that spoil a key."""
 
     counts: dict[str, int] = field(default_factory=dict)
     spoilt: dict[str, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
     rows: int = 0
 
     def spoil(self, key: str, row: Row) -> None:
@@ -31,8 +33,8 @@ def key_of(row: Row, place: int) -> str:
 
 def scan(
     table: Table, column: str, keys: Keys, *, per_row: bool, known: Collection[str] | None = None
-) -> Iterator[tuple[str, Row]]:
-    """Every usable row with its key; what is not usable goes into `keys`.
+) -> Iterator[tuple[str, Row] | Problem]:
+    """Every usable row with its key, and what is wrong with the others.
 
     A row that names no order may belong to the one before or after it: both are spoilt, unless the table has one row
     per order (`per_row`), where it can only be an order of its own. What a broken row seems to name counts only when
@@ -47,7 +49,7 @@ def scan(
                 raise CellError(row.problem)
         except CellError as wrong:
             at = "" if row.problem else column
-            keys.problems.append(Problem(row=row, column=at, reason=row.problem or str(wrong)))
+            yield Problem(row=row, column=at, reason=row.problem or str(wrong))
             if before and not per_row:
                 keys.spoil(before, row)
             orphan = None if per_row else row
@@ -56,26 +58,30 @@ def scan(
             keys.spoil(key, orphan)
         before, orphan = key, None
         if row.problem:
-            keys.problems.append(Problem(row=row, column="", reason=row.problem, order_no=key))
             keys.spoil(key, row)
+            yield Problem(row=row, column="", reason=row.problem, order_no=key)
         else:
             keys.counts[key] = keys.counts.get(key, 0) + 1
             yield key, row
 
 
 def index_rows(
-    table: Table, column: str, keys: Keys, *, known: Collection[str] | None = None, per_row: bool = False
-) -> dict[str, list[Row]]:
-    """All rows of a related table by their key. They stay in memory until the import is over."""
-    found: dict[str, list[Row]] = {}
-    for key, row in scan(table, column, keys, per_row=per_row, known=known):
-        found.setdefault(key, []).append(row)
-    return found
+    found: dict[str, list[Row]],
+    table: Table,
+    column: str,
+    keys: Keys,
+    *,
+    known: Collection[str] | None = None,
+    per_row: bool = False,
+) -> Iterator[Problem]:
+    """Put all rows of a related table into `found`, by their key. They stay in memory until the import is over."""
+    for one in scan(table, column, keys, per_row=per_row, known=known):
+        if isinstance(one, Problem):
+            yield one
+        else:
+            found.setdefault(one[0], []).append(one[1])
 
 
-def count_keys(table: Table, column: str, *, per_row: bool) -> Keys:
-    """The first pass over the main table: how many rows each order has."""
-    keys = Keys()
-    for _ in scan(table, column, keys, per_row=per_row):
-        pass
-    return keys
+def count_keys(table: Table, column: str, keys: Keys, *, per_row: bool) -> Iterator[Problem]:
+    """The first pass over the main table: how many rows each order has, counted in `keys`."""
+    return (one for one in scan(table, column, keys, per_row=per_row) if isinstance(one, Problem))

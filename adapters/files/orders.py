@@ -60,25 +60,25 @@ class OrderFile:
 
     def survey(self) -> Iterator[Problem]:
         """The first pass: count the orders, index what stands beside, say which rows belong to nobody. Once."""
-        self.keys = count_keys(self.main, self._key, per_row=self.lines is not None)
-        yield from self.keys.problems
+        yield from count_keys(self.main, self._key, self.keys, per_row=self.lines is not None)
         for each in (self.lines, self.payments):
             if each is not None:
                 known = self.keys.counts.keys() | self.keys.spoilt.keys()
-                each.rows = index_rows(each.table, each.column, each.keys, known=known)
-                yield from each.keys.problems
+                yield from index_rows(each.rows, each.table, each.column, each.keys, known=known)
                 yield from each.orphans(self.keys, self.main.name)
         if self.customers is not None:
-            keys = self.customers.keys
-            self.customers.rows = index_rows(self.customers.table, self.customers.column, keys, per_row=True)
-            yield from keys.problems
+            beside = self.customers
+            yield from index_rows(beside.rows, beside.table, beside.column, beside.keys, per_row=True)
 
     def orders(self) -> Iterator[FileOrder | OrderRejected]:
         """The second pass: every order of the main table, once its last row was seen."""
         for key in self.keys.spoilt.keys() - self.keys.counts.keys():
             yield OrderRejected(key, ())  # its only rows were told by the survey
         groups: dict[str, list[Row]] = {}
-        for key, row in scan(self.main, self._key, Keys(), per_row=self.lines is not None):
+        for one in scan(self.main, self._key, Keys(), per_row=self.lines is not None):
+            if isinstance(one, Problem):
+                continue  # told by the survey
+            key, row = one
             group = groups.setdefault(key, [])
             group.append(row)
             if len(group) == self.keys.counts.get(key):

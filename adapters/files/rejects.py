@@ -3,16 +3,18 @@
 import csv
 import json
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from adapters.files.cells import FORMULA_SIGNS
+from adapters.files.cells import FORMULA_SIGNS, Cell
 from adapters.files.errors import FileError
 from adapters.files.rows import Problem
 
 HEADER = ("file", "line", "column", "reason", "row")
 MOST_CELL = 1000
+MOST_ROW = 30_000  # a spreadsheet program cuts a cell of more than 32,767 characters
 MOST_NAME = 64
 
 
@@ -38,7 +40,7 @@ class RejectsFile:
             csv.writer(self._handle).writerow(HEADER)
         row, order = problem.row, (order_no or problem.order_no)[:MOST_NAME]
         reason = (f"order {order} is left out: " if order else "") + problem.reason
-        cells = json.dumps([None if cell is None else str(cell)[:MOST_CELL] for cell in row.cells], ensure_ascii=False)
+        cells = json.dumps(list(_shown(row.cells)), ensure_ascii=False)
         values = [_printable(value) for value in (row.file, row.line, problem.column, reason, cells)]
         csv.writer(self._handle).writerow(values)
         self.count += 1
@@ -61,6 +63,18 @@ class RejectsFile:
     ) -> None:
         if self._handle is not None:
             self._handle.close()
+
+
+def _shown(cells: Sequence[Cell]) -> Iterator[str | None]:
+    """As many cells as one field of a CSV file can hold, each cut to its length; then how many more there are."""
+    room = MOST_ROW
+    for number, cell in enumerate(cells):
+        shown = None if cell is None else str(cell)[:MOST_CELL]
+        room -= len(shown or "") + 4  # quotes, comma, blank
+        if room < 0:
+            yield f"... and {len(cells) - number} cells more"
+            return
+        yield shown
 
 
 def _printable(value: str) -> str:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.files import csv_rows, xlsx_rows
-from adapters.files.cells import Cell, is_empty, read_text
+from adapters.files.cells import Cell, CellError, is_empty, read_text
 from adapters.files.errors import FileError
 from adapters.files.mapping import FormatRules
 from adapters.files.rows import Row
 
 DELIMITERS = (",", ";", "\t", "|")
+MOST_NAME, MOST_NAMES = 40, 40
+"""Characters of a column's name, and names, that an error message quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,20 @@ def _open_xlsx(path: Path, sheet: str | None, needed: Sequence[str]) -> Table:
 
 def _names(cells: Sequence[Cell]) -> list[str]:
     """Column names as the mapping writes them; a cell that cannot be one is no column."""
-    return [read_text(cell) if isinstance(cell, str | int | float) else "" for cell in cells]
+    return [_name(cell) for cell in cells]
+
+
+def _name(cell: Cell) -> str:
+    try:
+        return read_text(cell)
+    except CellError:
+        return ""
 
 
 def _header(where: str, cells: Sequence[Cell], needed: Sequence[str]) -> dict[str, int]:
     names = _names(cells)
-    there = ", ".join(name for name in names if name) or "none"
+    there = ", ".join(name[:MOST_NAME] for name in names[:MOST_NAMES] if name) or "none"
+    there += f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     if missing := sorted(set(needed) - set(names)):
         raise FileError(f"{where} has no column {', '.join(map(repr, missing))}; its columns are {there}")
     if double := sorted({name for name in needed if names.count(name) > 1}):
