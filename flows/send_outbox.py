@@ -20,6 +20,7 @@ from tasks.storefront import tell_received, tell_refunded, tell_shipped
 
 SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
     "courier.subscribe": subscribe_parcels,
+    "parcel.follow": subscribe_parcels,
     "shop.shipped": tell_shipped,
     "shop.received": tell_received,
     "shop.refunded": tell_refunded,

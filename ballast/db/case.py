@@ -282,12 +282,17 @@ class Case:
 
     def send_once_more(self, kind: str, part: str = "") -> None:
         """A message that was sent, and nothing came of it: its effect is made again. One under way is left alone."""
-        self.again_keys.append(self._key(kind, part))
+        if self.announce:
+            self.again_keys.append(self._key(kind, part))
 
     def follow_again(self, waybills: Iterable[str]) -> None:
-        """A subscription cannot be read back: that it was none shows by the courier's silence only."""
+        """A subscription cannot be read back: that it was none shows by the courier's silence only.
+
+        A message of its own: the first may still be under way, and its yes may be the one that is none.
+        """
         for waybill in waybills:
-            self.send_once_more("courier.subscribe", waybill)
+            self.send("parcel.follow", waybill)
+            self.send_once_more("parcel.follow", waybill)
 
     def _key(self, kind: str, part: str) -> str:
         return f"{kind}:{self.order_no}" + (f":{part}" if part else "")

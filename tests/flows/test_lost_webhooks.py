@@ -81,8 +81,10 @@ async def followed(stage: Stage, order_no: str) -> bool:
 
 async def subscriptions(stage: Stage) -> int:
     """How often it was tried."""
-    [effect] = await stage.rows("select attempts from effect where kind = 'courier.subscribe'")
-    return int(effect.attempts)
+    [row] = await stage.rows(
+        "select sum(attempts) as tried from effect where kind in ('courier.subscribe', 'parcel.follow')"
+    )
+    return int(row.tried)
 
 
 @pytest.mark.parametrize("scan", [None, "204", "301"])
@@ -95,11 +97,22 @@ async def test_a_quiet_parcel_is_subscribed_once_more(stage: Stage, scan: str | 
     assert await stage.send() == {"sent": 1}
     assert await followed(stage, order_no) and await subscriptions(stage) == 2
     assert await stage.work(Step.TRACK_TRANSIT) == await stage.send() == {}, "once per poll"
+    stage.later(stage.house.settings.patience.courier_quiet + MINUTE)
+    asked = await stage.work(Step.TRACK_TRANSIT)
+    assert await stage.send() == ({"sent": 1} if asked else {}), "and again at the next, while it has not arrived"
     assert await stage.world.duplicates() == {}
 
 
-async def test_a_parcel_of_which_the_courier_never_spoke_is_subscribed_when_the_customer_has_it(stage: Stage) -> None:
+@pytest.mark.parametrize("under_way", [False, True])
+async def test_a_parcel_of_which_the_courier_never_spoke_is_subscribed_when_the_customer_has_it(
+    stage: Stage, under_way: bool
+) -> None:
     order_no = await not_followed(stage)
+    if under_way:  # the empty yes is not written down yet
+        await stage.rows(
+            "update outbox set done_at = null, lease_owner = 'busy', due_at = now() + interval '1 hour' "
+            "where kind = 'courier.subscribe' returning 1"
+        )
     await stage.world.act(order_no, "sign")
     await stage.world.act(order_no, "receive")
     await stage.hear_the_shop()

@@ -54,6 +54,7 @@ EFFECT_LABELS: Final[dict[str, Label]] = {
     "erp.reserve": Label("sale order in the ERP", "ERP 销售订单"),
     "wms.create": Label("delivery order at the warehouse", "仓库发货单"),
     "courier.subscribe": Label("parcel subscribed at the courier", "物流订阅"),
+    "parcel.follow": Label("quiet parcel subscribed once more", "再次订阅物流"),
     "shop.shipped": Label("shop told of the parcels", "店铺发货通知"),
     "shop.received": Label("shop told of the arrival", "店铺签收通知"),
     "shop.refunded": Label("shop shows the refund", "店铺退款核对"),
