@@ -96,14 +96,22 @@ def _is_older(case: Case, news: News) -> bool:
     return news.event in AGES and any(news.happened_at < at for at in known)
 
 
-def _take(case: Case, news: News, event: Event, *, reason: HoldReason | None = None, text: str = "") -> bool:
+def _take(
+    case: Case,
+    news: News,
+    event: Event,
+    *,
+    reason: HoldReason | None = None,
+    text: str = "",
+    at: datetime | None = None,
+) -> bool:
     about = news.waybill or (news.refund.refund_no if news.refund else "")
     evidence = f"{news.system} {news.said} {about}".rstrip()
     return case.take(
         event,
         cause=cause_of(news),
         actor=news.system,
-        happened_at=news.happened_at,
+        happened_at=at or news.happened_at,
         text=text or news.text or news.said,
         reason=reason or news.reason,
         evidence=evidence,
@@ -258,7 +266,8 @@ def _shipped(case: Case, news: News) -> bool:
     _count_pieces(case, everything=news.final and not any(parcel.items for parcel in case.parcels.values()))
     text = "parcels " + ", ".join(f"{p.carrier} {p.waybill}" for p in news.parcels)
     if case.all_shipped:
-        return _take(case, news, Event.SHIPPED, text=text)
+        left_at = max((parcel.shipped_at for parcel in case.parcels.values()), default=news.happened_at)
+        return _take(case, news, Event.SHIPPED, text=text, at=left_at)
     if news.final and news.event is Event.SHIPPED:
         missing = {
             line.line.sku: line.line.quantity - line.shipped for line in case.lines if line.shipped < line.line.quantity

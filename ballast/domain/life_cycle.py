@@ -111,6 +111,7 @@ ENDS_WITH: Final[dict[HoldReason, frozenset[Event]]] = {
     HoldReason.WAREHOUSE_EXCEPTION: frozenset({Event.SHIPPED}),
     HoldReason.WAREHOUSE_SHORT: frozenset({Event.SHIPPED}),
     HoldReason.WAREHOUSE_REFUSED: frozenset({Event.SHIPPED}),
+    HoldReason.SHIPPED_SHORT: frozenset({Event.SHIPPED}),  # the confirms came in the wrong order, or the rest followed
     HoldReason.PAYMENT_MISMATCH: frozenset({Event.PAYMENT_CAPTURED}),
     HoldReason.STOCK_SHORT: frozenset({Event.RESTOCKED}),
 }
@@ -219,5 +220,9 @@ def _after_while_held(standing: Standing, event: Event, cause: HoldReason | None
 
 
 def _weight(reason: HoldReason) -> int:
-    """A hold that could end by itself gives way to one that cannot, and that to the causes in `OUTRANKS`."""
-    return 0 if reason in ENDS_WITH else 1 + OUTRANKS.get(reason, 0)
+    """A hold that could end by itself gives way to one that cannot, and that to the causes in `OUTRANKS`.
+
+    `SHIPPED_SHORT` gives way to those only: whatever takes its place accepts what left (`RELEASED_AHEAD`).
+    """
+    gives_way = reason in ENDS_WITH and reason is not HoldReason.SHIPPED_SHORT
+    return 0 if gives_way else 1 + OUTRANKS.get(reason, 0)

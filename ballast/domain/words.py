@@ -153,8 +153,8 @@ HOLD_LABELS: dict[HoldReason, Label] = {
     HoldReason.SHIPPED_SHORT: Label(
         "fewer pieces shipped than ordered",
         "实发数量少于订单",
-        "refund the missing pieces or send them after, then release",
-        "退差价或补发, 然后放行",
+        "refund the missing pieces or send them after, then release; it releases itself when the rest has left",
+        "退差价或补发, 然后放行; 其余出库后自动放行",
     ),
     HoldReason.COURIER_PROBLEM: Label(
         "the courier reports a problem",

@@ -101,7 +101,6 @@ async def test_the_first_parcel_wakes_news_of_it(a_house: House) -> None:
     await store(a_house, message())
     await settle(a_house, "waiting", "kdniao says 2 of SO-1, which is only STOCK_LOCKED")
     await tell(a_house, shipped({"Y-1": {"SKU-1": 1}}, final=False))
-    await tell(a_house, shipped({"Y-2": {"SKU-1": 1}}, minutes=1))
     assert await states(a_house) == ["new"]
 
 

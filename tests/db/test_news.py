@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ballast.db import news
-from ballast.domain.life_cycle import ASKED_ANEW
+from ballast.domain.life_cycle import ASKED_ANEW, Standing
 from ballast.domain.words import Event, HoldReason, State, Step, System
 from ballast.wiring import House
 from tests.db.stage import (
@@ -278,3 +278,44 @@ async def test_an_answer_that_repeats_the_last_word_is_no_news(a_house: House) -
     assert news.says_the_same(await read_case(a_house), again)
     assert not news.says_the_same(await read_case(a_house), scanned("Y-1", code="202", minutes=501))
     assert not news.says_the_same(await read_case(a_house), shipped({"Y-1": {"SKU-1": 2}}, minutes=502))
+
+
+@pytest.mark.parametrize("first", ["rest", "part"])
+async def test_confirms_in_any_order_end_in_the_same_place(a_house: House, first: str) -> None:
+    """The last confirm alone looks like a short delivery, until the one that it overtook is here."""
+    await bring(a_house, State.STOCK_LOCKED)
+    part, rest = shipped({"A": {"SKU-1": 1}}, final=False), shipped({"B": {"SKU-1": 1}}, minutes=1)
+    await tell(a_house, *([rest, part] if first == "rest" else [part, rest]))
+    case = await read_case(a_house)
+    assert (case.standing, sorted(case.parcels)) == (Standing(State.OUTBOUND), ["A", "B"])
+    assert case.milestones["outbound_at"] == NOON + timedelta(minutes=1), "when the last piece left"
+
+
+async def test_a_scan_of_a_parcel_that_is_still_to_be_told_waits_for_it(a_house: House) -> None:
+    """Another parcel of the order is known already."""
+    await bring(a_house, State.STOCK_LOCKED)
+    await tell(a_house, shipped({"A": {"SKU-1": 1}}, final=False))
+    trouble = scanned("B", Event.HELD, "4", reason=HoldReason.COURIER_PROBLEM)
+    assert await tell(a_house, trouble) == ["early"]
+    await tell(a_house, shipped({"B": {"SKU-1": 1}}, minutes=1))
+    assert await tell(a_house, trouble) == ["moved"]
+
+
+@pytest.mark.parametrize("state", [State.SIGNED, State.CLOSED])
+async def test_a_scan_of_what_is_over_never_waits(a_house: House, state: State) -> None:
+    if state is State.CLOSED:
+        await place(a_house, make_order())
+        async with opened_one(a_house) as case:
+            case.take(Event.CANCELLED, cause="cancel", actor="ballast")
+    else:
+        await bring(a_house, state)
+    assert await tell(a_house, scanned("STRANGE")) == ["noted"]
+
+
+async def test_an_older_scan_still_says_when_the_parcel_was_picked_up(a_house: House) -> None:
+    await bring(a_house, State.OUTBOUND)
+    await tell(a_house, scanned("Y-1", minutes=60))
+    early = NOON + timedelta(minutes=5)
+    assert await tell(a_house, scanned("Y-1", minutes=30, first_scan_at=early)) == ["noted"]
+    case = await read_case(a_house)
+    assert (case.milestones["picked_up_at"], case.parcels["Y-1"].picked_up_at) == (early, early)

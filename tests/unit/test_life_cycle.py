@@ -152,6 +152,14 @@ def test_one_hold_at_a_time() -> None:
         assert after(there, Event.HELD, outranks) is None
 
 
+@pytest.mark.parametrize("other", HoldReason)
+def test_no_weaker_cause_accepts_a_short_delivery(other: HoldReason) -> None:
+    """Its place is taken only where goods that left mean a return."""
+    short = Standing(State.ON_HOLD, State.STOCK_LOCKED, HoldReason.SHIPPED_SHORT)
+    there = after(short, Event.HELD, other)
+    assert (there is None) == (other not in OUTRANKS)
+
+
 def test_held_orders_know_early_and_impossible_too() -> None:
     held = Standing(State.ON_HOLD, State.STOCK_LOCKED, HoldReason.COMPLAINT)
     with pytest.raises(TooEarly):
