@@ -27,9 +27,7 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     here = await house()
     cases = await open_chunk(here, chunk)
     async with here.transaction() as tx:
-        ours = await hold_fast(
-            tx, chunk
-        )  # who lost an order meanwhile must not lock for it: nobody would end that lock
+        ours = await hold_fast(tx, chunk)  # nobody would end a lock for an order that we lost meanwhile
         cases = [case for case in cases if case.id in ours]
         wants = [Want.of(case.id, ((line.line.sku, line.line.quantity) for line in case.lines)) for case in cases]
         allocations = await stock.lock_stock(tx, wants, here.clock.now())

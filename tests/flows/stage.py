@@ -159,8 +159,8 @@ class Stage:
 
     # -- what people do
 
-    async def command(self, *words: str) -> str:
-        """What `ballast WORDS` prints, as a process of its own with our books."""
+    async def command(self, *words: str, exits: int = 0) -> str:
+        """What `ballast WORDS` prints, as a process of its own with our books that ends with this code."""
         url = self.house.settings.database_url
         assert url is not None
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BALLAST_")}
@@ -171,7 +171,7 @@ class Stage:
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
             out, err = await process.communicate()
-        assert process.returncode == 0, err.decode()
+        assert process.returncode == exits, err.decode()
         return out.decode()
 
     # -- short cuts
