@@ -95,6 +95,14 @@ async def test_what_the_erp_has_not_got_wakes_nobody(a_house: House) -> None:
     assert await wake(a_house) == []
 
 
+async def test_what_cannot_go_on_does_not_take_the_turn_of_what_can(a_house: House) -> None:
+    """One at a time: the older one fits our ledger only, the younger one the ERP, too."""
+    await short(a_house, "old", 4, age=30)
+    await short(a_house, "young", 1, age=10)
+    await erp_says(a_house, 5, available=1)
+    assert await wake(a_house, most=1) == ["young"]
+
+
 async def test_the_pieces_come_from_the_warehouse_that_has_them_in_the_erp_too(a_house: House) -> None:
     await short(a_house, "waits", 2)
     await erp_says(a_house, 5, available=1)

@@ -159,13 +159,18 @@ async def test_an_erp_may_reserve_more_than_we_know_of(sound: House) -> None:
     assert await look(sound, replace(THEIRS, available=0, locked=9)) == []
 
 
+@pytest.mark.parametrize("only", [{"available": 9}, {"locked": 0}], ids=["as locked", "as not available"])
+async def test_an_erp_says_what_is_reserved_in_one_field_or_the_other(sound: House, only: dict[str, int]) -> None:
+    assert await look(sound, replace(THEIRS, **only)) == []
+
+
 async def test_what_is_being_called_off_needs_no_reservation_any_more(sound: House) -> None:
     await hurt(
         sound,
         "update sales_order set state = 'ON_HOLD', held_from = 'STOCK_LOCKED', hold_reason = 'CANCEL_ASKED' "
         "where order_no = 'stays'",
     )
-    assert await look(sound, replace(THEIRS, available=7, locked=2)) == []
+    assert await look(sound, replace(THEIRS, available=9, locked=0)) == []
 
 
 @pytest.mark.parametrize("kind", DAMAGE)

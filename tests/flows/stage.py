@@ -160,7 +160,7 @@ class Stage:
     # -- what people do
 
     async def command(self, *words: str, code: int = 0) -> str:
-        """What `ballast WORDS` prints, as a process of its own with our books; with a `code`: what it complains of."""
+        """What `ballast WORDS` prints, as a process of its own with our books, and ends with `code`."""
         url = self.house.settings.database_url
         assert url is not None
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BALLAST_")}
@@ -172,7 +172,7 @@ class Stage:
             )  # fmt: skip
             out, err = await process.communicate()
         assert process.returncode == code, err.decode()
-        return err.decode() if code else out.decode()
+        return (err if code == 2 else out).decode()
 
     # -- short cuts
 
