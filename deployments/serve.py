@@ -19,6 +19,7 @@ from prefect.exceptions import PrefectException
 
 from ballast.db.claims import due_now
 from ballast.db.engine import DATABASE_ERRORS, bell
+from ballast.settings import SettingsError
 from ballast.wiring import House, close_house, database_url, house
 from deployments.apply import POOL
 from deployments.health import health_port
@@ -184,4 +185,7 @@ if __name__ == "__main__":
     # A sweep that ends within a second leaves its renewal of the deployment's slot behind: no news for anybody.
     logging.getLogger("prefect.concurrency").setLevel(logging.ERROR)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    run_until_told(serve, _loop_factory())
+    try:
+        run_until_told(serve, _loop_factory())
+    except SettingsError as wrong:
+        raise SystemExit(f"serve does not start: {wrong}") from None

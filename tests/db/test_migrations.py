@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
@@ -13,12 +15,13 @@ from sqlmodel import SQLModel
 
 from ballast.db.engine import make_engine, rows
 from ballast.db.status_map import add_code, added_codes
-from ballast.db.upgrade import create_database, revisions, upgrade
-from ballast.domain.words import Event, HoldReason
+from ballast.db.upgrade import alembic_config, create_database, revisions, upgrade
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Meaning
+from ballast.settings import Settings
 from ballast.wiring import House
-from tests.db.stage import column
-from tests.times import NOON
+from tests.db.stage import bring, column, fill_shelf, make_order, read_case, shipped, tell
+from tests.times import NOON, SettableClock
 
 
 async def fresh(server_url: str, name: str) -> str:
@@ -75,6 +78,48 @@ async def test_upgrading_again_and_at_once_is_harmless(server_url: str) -> None:
     reached.add(await upgrade(url))
     current, newest = await revisions(url)
     assert reached == {current} == {newest}
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+async def test_a_filled_database_keeps_its_orders_and_they_go_on(server_url: str, revision: str) -> None:
+    url = await fresh(server_url, f"ballast_filled_{revision}")
+    await upgrade(url)
+    house = House(Settings(_env_file=None), SettableClock(), make_engine(url))
+    try:
+        await fill_shelf(house, {"SKU-1": 100})
+        states = (State.STOCK_LOCKED, State.SIGNED, State.CLOSED)
+        for state in states:
+            await bring(house, state, order=make_order(f"SO-{state}"))
+        async with connected(url) as connection:
+            await connection.run_sync(_downgrade, revision)
+        before = await _contents(house)
+        assert (await revisions(url))[0] == revision
+        await upgrade(url)
+        after = await _contents(house)
+        assert {name: after[name] for name in before} == before and sum(map(len, before.values())) > 20
+
+        assert [(await read_case(house, f"SO-{state}")).standing.state for state in states] == list(states)
+        assert await tell(house, shipped({"Y-2": {"SKU-1": 2}}, order_no="SO-STOCK_LOCKED")) == ["moved"]
+        assert (await bring(house, State.SIGNED, order=make_order("SO-NEW"))).standing.state is State.SIGNED
+    finally:
+        await house.engine.dispose()
+
+
+def _downgrade(connection: Connection, revision: str) -> None:
+    """What a database looked like when that was the newest."""
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.downgrade(config, revision)
+
+
+async def _contents(house: House) -> dict[str, list[str]]:
+    """Table -> the keys of its rows."""
+    names = await column(house, "select tablename from pg_tables where schemaname = 'public' order by 1")
+    return {
+        name: await column(house, f"select to_jsonb(t) ->> 'id' from {name} t order by 1")
+        for name in names
+        if name != "alembic_version"
+    }
 
 
 async def test_a_code_that_people_add_replaces_and_counts(a_house: House) -> None:
