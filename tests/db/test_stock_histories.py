@@ -9,14 +9,14 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ballast.db import cases, moves, stock
+from ballast.db import cases, moves, news, stock
 from ballast.db.case import Case
 from ballast.db.stock_check import find_damage, mend_locks
 from ballast.domain.stock import Want
 from ballast.domain.words import Event, State
 from ballast.ports import StockFigure
 from ballast.wiring import House
-from tests.db.stage import make_order, opened_one, pay, place, table, tell
+from tests.db.stage import make_order, opened_one, pay, place, table
 from tests.db.stage import shipped as confirm
 from tests.times import SettableClock
 
@@ -59,17 +59,14 @@ class Story:
             return (await stock.lock_stock(tx, [want], self.clock.now()))[case.id].warehouse
 
     async def leave(self, which: int, pieces: int) -> None:
-        """A parcel with some pieces of the first SKU, or with everything."""
+        """A parcel with some pieces of the first SKU, or with everything; of no order that was called off before."""
         number = self.number(which)
         async with opened_one(self.house, number) as case:
-            if case.standing.state is not State.STOCK_LOCKED:
-                return
-            wanted: dict[str, int] = {}
-            for line in case.lines:
-                wanted[line.line.sku] = wanted.get(line.line.sku, 0) + line.line.quantity
-        sku = min(wanted)
-        some = {sku: min(pieces, wanted[sku])} if pieces else wanted
-        await tell(self.house, confirm({f"{number}-{pieces}": some}, order_no=number, final=not pieces))
+            if case.standing.state is State.STOCK_LOCKED:
+                wanted = Want.of(case.id, [(line.line.sku, line.line.quantity) for line in case.lines]).pieces
+                sku = min(wanted)
+                some = {sku: min(pieces, wanted[sku])} if pieces else wanted
+                news.apply(case, confirm({f"{number}-{pieces}": some}, order_no=number, final=not pieces))
 
     async def call_off(self, which: int, _: int) -> None:
         async with opened_one(self.house, self.number(which)) as case:
