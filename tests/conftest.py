@@ -31,7 +31,7 @@ end $$"""
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Storeys with Prefect in them come last: its threads draw from the random numbers that Hypothesis watches."""
-    items.sort(key=lambda item: "flows" in item.path.parts or "e2e" in item.path.parts)
+    items.sort(key=lambda item: bool({"flows", "crash", "e2e"} & set(item.path.parts)))
 
 
 @pytest.fixture(scope="session")

@@ -62,11 +62,11 @@ async def test_the_lease_ends_by_itself(a_house: House, clock: SettableClock) ->
 async def test_renewing_keeps_the_lease_and_only_the_holder_can(a_house: House, clock: SettableClock) -> None:
     await place_many(a_house, 1)
     chunk = await claim(a_house, "a")
-    clock.pass_by(seconds=50)
+    clock.pass_by(seconds=40)
     async with a_house.transaction() as tx:
         await claims.renew(tx, Chunk(PAYMENT, "stranger", chunk.ids), NOON)
         await claims.renew(tx, chunk, a_house.lease())
-    clock.pass_by(seconds=50)
+    clock.pass_by(seconds=40)
     assert (await claim(a_house, "b")).ids == ()
 
 
