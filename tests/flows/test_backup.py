@@ -17,10 +17,10 @@ from sqlalchemy import make_url
 import ballast.wiring
 from ballast.db import backup as copies
 from ballast.db.backup import BackupFailed, backup, client_environment, restore
-from ballast.db.engine import rows
+from ballast.db.engine import rows, run
 from ballast.domain.words import State, Step
 from tests.contracts.outside import ROOT
-from tests.db.test_migrations import fresh
+from tests.db.test_migrations import connected, fresh
 from tests.flows.stage import Stage, open_house
 
 STEPS = (Step.CONFIRM_PAYMENT, Step.LOCK_STOCK, Step.SHIP_OUT, Step.TRACK_TRANSIT, Step.SIGN_OFF)
@@ -156,7 +156,10 @@ async def test_a_bad_file_changes_nothing(
     file = tmp_path / "books"
     await stage.paid()
     if harm == "of another program":
-        await on_disk(backup, await fresh(server_url, "ballast_other"), file)
+        other = await fresh(server_url, "ballast_other")
+        async with connected(other) as connection:
+            await run(connection, "create table notes (one int)")
+        await on_disk(backup, other, file)
     else:
         await on_disk(backup, books_url, file)
         whole = file.read_bytes()

@@ -10,10 +10,12 @@ import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 
 from ballast.domain.words import State, Step
-from deployments.apply import apply
+from deployments.apply import POOL, apply
 from deployments.stopping import UnderWay
+from deployments.worker import HouseWorker
+from flows.lock_stock import lock_stock
 from tests.flows.serving import Serving, serving, until
-from tests.flows.stage import Stage
+from tests.flows.stage import Stage, run
 
 log = logging.getLogger(__name__)
 
@@ -166,3 +168,16 @@ async def test_who_is_about_to_bring_a_run_is_waited_for(brings: bool) -> None:
 
 async def _set(done: asyncio.Event) -> None:
     done.set()
+
+
+async def test_a_process_that_ends_takes_nothing_new(stage: Stage, client: PrefectClient) -> None:
+    under_way = UnderWay()
+    worker = HouseWorker(work_pool_name=POOL, name="ends", under_way=under_way)
+    worker._has_successfully_synced = True  # else it would not ask for runs in any case
+    await under_way.end(lambda: False)
+    assert await worker.get_and_submit_flow_runs() == []
+
+    number = await stage.paid()
+    stage.house.stopping = True
+    assert (await run(lock_stock)).green
+    assert (await stage.order(number)).lease_owner is None and await stage.state(number) is State.PENDING_PAYMENT

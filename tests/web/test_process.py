@@ -10,7 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contracts.outside import ROOT
+from ballast.wiring import House
+from tests.contracts.outside import ROOT, secrets
+from tests.db.stage import column
+from tests.web import senders
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -75,3 +78,24 @@ async def test_missing_settings_are_named(tmp_path: Path, settings: dict[str, st
         raise
     assert process.returncode == 1, err.decode()
     assert b"web does not start" in err and words in err and b"Traceback" not in err, err.decode()
+
+
+async def test_a_message_that_is_being_delivered_is_taken_before_it_ends(tmp_path: Path, a_house: House) -> None:
+    port, url = free_port(), a_house.engine.url.render_as_string(hide_password=False)
+    process = await start(tmp_path, "--port", str(port), DATABASE_URL=url, DIRECT__SECRET=secrets()["direct"]["secret"])
+    await wait_until_up(port)
+    pushed = senders.direct_order()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = "".join(f"{name}: {value}\r\n" for name, value in pushed.headers.items())
+    lines = f"POST /hooks/direct HTTP/1.1\r\nhost: x\r\ncontent-length: {len(pushed.body)}\r\n{head}\r\n"
+    writer.write(lines.encode() + pushed.body[:5])
+    await writer.drain()
+    await asyncio.sleep(0.5)  # the request is under way; nothing tells from outside
+    process.send_signal(signal.SIGTERM)
+    await asyncio.sleep(0.5)
+    writer.write(pushed.body[5:])
+    answer = await asyncio.wait_for(reader.readline(), 15)
+    _, err = await asyncio.wait_for(process.communicate(), 15)
+    writer.close()
+    assert process.returncode == 0 and b" 200 " in answer, (answer, err)
+    assert len(await column(a_house, "select id from inbox")) == 1
