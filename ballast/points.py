@@ -10,6 +10,7 @@ passes there); no file can set it. KIND is the kind of an effect, a step, or a d
 | messages, as `shop.shipped` | claimed | effect written | a call came back | result in | committed |
 | steps, as `lock_stock` | claimed | - | the answers are there | results and moves in | committed |
 | `inbox`, `orders` | nothing taken | - | - | changes and `done` in | committed |
+| `refunds` | claimed | - | the answers are there | what they say in | committed |
 | `alerts` | nothing claimed | claimed, counted | the call came back | sent | committed |
 
 Where results and moves are one transaction, `stored` lies before its commit and `moved` after it. Steps have `called`

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prefect import flow
 
 from ballast.db.payments import OpenRefund, claim_refunds
+from ballast.points import Point, reached
 from flows.runs import start
 from tasks.refunds import ask_about_refunds
 
@@ -24,7 +25,10 @@ async def ask_refunds(linger: float = 0.0) -> None:
     async def find() -> Sequence[OpenRefund] | None:
         async with here.transaction() as tx:
             claimed = await claim_refunds(tx, most=most, now=here.clock.now(), until=here.lease())
-        return claimed or None
+        if not claimed:
+            return None
+        reached("refunds", Point.BEFORE)
+        return claimed
 
     at_once = here.settings.chunks_at_once
     await run.drain(find, ask_about_refunds, at_once=at_once, is_full=lambda batch: len(batch) == most)

@@ -31,7 +31,11 @@ FLOWS = (
     "sync-inventory",
     "call-off",
     "rerun-orders",
+    "check-stock",
+    "list-refunds",
+    "ask-refunds",
     "cancel-orders",
+    "hold-orders",
     "close-runs",
 )
 """Every flow of ours; other programs may share the Prefect server."""

@@ -13,6 +13,7 @@ from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.payments import OpenRefund, ask_later
 from ballast.db.status_map import added_codes
+from ballast.points import Point, reached
 from ballast.wiring import house
 from tasks.chunks import Tally, hold_alerts, refund_alerts, unknown_code_alert
 from tasks.listening import Answer, ask_all, knows_nothing, nobody_answered
@@ -29,9 +30,10 @@ async def ask_about_refunds(batch: Sequence[OpenRefund]) -> Tally:
     async with here.transaction() as tx:
         here.added_codes = await added_codes(tx)
     answers = await ask_all({one.refund_no: here.payment.ask_refund(one.order_no, one.refund_no) for one in batch})
+    reached("refunds", Point.CALLED)
     if nobody_answered(answers):
         raise SystemDown(f"{next(iter(answers.values()))}: {len(answers)} refunds could not be asked about")
-    async with here.transaction() as tx:
+    async with here.moving("refunds") as tx:
         now, ids = here.clock.now(), {one.order_id for one in batch}
         cases = {case.id: case for case in await orders.load(tx, now=now, waits=here.waits, ids=ids)}
         tally = Counter(_apply(cases[one.order_id], one, answers[one.refund_no]) for one in batch)

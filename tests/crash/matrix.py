@@ -24,7 +24,7 @@ POINTS: Final = {
     **dict.fromkeys(KINDS, tuple(Point)),
     **dict.fromkeys((Step.LOCK_STOCK, Step.SIGN_OFF, Step.CALL_OFF, "inbox", "orders"), BOOKS),
     **dict.fromkeys(
-        (Step.CONFIRM_PAYMENT, Step.SHIP_OUT, Step.TRACK_TRANSIT),  # they ask
+        (Step.CONFIRM_PAYMENT, Step.SHIP_OUT, Step.TRACK_TRANSIT, "refunds"),  # they ask
         (Point.BEFORE, Point.CALLED, Point.STORED, Point.MOVED),
     ),
     **dict.fromkeys(STEP_EFFECTS, (Point.BEFORE, Point.WRITTEN, Point.CALLED)),

@@ -1,7 +1,7 @@
 """What every case plays: three orders, one on its way, one paid twice, one cancelled. Everybody is silent once.
 
 way    paid, handed over, shipped and scanned without a word to us, signed
-twice  paid twice, handed over, shipped in two parcels, signed
+twice  paid twice, given back once without a word to us, handed over, shipped in two parcels, signed
 off    paid without a word to us, handed over, cancelled
 """
 
@@ -30,12 +30,14 @@ BUSY = """
       where lease_owner is not null or due_at <= now()
     union all select 'message ' || key from outbox where due_at is not null
     union all select 'alert ' || key from alert where due_at is not null
+    union all select 'refund ' || refund_no from refund where due_at <= now()
     union all select 'inbox ' || source || ' ' || event_id from inbox where state = 'new'"""
 
 END_OF_LEASES = (
     "update sales_order set due_at = now() where lease_owner is not null returning 1",
     "update outbox set due_at = now() where lease_owner is not null returning 1",
     "update alert set due_at = now() where due_at is not null returning 1",
+    "update refund set due_at = now() where due_at is not null returning 1",
 )
 """As if the time of a lease had passed."""
 
@@ -119,6 +121,10 @@ async def play(stage: Stage, workers: Workers) -> dict[str, Any]:
         await _rest(stage, workers)
 
         await stage.world.act(twice, "pay", twice=True)
+        await stage.world.faults(system="wechatpay", webhook_lost=1.0)
+        await _rest(stage, workers)
+        await stage.world.calm()
+        await _ask_about_refunds(stage)
         await _silently(stage, "qimen", way, "ship", packages=[{"items": dict(LINES)}])
         await _rest(stage, workers)
 
@@ -149,6 +155,13 @@ async def _silently(stage: Stage, system: str, order_no: str, what: str, **detai
         sql = "update sales_order set due_at = now() where order_no = :no returning due_step"
         [due] = await rows(tx, sql, no=order_no)
         await ring(tx, due.due_step)
+
+
+async def _ask_about_refunds(stage: Stage) -> None:
+    """As if their quiet time had passed."""
+    async with stage.house.transaction() as tx:
+        assert await rows(tx, "update refund set due_at = now() where state = 'requested' returning refund_no")
+        await ring(tx, "refunds")
 
 
 async def _cancel(stage: Stage, order_no: str) -> None:

@@ -12,6 +12,7 @@ EVENT_LABELS: Final[dict[str, Label]] = {
     Event.PAYMENT_ENDED: Label("payment ended unpaid", "支付关闭"),
     Event.REFUNDED: Label("refunded", "已退款"),
     Event.STOCK_LOCKED: Label("stock locked", "库存已锁定"),
+    Event.RESTOCKED: Label("the goods are there again", "补货后继续"),
     Event.WAREHOUSE_PROGRESS: Label("warehouse at work", "仓库作业中"),
     Event.PARTLY_SHIPPED: Label("partly shipped", "部分发货"),
     Event.SHIPPED: Label("shipped", "已发货"),
