@@ -319,3 +319,11 @@ async def test_an_older_scan_still_says_when_the_parcel_was_picked_up(a_house: H
     assert await tell(a_house, scanned("Y-1", minutes=30, first_scan_at=early)) == ["noted"]
     case = await read_case(a_house)
     assert (case.milestones["picked_up_at"], case.parcels["Y-1"].picked_up_at) == (early, early)
+
+
+async def test_a_confirm_that_names_one_parcel_again_keeps_the_other(a_house: House) -> None:
+    await bring(a_house, State.STOCK_LOCKED, order=make_order(lines=(("SKU-1", 3),)))
+    await tell(a_house, shipped({"A": {"SKU-1": 1}}, final=False), shipped({"B": {"SKU-1": 1}}, final=False, minutes=1))
+    await tell(a_house, shipped({"A": {"SKU-1": 1}}, final=False, minutes=2))
+    case = await read_case(a_house)
+    assert (sorted(case.parcels), case.lines[0].shipped) == (["A", "B"], 2)
