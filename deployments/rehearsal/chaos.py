@@ -73,7 +73,7 @@ class Watch:
     """What is seen from outside while it happens."""
 
     seen: Seen = NOTHING
-    last_event: int = 0
+    work_done: int = 0  # grows with every message that was read or sent, and every event of an order
     claimed: set[tuple[int, str]] = field(default_factory=set)  # (order id, lease owner)
 
     async def look(self, engine: AsyncEngine) -> None:
@@ -81,15 +81,20 @@ class Watch:
         try:
             async with engine.connect() as tx:
                 self.seen = await look(tx)
-                self.last_event, self.claimed = await _marks(tx)
+                self.work_done, self.claimed = await _marks(tx)
         except DATABASE_ERRORS:
             return
 
 
 async def _marks(tx: AsyncConnection) -> tuple[int, set[tuple[int, str]]]:
-    last = (await rows(tx, "select coalesce(max(id), 0) as id from order_event where moved"))[0].id
+    done = await rows(
+        tx,
+        """
+        select (select coalesce(max(id), 0) from order_event) + (select count(*) from inbox where state = 'done')
+          + (select count(*) from outbox where done_at is not null) as work""",
+    )
     found = await rows(tx, "select id, lease_owner from sales_order where lease_owner is not null")
-    return last, {(r.id, r.lease_owner) for r in found}
+    return done[0].work, {(r.id, r.lease_owner) for r in found}
 
 
 def run_chaos(chaos: ChaosPlan, settings: Settings, console: Console) -> int:
@@ -106,7 +111,7 @@ def run_chaos(chaos: ChaosPlan, settings: Settings, console: Console) -> int:
         killer, shown = asyncio.run(_go_through(chaos, stage))
         verdict = judge(shown, stage.outside.truth(), stage.outside.get("effects"))
         figures = _figures(chaos, stage, killer, shown, verdict) | {"seconds": round(time.monotonic() - began, 1)}
-    show_figures(figures, verdict, console)
+    show_figures({**figures, "faults": sum(figures["faults"].values())}, verdict, console)
     if chaos.file is not None:
         chaos.file.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
     signed = figures["signed_share"] >= SIGNED_AT_LEAST
@@ -126,10 +131,10 @@ async def _go_through(chaos: ChaosPlan, stage: Stage) -> tuple[Killer, dict[str,
                 for what in stage.house.revive():
                     stage.console.print(what)
                 while todo and todo[0].at <= time.monotonic() - began:
-                    killer.disturb(todo.pop(0), watch.last_event, watch.claimed)
+                    killer.disturb(todo.pop(0), watch.work_done, watch.claimed)
                 killer.go_on()
                 await watch.look(engine)
-                killer.note(watch.last_event, watch.claimed)
+                killer.note(watch.work_done, watch.claimed)
                 show(watch.seen)
                 if not todo and killer.done and _at_rest(chaos, stage, watch.seen):
                     break

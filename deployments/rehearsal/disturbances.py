@@ -45,7 +45,7 @@ def plan(seed: int, *, seconds: float, kills: int) -> Sequence[Disturbance]:
     found = [Disturbance(gap * (n + rng.random()), What.KILL, _victim(rng, n)) for n in range(kills)]
     modes = ["fast", "immediate"]
     rng.shuffle(modes)
-    early, late = (seconds * rng.uniform(*part) for part in ((0.10, 0.20), (0.75, 0.85)))
+    early, late = (seconds * rng.uniform(*part) for part in ((0.10, 0.20), (0.56, 0.60)))
     found += [
         Disturbance(early, What.RESTART_DATABASE, modes[0]),
         Disturbance(late, What.RESTART_DATABASE, modes[1]),

@@ -29,7 +29,7 @@ class Killer:
     _prefect_back_at: float = 0.0
     _prefect_stopped_at: float = 0.0
     _restarted_at: float = 0.0
-    _event_before: int = 0
+    _done_before: int = 0
     _left_behind: list[tuple[float, Claims]] = field(default_factory=list)
 
     @property
@@ -37,13 +37,13 @@ class Killer:
         """Nothing of it is under way any more."""
         return not (self._again or self._prefect_back_at or self.hands.busy)
 
-    def disturb(self, one: Disturbance, last_event: int, claimed: Claims) -> None:
-        """Do it. `last_event` and `claimed` are what was seen a moment ago."""
+    def disturb(self, one: Disturbance, work_done: int, claimed: Claims) -> None:
+        """Do it. `work_done` and `claimed` are what was seen a moment ago."""
         match one.what:
             case What.KILL:
                 self._kill(one, claimed)
             case What.RESTART_DATABASE:
-                self._restart(one, last_event)
+                self._restart(one, work_done)
             case What.STOP_PREFECT:
                 self._say(f"the Prefect server is stopped for {one.seconds:.0f} s")
                 self._prefect_stopped_at = time.monotonic()
@@ -65,10 +65,10 @@ class Killer:
             self.stage.house.child("prefect").start()
             self.prefect_stopped, self._prefect_back_at = time.monotonic() - self._prefect_stopped_at, 0.0
 
-    def note(self, last_event: int, claimed: Claims) -> None:
-        """How long it took until orders moved again, and until nothing hung on a dead process any more."""
-        if self._restarted_at and last_event > self._event_before:
-            self.restarts[-1]["moved_again_after_s"] = round(time.monotonic() - self._restarted_at, 1)
+    def note(self, work_done: int, claimed: Claims) -> None:
+        """How long it took until work went on, and until nothing hung on a dead process any more."""
+        if self._restarted_at and work_done > self._done_before:
+            self.restarts[-1]["worked_again_after_s"] = round(time.monotonic() - self._restarted_at, 1)
             self._restarted_at = 0.0
         waiting = [(at, left & claimed) for at, left in self._left_behind]
         self.freed_after_kill += [round(time.monotonic() - at, 1) for at, left in waiting if not left]
@@ -84,12 +84,12 @@ class Killer:
         if claimed and one.target in KILLED[:-1]:
             self._left_behind.append((time.monotonic(), set(claimed)))
 
-    def _restart(self, one: Disturbance, last_event: int) -> None:
+    def _restart(self, one: Disturbance, work_done: int) -> None:
         server: EmbeddedServer | None = self.stage.house.postgres
         assert server is not None, "a chaos run has its own database"
         began = time.monotonic()
         server.restart("immediate" if one.target == "immediate" else "fast")
-        self._restarted_at, self._event_before = time.monotonic(), last_event
+        self._restarted_at, self._done_before = time.monotonic(), work_done
         self.restarts.append({"mode": one.target, "away_s": round(self._restarted_at - began, 1)})
         self._say(f"PostgreSQL was restarted ({one.target})")
 

@@ -129,7 +129,7 @@ def show_figures(figures: Mapping[str, Any], verdict: Verdict, console: Console)
     table.add_column("value", justify="right")
     for name, value in figures.items():
         bad = name in verdict.counts and value
-        table.add_row(name, f"[red]{value}[/red]" if bad else str(value))
+        table.add_row(name, f"[red]{value}[/red]" if bad else _said(value))
     console.print(table)
     for order_no, differences in list(verdict.disagreeing.items())[:10]:
         console.print(f"[red]{order_no}[/red]: {'; '.join(differences)}")
@@ -137,3 +137,10 @@ def show_figures(figures: Mapping[str, Any], verdict: Verdict, console: Console)
     for what, numbers in named.items():
         for order_no in numbers[:10]:
             console.print(f"[red]{order_no}[/red]: {what}")
+
+
+def _said(value: Any) -> str:
+    """One figure in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_said(part)}" for name, part in value.items())
+    return " · ".join(map(_said, value)) if isinstance(value, list) else str(value)

@@ -50,21 +50,21 @@ async def test_no_step_goes_on_until_it_is_rerun(stage: Stage, way: str, step: S
 
 async def test_every_number_is_answered_and_the_others_go_on(stage: Stage) -> None:
     closed, signed = await stage.placed(), await stage.signed()
-    short = await stage.paid([("SKU-001", 5000)])
-    await stage.work(Step.LOCK_STOCK)
+    stopped = await stage.paid()
+    await hold_orders([stopped], why="recall", by="wang")
     await cancel_orders((closed,))
     free = await stage.paid()
-    untouched = [closed, signed, short]
+    untouched = [closed, signed, stopped]
     before = [(await stage.order(order_no), await stage.history(order_no)) for order_no in untouched]
 
-    ran = await run(hold_orders, order_numbers=(f"NOPE, {closed}", signed, short, free), why="recall", by="li")
+    ran = await run(hold_orders, order_numbers=(f"NOPE, {closed}", signed, stopped, free), why="recall", by="li")
 
     said = {row["order"].split("]")[0].strip("["): row["what happened"] for row in await artifact(ran)}
     assert said == {
         "NOPE": "unknown order",
         closed: "closed: nothing to hold",
         signed: "signed: nothing to hold",
-        short: "on hold already: STOCK_SHORT",
+        stopped: "on hold already: BY_HAND",
         free: "held; it was PENDING_PAYMENT",
     }
     assert ran.green
