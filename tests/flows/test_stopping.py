@@ -13,6 +13,7 @@ from ballast.domain.words import State, Step
 from deployments.apply import POOL, apply
 from deployments.stopping import UnderWay
 from deployments.worker import HouseWorker
+from flows.hold_orders import hold_orders
 from flows.lock_stock import lock_stock
 from tests.flows.serving import Serving, serving, until
 from tests.flows.stage import Stage, run
@@ -93,6 +94,7 @@ async def test_a_run_of_the_pool_is_cut_off_in_the_same_way(
     stage: Stage, client: PrefectClient, books_url: str
 ) -> None:
     number = await stage.handed_over()
+    await hold_orders([number], why="recall", by="li")
     await stage.world.faults(system="qimen", latency_ms=[30_000, 30_000])
     deployment = await client.read_deployment_by_name("rerun-orders/rerun-orders")
     asked = await client.create_flow_run_from_deployment(
