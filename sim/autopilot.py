@@ -68,21 +68,23 @@ class Autopilot:
 
     def place(self, order: Order) -> list[Webhook]:
         hooks = self._life.place(order)
-        self._world.agenda.add(order.placed_at + order.script.pay_after, order, lambda at: self._pay(order, at))
         chance = roll(self._world.config.seed, "pay twice", order.k)
-        if chance[0] < self._pay_twice:
+        twice = chance[0] < self._pay_twice
+        self._world.agenda.add(order.placed_at + order.script.pay_after, order, lambda at: self._pay(order, at, twice))
+        if twice:
             wait = order.script.pay_after + between(MINUTE, SECOND_CHARGE_WITHIN, chance[1])
             self._world.agenda.add(order.placed_at + wait, order, lambda at: self._pay_again(order, at))
         return hooks
 
-    def _pay(self, order: Order, at: float) -> None:
+    def _pay(self, order: Order, at: float, twice: bool) -> None:
+        """Of two charges a query by the order's number shows one: the other is known by its notice only."""
         if not order.payments:
-            self._life.pay(order, at, visible_after=order.script.visible_after)
+            self._life.pay(order, at, visible_after=order.script.visible_after, insistent=twice)
 
     def _pay_again(self, order: Order, at: float) -> None:
         """Another charge for what is paid; a shop takes none for an order that is not."""
         if order.payments and order.shop.order_state < REFUNDED:
-            self._life.pay(order, at, visible_after=order.script.visible_after)
+            self._life.pay(order, at, visible_after=order.script.visible_after, insistent=True)
 
     def _plan_delivery(self, delivery: Delivery, now: float) -> None:
         if not delivery.order.automatic:

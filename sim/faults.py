@@ -135,13 +135,13 @@ class FaultBoard:
             return web.Response(status=429, text="Too Many Requests", headers={"Retry-After": "1"})
         return web.Response(status=503, text="Service Unavailable")
 
-    def decide_fate(self, system: str, event: str, key: str) -> Fate:
+    def decide_fate(self, system: str, event: str, key: str, *, insistent: bool = False) -> Fate:
         settings = self.settings[system]
         if settings is QUIET:
             return Fate((0.0,))
         dice = self._roll(system, f"hook:{event}", key)
         # The seller's own backend keeps an outbox: it repeats and delays like everybody, but loses nothing.
-        if dice[0] < settings.webhook_lost and system != "direct":
+        if dice[0] < settings.webhook_lost and system != "direct" and not insistent:
             self._note(system, "webhook_lost")
             return Fate(())
         first = self._delay(system, settings, dice)

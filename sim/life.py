@@ -84,7 +84,15 @@ class Life:
         self._world.add(order)
         return [self._news.direct.placed(order)]
 
-    def pay(self, order: Order, at: float, amount: int | None = None, visible_after: float = 0.0) -> list[Webhook]:
+    def pay(
+        self,
+        order: Order,
+        at: float,
+        amount: int | None = None,
+        visible_after: float = 0.0,
+        *,
+        insistent: bool = False,
+    ) -> list[Webhook]:
         """Another call is another charge, with a transaction of its own."""
         id = f"4200{digits(24, self._seed, 'pay', order.no, len(order.payments))}"
         payment = Payment(id, order.total if amount is None else amount, at, at + visible_after)
@@ -92,7 +100,7 @@ class Life:
         self._world.by_transaction[id] = order
         order.shop.order_state = order.shop.order_state or 1
         self._world.reach(order, "paid")
-        return [self._news.wechatpay.paid(order, payment)]
+        return [self._news.wechatpay.paid(order, payment, insistent=insistent)]
 
     def complete_refund(self, order: Order, refund: Refund, at: float) -> list[Webhook]:
         if refund.status != "PROCESSING":

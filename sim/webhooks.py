@@ -32,7 +32,8 @@ class Outgoing:
 class Webhook:
     """`build` is called for every try, because signatures carry the time of sending.
 
-    `first` is resolved with the outcome of the first try (True: acknowledged), or None when it is lost.
+    `first` is resolved with the outcome of the first try (True: acknowledged), or None when it is lost. An
+    `insistent` one is repeated by its vendor for so long that it is never lost for good.
     """
 
     system: str
@@ -41,6 +42,7 @@ class Webhook:
     build: Callable[[], Outgoing]
     acknowledged: Callable[[int, bytes], bool]
     orders: tuple[Order, ...] = ()
+    insistent: bool = False
     first: asyncio.Future[bool | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -87,7 +89,7 @@ class Sender:
         await self._session.close()
 
     def post(self, hook: Webhook) -> Webhook:
-        fate = self._faults.decide_fate(hook.system, hook.event, hook.key)
+        fate = self._faults.decide_fate(hook.system, hook.event, hook.key, insistent=hook.insistent)
         if not fate.copies:
             hook.first.set_result(None)
         for delay in fate.copies:

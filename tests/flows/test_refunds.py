@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ import orjson
 import pytest
 from openpyxl import load_workbook
 
-from ballast.db import cases, moves, news
+from ballast.db import cases, inbox, moves, news
 from ballast.db.outbox import send_again
 from ballast.db.refund_requests import Answer, RefundRefused, Wanted, request
 from ballast.domain.money import Money
-from ballast.domain.words import HoldReason, State
-from ballast.ports import RefundRequest
+from ballast.domain.words import HoldReason, State, Step
+from ballast.ports import Message, RefundRequest
 from flows.cancel_orders import cancel_orders
 from flows.list_refunds import list_refunds
 from tests.db.test_refunds import through
@@ -201,3 +202,42 @@ async def test_a_second_charge_that_we_cannot_refund_stands_in_finance_s_list_un
     assert "is done" in await stage.command("finance", "done", number, code=2)
     [row] = orjson.loads(await stage.command("finance", "list", "--json"))
     assert (row["refund_nos"], row["done"], row["by_hand"], row["left"]) == (number, 500, 0, 0)
+
+
+async def shop_says_paid(stage: Stage, order_no: str, transaction: str, *, event: str) -> None:
+    """The shop took the whole price through a provider of its own, and tells us."""
+    [order] = await stage.rows("select total from sales_order where order_no = :no", no=order_no)
+    paid_at = stage.house.clock.now().isoformat()
+    payload = {"order_no": order_no, "provider": "alipay", "transaction_id": transaction, "paid_at": paid_at}
+    message = Message(event_id=event, topic="order.paid", order_no=order_no, payload={**payload, "amount": order.total})
+    async with stage.house.transaction() as tx:
+        await inbox.store(tx, [("direct", message)], stage.house.clock.now())
+    await stage.read()
+
+
+async def test_paid_at_one_provider_and_again_at_another_is_a_second_charge(stage: Stage) -> None:
+    order_no = await stage.placed()
+    await shop_says_paid(stage, order_no, "ALI-1", event="E1")
+    await stage.work(Step.CONFIRM_PAYMENT)
+    assert (await stage.order(order_no)).paid_at is not None
+    await shop_says_paid(stage, order_no, "ali-1", event="E2")  # the same transaction, told once more
+    assert await refunds(stage) == {}
+
+    await stage.world.act(order_no, "pay")
+    await stage.read()
+    await stage.send()
+
+    charge = await charge_of(stage, order_no)
+    assert await refunds(stage) == {f"RF-{charge['transaction_id']}": ("requested", charge["amount"])}
+    assert [one["amount"] for one in (await stage.world.truth(order_no))["refunds"]] == [charge["amount"]]
+
+
+async def test_paid_again_at_the_shops_own_provider_long_after_rings_for_a_person(stage: Stage) -> None:
+    order_no = await stage.signed()
+    stage.later(timedelta(days=2))
+    await shop_says_paid(stage, order_no, "ALI-1", event="E1")
+    [row] = await stage.rows("select refund_no, state, amount from refund")
+    assert (row.refund_no, row.state) == ("RF-alipay-ALI-1", "by_hand")
+    assert [alert.level for alert in await stage.alerts() if "RF-alipay-ALI-1" in alert.text] == ["urgent"]
+    assert await stage.send() == {}, "no provider is asked for what it never had"
+    assert await stage.state(order_no) is State.SIGNED

@@ -144,3 +144,10 @@ def test_same_seed_same_faults_whatever_the_order() -> None:
     assert fates[0] == fates[1]
     assert any(not fate.copies for fate in fates[0].values())
     assert any(len(fate.copies) == 2 for fate in fates[0].values())
+
+
+def test_what_its_vendor_repeats_until_it_is_heard_is_never_lost() -> None:
+    board = FaultBoard(1)
+    board.command({"system": "*", "webhook_lost": 1.0})
+    assert board.decide_fate("wechatpay", "TRANSACTION.SUCCESS", "T1").copies == ()
+    assert board.decide_fate("wechatpay", "TRANSACTION.SUCCESS", "T1", insistent=True).copies

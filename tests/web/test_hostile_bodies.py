@@ -114,6 +114,7 @@ TARGETS = {
     "wechatpay-charge": Target("wechatpay/transaction_resource.json", resource_of("TRANSACTION.SUCCESS")),
     "wechatpay-refund": Target("wechatpay/refund_resource.json", resource_of("REFUND.SUCCESS")),
     "direct-placed": Target("direct/order_placed.json", direct_order),
+    "direct-paid": Target("direct/order_paid.json", direct_order),
     "direct-cancelled": Target("direct/order_cancelled.json", direct_order),
 }
 targets = pytest.mark.parametrize("name", TARGETS)

@@ -4,8 +4,10 @@ from ballast.domain.words import Event
 from ballast.ports import Codes, Meaning
 
 PLACED = "order.placed"
+PAID = "order.paid"
 CANCELLED = "order.cancelled"
 
 CODES: Codes = {
+    ("event", PAID): Meaning(Event.PAYMENT_CAPTURED),
     ("event", CANCELLED): Meaning(Event.CANCEL_ASKED),
 }

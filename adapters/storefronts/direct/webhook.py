@@ -1,4 +1,4 @@
-"""In from a shop's own backend: orders placed and cancelled. The format is ours, see README.md beside this file."""
+"""In from a shop's own backend: orders placed, paid, cancelled. The format is ours, see README.md beside this file."""
 
 import hashlib
 import hmac
@@ -6,24 +6,25 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from adapters.errors import BadSignature
 from adapters.json_text import read_object
 from adapters.meanings import meaning_of
 from adapters.replies import Reply, read_reply
 from adapters.signing import recent, reveal, same
-from adapters.storefronts.direct.orders import NO_CONTROLS, AwareTime, Key, Number, read_order
-from adapters.storefronts.direct.status import CANCELLED, CODES, PLACED
+from adapters.storefronts.direct.orders import MOST_MONEY, NO_CONTROLS, AwareTime, Key, Number, read_order
+from adapters.storefronts.direct.status import CODES, PAID, PLACED
+from ballast.domain.money import MINOR_DIGITS, Money
 from ballast.domain.words import System
-from ballast.ports import Codes, Delivery, HookAnswer, HookRequest, Message, News
+from ballast.ports import Charge, Codes, Delivery, HookAnswer, HookRequest, Meaning, Message, News
 from ballast.settings import DirectSettings
 
 
 class Push(Reply):
-    """`order` is kept as it came: a whole one when placed, its number and the reason when cancelled."""
+    """`order` is kept as it came: a whole one when placed, else its number and what happened to it."""
 
-    event: Literal["order.placed", "order.cancelled"]
+    event: Literal["order.placed", "order.paid", "order.cancelled"]
     event_id: Key
     order: dict[str, Any]
 
@@ -39,6 +40,39 @@ class Cancellation(Reply):
     @property
     def happened_at(self) -> datetime:
         return (self.cancelled_at or datetime.fromtimestamp(self.received_at, UTC)).astimezone(UTC)
+
+
+class Payment(Reply):
+    """A charge that the shop took through a provider of its own. `amount` in minor units."""
+
+    order_no: Number
+    provider: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
+    transaction_id: Key
+    amount: Annotated[int, Field(gt=0, le=MOST_MONEY, strict=True)]
+    currency: str = "CNY"
+    paid_at: AwareTime
+
+    @field_validator("provider")
+    @classmethod
+    def _is_a_stranger(cls, provider: str) -> str:
+        if provider in list(System):
+            raise ValueError(f"{provider} tells us of its payments itself")
+        return provider
+
+    @field_validator("currency")
+    @classmethod
+    def _is_known(cls, currency: str) -> str:
+        if currency not in MINOR_DIGITS:
+            raise ValueError(f"currency {currency!r} is unknown, known are {', '.join(sorted(MINOR_DIGITS))}")
+        return currency
+
+    @property
+    def charge(self) -> Charge:
+        paid_at = self.paid_at.astimezone(UTC)
+        amount = Money(self.amount, self.currency)
+        return Charge(
+            transaction_id=self.transaction_id, amount=amount, merchant="", paid_at=paid_at, provider=self.provider
+        )
 
 
 class DirectHook:
@@ -57,11 +91,14 @@ class DirectHook:
         if not (same(ours, signature) and recent(timestamp, now)):
             raise BadSignature(System.DIRECT, "the push is not signed with our secret, or is older than five minutes")
         push = read_reply(Push, read_object(request.body, System.DIRECT), System.DIRECT)
-        if push.event == PLACED:
-            order_no, payload = read_order(push.order).order_no, push.order
-        else:
-            order_no = read_reply(Cancellation, push.order, System.DIRECT).order_no
-            payload = {**push.order, "received_at": int(now.timestamp())}
+        match push.event:
+            case "order.placed":
+                order_no, payload = read_order(push.order).order_no, push.order
+            case "order.paid":
+                order_no, payload = read_reply(Payment, push.order, System.DIRECT).order_no, push.order
+            case "order.cancelled":
+                order_no = read_reply(Cancellation, push.order, System.DIRECT).order_no
+                payload = {**push.order, "received_at": int(now.timestamp())}
         message = Message(event_id=push.event_id, topic=push.event, order_no=order_no, payload=payload)
         return Delivery(messages=(message,))
 
@@ -70,23 +107,32 @@ class DirectHook:
         if message.topic == PLACED:
             return None
         meaning = meaning_of(codes, System.DIRECT, "event", message.topic, order_no=message.order_no)
+        if message.topic == PAID:
+            charge = read_reply(Payment, message.payload, System.DIRECT, order_no=message.order_no).charge
+            return _news(message, meaning, charge.paid_at, f"the shop reports a payment by {charge.provider}", charge)
         cancellation = read_reply(Cancellation, message.payload, System.DIRECT, order_no=message.order_no)
-        return News(
-            system=System.DIRECT,
-            order_no=message.order_no,
-            happened_at=cancellation.happened_at,
-            field="event",
-            said=CANCELLED,
-            event=meaning.event,
-            reason=meaning.reason,
-            text=f"the shop reports a cancellation: {cancellation.reason or 'no reason given'}",
-        )
+        why = f"the shop reports a cancellation: {cancellation.reason or 'no reason given'}"
+        return _news(message, meaning, cancellation.happened_at, why)
 
     def accepted(self, now: datetime) -> HookAnswer:
         return HookAnswer(status=200, body=orjson.dumps({"ok": True}), media_type="application/json")
 
     def refused(self, status: int, why: str, now: datetime) -> HookAnswer:
         return HookAnswer(status=status, body=orjson.dumps({"ok": False, "error": why}), media_type="application/json")
+
+
+def _news(message: Message, meaning: Meaning, at: datetime, text: str, charge: Charge | None = None) -> News:
+    return News(
+        system=System.DIRECT,
+        order_no=message.order_no,
+        happened_at=at,
+        field="event",
+        said=message.topic,
+        event=meaning.event,
+        reason=meaning.reason,
+        text=text,
+        charge=charge,
+    )
 
 
 def sign(secret: bytes, timestamp: str, body: bytes) -> str:

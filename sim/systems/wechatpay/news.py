@@ -20,17 +20,26 @@ class WechatPayNews:
         self._keys = world.config.secrets.wechatpay
         self._private_key = load_private_key(self._keys.platform_private_key_pem)
 
-    def paid(self, order: Order, payment: Payment) -> Webhook:
+    def paid(self, order: Order, payment: Payment, *, insistent: bool = False) -> Webhook:
+        """WeChat Pay repeats a notice fifteen times over a day: `insistent` where only the notice tells of a charge."""
         resource = describe_transaction(order, payment, "SUCCESS", self._keys)
-        key = payment.transaction_id
-        return self._post(order, key, "TRANSACTION.SUCCESS", "支付成功", "transaction", resource, payment.paid_at)
+        key, at = payment.transaction_id, payment.paid_at
+        return self._post(order, key, "TRANSACTION.SUCCESS", "支付成功", "transaction", resource, at, insistent)
 
     def refunded(self, order: Order, refund: Refund, at: float) -> Webhook:
         resource = describe_refund_notice(order, refund, self._keys.mchid)
         return self._post(order, refund.refund_id, f"REFUND.{refund.status}", "退款成功", "refund", resource, at)
 
     def _post(
-        self, order: Order, key: str, event: str, summary: str, kind: str, resource: dict[str, Any], at: float
+        self,
+        order: Order,
+        key: str,
+        event: str,
+        summary: str,
+        kind: str,
+        resource: dict[str, Any],
+        at: float,
+        insistent: bool = False,
     ) -> Webhook:
         nonce = digits(12, "resource", key)
         cipher = encrypt_resource(self._keys.apiv3_key, nonce, kind, orjson.dumps(resource))
@@ -53,7 +62,8 @@ class WechatPayNews:
         def build() -> Outgoing:
             return Outgoing("/wechatpay", self.sign_headers(body) | {"Content-Type": "application/json"}, body)
 
-        return self._world.sender.post(Webhook("wechatpay", event, key, build, says_success, (order,)))
+        hook = Webhook("wechatpay", event, key, build, says_success, (order,), insistent)
+        return self._world.sender.post(hook)
 
     def sign_headers(self, body: bytes) -> dict[str, str]:
         """The Wechatpay-* headers of a notice or an answer, dated now in real time."""

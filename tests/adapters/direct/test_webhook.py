@@ -1,4 +1,4 @@
-"""The shop's own backend: signature, window, the two events."""
+"""The shop's own backend: signature, window, the three events."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from adapters.errors import BadSignature, NotUnderstood
 from adapters.storefronts.direct.status import CODES
 from adapters.storefronts.direct.webhook import DirectHook, sign
+from ballast.domain.money import Money
 from ballast.domain.words import Event
 from ballast.ports import Delivery
 from ballast.settings import DirectSettings, SettingsError
@@ -16,6 +17,7 @@ from tests.adapters.wire import MACHINE, post, sample
 
 HOOK = DirectHook(DirectSettings(secret=SecretStr("direct-secret")))
 PLACED, CANCELLED = sample("direct/order_placed.json"), sample("direct/order_cancelled.json")
+PAID = sample("direct/order_paid.json")
 
 
 def headers(body: bytes, timestamp: str = "1767319200", secret: bytes = b"direct-secret") -> dict[str, str]:
@@ -47,6 +49,37 @@ def test_a_cancellation_is_asked_for_with_its_reason() -> None:
     assert (news.event, news.order_no, news.said) == (Event.CANCEL_ASKED, "SO20260105000001", "order.cancelled")
     assert "拍错了" in news.text
     assert news.happened_at == datetime(2026, 1, 5, 1, 30, tzinfo=UTC)
+
+
+def test_a_payment_is_a_charge_of_that_provider() -> None:
+    (message,) = receive(PAID).messages
+    news = HOOK.read(message, CODES)
+    assert news is not None and news.charge is not None
+    assert (news.event, news.order_no, news.said) == (Event.PAYMENT_CAPTURED, "SO20260105000001", "order.paid")
+    assert (news.charge.provider, news.charge.transaction_id) == ("alipay", "2026010522001400000001")
+    assert news.charge.amount == Money(11300, "CNY")
+    assert news.happened_at == news.charge.paid_at == datetime(2026, 1, 5, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"provider": "wechatpay"}, "tells us of its payments itself"),
+        ({"provider": "Ali Pay"}, "provider"),
+        ({"amount": 0}, "amount"),
+        ({"amount": -1}, "amount"),
+        ({"amount": "11300"}, "amount"),
+        ({"amount": 10**12}, "amount"),
+        ({"currency": "XXX"}, "currency 'XXX' is unknown"),
+        ({"paid_at": "2026-01-05T09:10:00"}, "paid_at"),
+        ({"transaction_id": ""}, "transaction_id"),
+    ],
+)
+def test_a_payment_that_cannot_be_is_refused(wrong: dict[str, object], said: str) -> None:
+    push = orjson.loads(PAID)
+    push["order"] |= wrong
+    with pytest.raises(NotUnderstood, match=said):
+        receive(orjson.dumps(push))
 
 
 def test_a_cancellation_without_a_time_happened_when_it_came() -> None:
@@ -87,7 +120,8 @@ def test_the_window_is_five_minutes() -> None:
     [
         (b"", "JSON"),
         (b"[]", "list"),
-        (PLACED.replace(b"order.placed", b"order.paid"), "event"),
+        (PLACED.replace(b"order.placed", b"order.sent"), "event"),
+        (PLACED.replace(b"order.placed", b"order.paid"), "not a Payment"),
         (PLACED.replace(b"D00000000000000000001", b""), "event_id"),
         (PLACED.replace(b'"total":11300', b'"total":11301'), "total says 11301"),
         (PLACED.replace(b'"quantity":2', b'"quantity":NaN'), "JSON"),
