@@ -170,6 +170,7 @@ def _figures(
         "killed": dict(killer.kills),
         "started_again": {one.name: one.starts - 1 for one in stage.house.children},
         "freed_after_kill_s": killer.freed_after_kill,
+        "freed_after_kill_without_prefect_s": killer.freed_without_prefect,
         "database_restarts": killer.restarts,
         "prefect_stopped_s": round(killer.prefect_stopped, 1),
         "outage": killer.outage,

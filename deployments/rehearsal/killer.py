@@ -13,6 +13,18 @@ from deployments.rehearsal.stage import Stage
 Claims = set[tuple[int, str]]
 """(order id, lease owner) of the orders that some run works on."""
 
+PREFECT_STARTS = 20.0
+"""Seconds that the Prefect server takes until it answers again; without it no run begins."""
+
+
+@dataclass(slots=True)
+class LeftBehind:
+    """What a killed process worked on, until others took it over."""
+
+    since: float
+    claims: Claims
+    prefect_was_away: bool = False
+
 
 @dataclass(slots=True)
 class Killer:
@@ -25,12 +37,13 @@ class Killer:
     outage: dict[str, Any] = field(default_factory=dict)
     prefect_stopped: float = 0.0
     freed_after_kill: list[float] = field(default_factory=list)
+    freed_without_prefect: list[float] = field(default_factory=list)  # it was away meanwhile
     _again: list[Disturbance] = field(default_factory=list)
     _prefect_back_at: float = 0.0
     _prefect_stopped_at: float = 0.0
     _restarted_at: float = 0.0
     _done_before: int = 0
-    _left_behind: list[tuple[float, Claims]] = field(default_factory=list)
+    _left_behind: list[LeftBehind] = field(default_factory=list)
 
     @property
     def done(self) -> bool:
@@ -70,9 +83,19 @@ class Killer:
         if self._restarted_at and work_done > self._done_before:
             self.restarts[-1]["worked_again_after_s"] = round(time.monotonic() - self._restarted_at, 1)
             self._restarted_at = 0.0
-        waiting = [(at, left & claimed) for at, left in self._left_behind]
-        self.freed_after_kill += [round(time.monotonic() - at, 1) for at, left in waiting if not left]
-        self._left_behind = [(at, left) for at, left in waiting if left]
+        for left in self._left_behind:
+            left.claims &= claimed
+            left.prefect_was_away |= self._prefect_away
+            if not left.claims:
+                found = self.freed_without_prefect if left.prefect_was_away else self.freed_after_kill
+                found.append(round(time.monotonic() - left.since, 1))
+        self._left_behind = [left for left in self._left_behind if left.claims]
+
+    @property
+    def _prefect_away(self) -> bool:
+        stopped_at = self._prefect_stopped_at
+        back_at = self._prefect_back_at or stopped_at + self.prefect_stopped
+        return bool(stopped_at) and time.monotonic() < back_at + PREFECT_STARTS
 
     def _kill(self, one: Disturbance, claimed: Claims) -> None:
         """A victim that is just being started again dies once it is there: every kill of the plan is one."""
@@ -82,7 +105,7 @@ class Killer:
         self.kills[one.target] += 1
         self._say(f"SIGKILL to {one.target}")
         if claimed and one.target in KILLED[:-1]:
-            self._left_behind.append((time.monotonic(), set(claimed)))
+            self._left_behind.append(LeftBehind(time.monotonic(), set(claimed)))
 
     def _restart(self, one: Disturbance, work_done: int) -> None:
         server: EmbeddedServer | None = self.stage.house.postgres
