@@ -69,6 +69,7 @@ class Parcel:
     phones: tuple[str, ...]
     scans: list[Scan] = field(default_factory=list)
     subscribed: int = 0
+    empty_yes: int = 0  # subscriptions that were confirmed and not made
     order_code: str = ""
     callback: str = ""
     picked_up_at: float | None = None

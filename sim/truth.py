@@ -139,6 +139,7 @@ def tell_parcel(parcel: Parcel) -> dict[str, Any]:
         "carrier": parcel.carrier,
         "items": parcel.items,
         "subscribed": parcel.subscribed,
+        "empty_yes": parcel.empty_yes,
         "states": [scan.state_ex for scan in parcel.scans],
         "picked_up_at": utc_text(parcel.picked_up_at),
         "signed_at": utc_text(parcel.signed_at),

@@ -7,6 +7,9 @@ from typing import Any
 
 from ballast.domain.words import State
 
+FOLLOWED_AGAIN = 2
+"""So often a courier may say yes to a subscription and make none: it cannot be read back, and polling goes on."""
+
 AT_REST = frozenset({State.SIGNED, State.CLOSED, State.ON_HOLD})
 
 
@@ -125,5 +128,5 @@ def _unbooked(order: Mapping[str, Any]) -> Iterable[str]:
         yield f"the ERP booked {dict(booked)} of {dict(bought)}"
     if sorted(order["shop"]["tracking"]) != sorted(parcel["waybill"] for parcel in order["parcels"]):
         yield f"the shop shows waybills {order['shop']['tracking']}"
-    if any(not parcel["subscribed"] for parcel in order["parcels"]):
+    if any(not parcel["subscribed"] and parcel["empty_yes"] < FOLLOWED_AGAIN for parcel in order["parcels"]):
         yield "a parcel is not followed"

@@ -30,7 +30,7 @@ def arrived() -> Truth:
             "receipt_told": True,
         },
         "wms": {"status": "DELIVERED", "creates": 1, "shipped": {"A": 3}},
-        "parcels": [{"waybill": "YT1", "outcome": "signed", "subscribed": True}],
+        "parcels": [{"waybill": "YT1", "outcome": "signed", "subscribed": 1, "empty_yes": 0}],
         "shop": {"order_state": 3, "uploads": 1, "tracking": ["YT1"]},
     }
 
@@ -125,9 +125,16 @@ def test_signed_is_not_believed_when(lie: str) -> None:
     assert not judge({"SO1": SIGNED}, [truth], CLEAN).clean
 
 
+@pytest.mark.parametrize(("empty_yes", "complaints"), [(1, ["a parcel is not followed"]), (2, [])])
+def test_a_courier_that_lied_once_is_asked_to_follow_again(empty_yes: int, complaints: list[str]) -> None:
+    truth = arrived()
+    truth["parcels"][0].update(subscribed=0, empty_yes=empty_yes)
+    assert differences("SIGNED", truth) == complaints
+
+
 def test_two_parcels_have_to_arrive_both() -> None:
     truth = arrived()
-    truth["parcels"].append({"waybill": "YT2", "outcome": None, "subscribed": True})
+    truth["parcels"].append({"waybill": "YT2", "outcome": None, "subscribed": 1, "empty_yes": 0})
     truth["shop"]["tracking"] = ["YT2", "YT1"]
     assert differences("SIGNED", truth) == ["signed, but a parcel did not arrive"]
 

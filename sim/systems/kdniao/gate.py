@@ -99,6 +99,8 @@ class KdniaoGate:
         if real:
             callback = str(data.get("CallBack") or data.get("Callback") or "")
             self._register(parcel, str(data["LogisticCode"]), Subscription(str(data.get("OrderCode") or ""), callback))
+        elif parcel is not None:
+            parcel.empty_yes += 1
         now = local_text(self._world.clock.now())
         answer = {"EBusinessID": self._keys.ebusiness_id, "UpdateTime": now, "Success": True}
         return {**answer, "Reason": "", "EstimatedDeliveryTime": ""}
