@@ -1,16 +1,13 @@
 """How the long-lived process ends: what is under way is finished, what cannot be is cut off, and all that in time."""
 
 import asyncio
-import logging
-import os
+import faulthandler
 import signal
-import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-log = logging.getLogger("ballast.stopping")
 
 FINISH = 6.0
 """Seconds that runs have to finish; calls to other systems are bounded, so most do."""
@@ -21,6 +18,8 @@ CLOSE = 0.5
 """Seconds for connections to be closed."""
 AT_MOST = 9.5
 """Then the process is gone, whoever still does not answer: leases end by themselves, dead runs are closed."""
+HEED = 0.2
+"""Seconds. So often the main thread looks for signals: the kernel may give one to another thread, which wakes nobody."""
 
 
 class UnderWay:
@@ -66,15 +65,18 @@ class Ending:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.begun = asyncio.Event()
         self._loop = loop
-        self._last_resort: threading.Timer | None = None
+        self._watched = False
 
     def begin(self) -> None:
-        """Set `begun`; leave after `AT_MOST` seconds, whoever does not answer. From any thread; a repeat is nothing."""
-        if self._last_resort is None:
-            self._last_resort = threading.Timer(AT_MOST, _leave)
-            self._last_resort.daemon = True
-            self._last_resort.start()
-        self._loop.call_soon_threadsafe(self.begun.set)
+        """Set `begun`; leave after `AT_MOST` seconds, whoever does not answer. From any thread; a repeat is nothing.
+
+        The watchdog is no Python: it ends a process that hangs in the interpreter's own end, and says where.
+        """
+        if not self._watched:
+            self._watched = True
+            faulthandler.dump_traceback_later(AT_MOST, exit=True)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.begun.set)
 
 
 def run_until_told(
@@ -90,14 +92,12 @@ def run_until_told(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.begin())
     with ThreadPoolExecutor(1, thread_name_prefix="ballast") as thread:
-        thread.submit(_run, work, ending, loop).result()
+        running = thread.submit(_run, work, ending, loop)
+        while not wait([running], HEED).done:
+            pass
+        running.result()
 
 
 def _run(work: Callable[[Ending], Coroutine[Any, Any, None]], ending: Ending, loop: asyncio.AbstractEventLoop) -> None:
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(work(ending))
-
-
-def _leave() -> None:
-    log.error("still not at an end after %g s: leaving; leases end by themselves", AT_MOST)
-    os._exit(1)

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,9 @@ class Serving:
         loop = asyncio.get_running_loop()
         began = loop.time()
         self.process.terminate()
-        await asyncio.wait_for(self.process.wait(), seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.process.wait(), seconds)
+        assert self.process.returncode is not None, f"still there {seconds:g} s after SIGTERM\n{self.said()}"
         return loop.time() - began
 
     def said(self) -> str:

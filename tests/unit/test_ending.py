@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 STUCK = """
 import asyncio
 from deployments import stopping
@@ -27,14 +29,47 @@ stopping.run_until_told(work)
 """
 
 
-def run(begin: str) -> int:
-    done = subprocess.run([sys.executable, "-c", STUCK.format(begin=begin)], timeout=60, check=False)
-    return done.returncode
+HELD_UP = """
+import atexit, ctypes, signal, threading
+from deployments import stopping
+
+stopping.AT_MOST = 1.0
+
+async def work(ending):
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    await ending.begun.wait()
+    {at_last}
+
+stopping.run_until_told(work)
+print("in order")
+"""
 
 
-def test_what_ends_by_itself_leaves_whoever_does_not_let_go() -> None:
-    assert run("ending.begin()") == 1
+def run(script: str) -> tuple[int, str]:
+    """Exit code, and what was said."""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        timeout=60,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    return done.returncode, done.stdout
 
 
-def test_told_by_a_signal_it_leaves_too() -> None:
-    assert run("import os, signal; os.kill(os.getpid(), signal.SIGTERM)") == 1
+@pytest.mark.parametrize("begin", ["ending.begin()", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"])
+def test_it_leaves_whoever_does_not_let_go_and_says_where_it_hung(begin: str) -> None:
+    code, said = run(STUCK.format(begin=begin))
+    assert code == 1 and "Timeout (0:00:00.5" in said and "run_until_told" in said
+
+
+def test_a_signal_that_another_thread_caught_is_heeded() -> None:
+    """The kernel may give it to any thread; the one that waits for all others would never hear of it."""
+    assert run(HELD_UP.format(at_last="")) == (0, "in order\n")
+
+
+def test_a_process_that_hangs_in_its_very_end_is_gone_in_time() -> None:
+    """A thread of a library that keeps the interpreter for itself: no other thread of Python could end it."""
+    code, said = run(HELD_UP.format(at_last="atexit.register(ctypes.PyDLL(None).pause)"))
+    assert code == 1 and said.startswith("in order") and "Timeout (0:00:01" in said
