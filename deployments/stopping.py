@@ -19,7 +19,7 @@ CLOSE = 0.5
 AT_MOST = 9.5
 """Then the process is gone, whoever still does not answer: leases end by themselves, dead runs are closed."""
 HEED = 0.2
-"""Seconds. So often the main thread looks for signals: the kernel may give one to another thread, which wakes nobody."""
+"""Seconds. So often the main thread looks for signals: the kernel may give one to a thread that wakes nobody."""
 
 
 class UnderWay:

@@ -76,14 +76,15 @@ class Watch:
     work_done: int = 0  # grows with every message that was read or sent, and every event of an order
     claimed: set[tuple[int, str]] = field(default_factory=set)  # (order id, lease owner)
 
-    async def look(self, engine: AsyncEngine) -> None:
-        """Nothing new while the database is away: that is part of the play."""
+    async def look(self, engine: AsyncEngine) -> bool:
+        """Whether the database answered; while it is away, what was seen last stands: that is part of the play."""
         try:
             async with engine.connect() as tx:
                 self.seen = await look(tx)
                 self.work_done, self.claimed = await _marks(tx)
         except DATABASE_ERRORS:
-            return
+            return False
+        return True
 
 
 async def _marks(tx: AsyncConnection) -> tuple[int, set[tuple[int, str]]]:
@@ -131,17 +132,16 @@ async def _go_through(chaos: ChaosPlan, stage: Stage) -> tuple[Killer, dict[str,
                 for what in stage.house.revive():
                     stage.console.print(what)
                 while todo and todo[0].at <= time.monotonic() - began:
-                    killer.disturb(todo.pop(0), watch.work_done, watch.claimed)
+                    killer.disturb(todo.pop(0), watch.claimed)
                 killer.go_on()
-                await watch.look(engine)
-                killer.note(watch.work_done, watch.claimed)
+                if await watch.look(engine):
+                    killer.note(watch.work_done, watch.claimed)
                 show(watch.seen)
                 if not todo and killer.done and _at_rest(chaos, stage, watch.seen):
                     break
                 await asyncio.sleep(0.5)
         await killer.hands.finish()
-        async with engine.connect() as tx:
-            return killer, await what_is_shown(tx)
+        return killer, await what_is_shown(engine)
     finally:
         await engine.dispose()
 

@@ -94,8 +94,7 @@ async def _watch(plan: DemoPlan, stage: Stage, started_at: datetime) -> tuple[di
                 if (resting and seen.at_rest(plan.orders)) or quiet.seconds(seen, told) > QUIET_LIMIT:
                     break
                 await asyncio.sleep(1)
-        async with engine.connect() as tx:
-            shown = await what_is_shown(tx)
+        shown = await what_is_shown(engine)
     finally:
         await engine.dispose()
     return _figures(plan, stage, seen, judge(shown, stage.outside.truth(), stage.outside.get("effects")), started_at)

@@ -42,7 +42,7 @@ class Killer:
     _prefect_back_at: float = 0.0
     _prefect_stopped_at: float = 0.0
     _restarted_at: float = 0.0
-    _done_before: int = 0
+    _done_before: int | None = None  # None: not looked yet since the restart
     _left_behind: list[LeftBehind] = field(default_factory=list)
 
     @property
@@ -50,13 +50,13 @@ class Killer:
         """Nothing of it is under way any more."""
         return not (self._again or self._prefect_back_at or self.hands.busy)
 
-    def disturb(self, one: Disturbance, work_done: int, claimed: Claims) -> None:
-        """Do it. `work_done` and `claimed` are what was seen a moment ago."""
+    def disturb(self, one: Disturbance, claimed: Claims) -> None:
+        """Do it. `claimed` is what was seen a moment ago."""
         match one.what:
             case What.KILL:
                 self._kill(one, claimed)
             case What.RESTART_DATABASE:
-                self._restart(one, work_done)
+                self._restart(one)
             case What.STOP_PREFECT:
                 self._say(f"the Prefect server is stopped for {one.seconds:.0f} s")
                 self._prefect_stopped_at = time.monotonic()
@@ -79,10 +79,12 @@ class Killer:
             self.prefect_stopped, self._prefect_back_at = time.monotonic() - self._prefect_stopped_at, 0.0
 
     def note(self, work_done: int, claimed: Claims) -> None:
-        """How long it took until work went on, and until nothing hung on a dead process any more."""
-        if self._restarted_at and work_done > self._done_before:
-            self.restarts[-1]["worked_again_after_s"] = round(time.monotonic() - self._restarted_at, 1)
-            self._restarted_at = 0.0
+        """How long it took until work went on, and until nothing hung on a dead process any more.
+
+        Only for what the database has just answered.
+        """
+        if self._restarted_at:
+            self._note_work(work_done)
         for left in self._left_behind:
             left.claims &= claimed
             left.prefect_was_away |= self._prefect_away
@@ -90,6 +92,14 @@ class Killer:
                 found = self.freed_without_prefect if left.prefect_was_away else self.freed_after_kill
                 found.append(round(time.monotonic() - left.since, 1))
         self._left_behind = [left for left in self._left_behind if left.claims]
+
+    def _note_work(self, work_done: int) -> None:
+        """What was done before the restart does not count: the first look after it is the beginning."""
+        if self._done_before is None:
+            self._done_before = work_done
+        elif work_done > self._done_before:
+            self.restarts[-1]["worked_again_after_s"] = round(time.monotonic() - self._restarted_at, 1)
+            self._restarted_at = 0.0
 
     @property
     def _prefect_away(self) -> bool:
@@ -107,12 +117,12 @@ class Killer:
         if claimed and one.target in KILLED[:-1]:
             self._left_behind.append(LeftBehind(time.monotonic(), set(claimed)))
 
-    def _restart(self, one: Disturbance, work_done: int) -> None:
+    def _restart(self, one: Disturbance) -> None:
         server: EmbeddedServer | None = self.stage.house.postgres
         assert server is not None, "a chaos run has its own database"
         began = time.monotonic()
         server.restart("immediate" if one.target == "immediate" else "fast")
-        self._restarted_at, self._done_before = time.monotonic(), work_done
+        self._restarted_at, self._done_before = time.monotonic(), None
         self.restarts.append({"mode": one.target, "away_s": round(self._restarted_at - began, 1)})
         self._say(f"PostgreSQL was restarted ({one.target})")
 

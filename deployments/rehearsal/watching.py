@@ -1,5 +1,6 @@
 """What the database shows while orders are on their way: live bars, and the end of it."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,13 +12,16 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ballast.db.engine import rows
 from ballast.domain.words import STATE_LABELS, State
 from deployments.machine import Machine
 from deployments.rehearsal.verdict import AT_REST, Shown, Verdict
 from deployments.rehearsal.world import World
+
+GLANCE = 60.0
+"""Seconds: longer than a lease lasts. What is claimed for longer is no glance at an order, but stuck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,22 @@ async def look(tx: AsyncConnection) -> Seen:
     return Seen({state: states.get(state, 0) for state in State}, now.unread, now.unsent, now.due, now.last_signed_at)
 
 
-async def what_is_shown(tx: AsyncConnection) -> dict[str, Shown]:
-    """What Ballast shows of every order. Unfinished is one with a message still to be sent, or held by a run."""
+async def what_is_shown(engine: AsyncEngine, patience: float = GLANCE) -> dict[str, Shown]:
+    """What Ballast shows of every order. Unfinished is one with a message still to be sent, or held by a run.
+
+    A step that asks about an order on hold claims it for a moment: looks again for up to `patience` seconds, until
+    nothing is unfinished.
+    """
+    began = time.monotonic()
+    while True:
+        async with engine.connect() as tx:
+            shown = await _shown(tx)
+        if not any(one.unfinished for one in shown.values()) or time.monotonic() - began > patience:
+            return shown
+        await asyncio.sleep(0.2)
+
+
+async def _shown(tx: AsyncConnection) -> dict[str, Shown]:
     found = await rows(
         tx,
         """
