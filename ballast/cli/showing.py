@@ -79,7 +79,7 @@ def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[
         return
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "order")  # whole, for whoever copies it
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     console.print(table)
@@ -125,8 +125,17 @@ def show_finance(rows: Sequence["FinanceRow"], console: Console) -> None:
     if not rows:
         console.print("no second charge, and no money that went back")
         return
-    title = ", ".join(f"{count} {word}" for word, count in tally(rows).items() if count)
-    _table(console, title, COLUMNS, [as_texts(row) for row in rows])
+    console.print(", ".join(f"{count} {word}" for word, count in tally(rows).items() if count), style="bold")
+    for row in rows:
+        said = dict(zip(COLUMNS, as_texts(row), strict=True))
+        became = [
+            f"{name} {said[name]}" for name in ("went back", "on its way", "by hand", "failed", "left") if said[name]
+        ]
+        # no table: its sixteen columns fit no screen, and numbers must stay whole for whoever copies them
+        console.print(f"[bold]{escape(said['order'])}[/bold] {said['state']}: {said['charge']} {said['captured']}")
+        for line in (f"{said['provider']} {said['transaction']}", ", ".join(became), said["why"], said["refunds"]):
+            if line:
+                console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_waiting(rows: Sequence[Waiting], console: Console) -> None:

@@ -198,6 +198,10 @@ async def test_a_second_charge_that_we_cannot_refund_stands_in_finance_s_list_un
     assert (cells["provider"].value, cells["provider"].data_type) == ("=HYPERLINK(1)", "s")
     assert (cells["captured"].value, cells["captured"].number_format) == (5, '0.00 "CNY"')
 
+    said = (await stage.command("finance", "list")).splitlines()
+    assert said[1].startswith(f"{order_no} SIGNED: second charge 5.00 CNY")
+    assert {"  by hand 5.00 CNY", f"  {number}"} <= set(said), "numbers are whole, for whoever copies them"
+
     assert "by hand" in await stage.command("finance", "done", number, "--by", "li")
     assert "is done" in await stage.command("finance", "done", number, code=2)
     [row] = orjson.loads(await stage.command("finance", "list", "--json"))
