@@ -31,9 +31,20 @@ ANNOUNCEMENTS: dict[State, tuple[str, ...]] = {
 """What is told to whom when an order gets there. Parcels are announced one by one: `courier.subscribe`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What holds, or would hold, an order: why, and on what evidence."""
+
+    reason: HoldReason
+    evidence: str
+
+
 @dataclass(slots=True)
 class ParcelCase:
-    """One parcel of a case. `changed` decides whether it is written, `fresh` says that it was not known before."""
+    """One parcel of a case. `changed` decides whether it is written, `fresh` says that it was not known before.
+
+    `trouble` is what the courier reported of it, until something better is told of this very parcel.
+    """
 
     carrier: str
     waybill: str
@@ -43,6 +54,7 @@ class ParcelCase:
     signed_at: datetime | None = None
     said: str = ""
     said_at: datetime | None = None
+    trouble: Trouble | None = None
     changed: bool = False
     fresh: bool = False
 
@@ -103,6 +115,7 @@ class Case:
     head: Mapping[str, Any]
     lines: list[LineCase]
     parcels: dict[str, ParcelCase]
+    held_for: Trouble | None  # the open hold
     overridden: frozenset[tuple[str, str]]
     with_warehouse: bool
     begun: frozenset[str]  # kinds of effects that were tried
@@ -176,9 +189,12 @@ class Case:
         """
         before = self.standing
         overridden = event is Event.HELD and self.overrode(reason, evidence)
-        ahead = None if overridden else after(before, event, reason)
+        left = None if event is Event.HELD else self._trouble_left(event)
+        ahead = None if overridden else after(before, event, reason, left.reason if left else None)
         if ahead is not None:
-            self._go(before, ahead, evidence=evidence or text, actor=actor, note=note, at=happened_at or self.now)
+            by = "ballast" if ahead.reason and event is not Event.RELEASED else actor  # followed is not released
+            self._hold_for(self._held_ahead(ahead, left, evidence or text), ahead, by=by, note=note)
+            self._go(ahead, happened_at or self.now)
         self.events.append(
             {
                 "order_id": self.id,
@@ -195,22 +211,45 @@ class Case:
         )
         return ahead is not None
 
-    def _go(self, before: Standing, ahead: Standing, *, evidence: str, actor: str, note: str, at: datetime) -> None:
+    def _trouble_left(self, event: Event) -> Trouble | None:
+        """What is wrong with a parcel and nobody let pass; rather what the order is held for, unless that is released.
+
+        One hold at a time: what was told of another parcel meanwhile is waiting for its turn.
+        """
+        troubles = [parcel.trouble for parcel in self.parcels.values() if parcel.trouble is not None]
+        open_ = [one for one in troubles if not self.overrode(one.reason, one.evidence)]
+        if event is Event.RELEASED:
+            open_ = [one for one in open_ if one != self.held_for]
+        return next((one for one in open_ if one == self.held_for), open_[0] if open_ else None)
+
+    def _held_ahead(self, ahead: Standing, left: Trouble | None, evidence: str) -> Trouble | None:
+        """What the order is held for from now on."""
+        if ahead.reason is None:
+            return None
+        if left is not None and left.reason is ahead.reason:
+            return left
+        return self.held_for if ahead.reason is self.standing.reason else Trouble(ahead.reason, evidence)
+
+    def _hold_for(self, cause: Trouble | None, ahead: Standing, *, by: str, note: str) -> None:
+        """End the open hold, and begin the next, where the cause is another."""
+        if cause == self.held_for:
+            return
+        if self.held_for is not None:
+            self._end_hold(by, note or (f"followed by {cause.reason}" if cause else ""))
+        if cause is not None:
+            self._begin_hold(ahead, cause)
+        self.held_for = cause
+
+    def _go(self, ahead: Standing, at: datetime) -> None:
         place = self.place
         self.standing, self.touched = ahead, True
-        if before.reason is not ahead.reason:
-            if before.reason is not None:
-                followed = f"followed by {ahead.reason}" if ahead.reason else ""
-                self._end_hold("ballast" if followed else actor, note or followed)  # followed is not released
-            if ahead.reason is not None:
-                self._begin_hold(ahead, evidence)
         if self.place is not place:
             self._arrive(self.place, at)
         self.reschedule()
 
-    def _begin_hold(self, ahead: Standing, evidence: str) -> None:
+    def _begin_hold(self, ahead: Standing, cause: Trouble) -> None:
         still_open = {"released_by": None, "released_at": None, "note": ""}
-        hold = {"order_id": self.id, "reason": ahead.reason, "evidence": evidence, "held_from": ahead.held_from}
+        hold = {"order_id": self.id, "reason": cause.reason, "evidence": cause.evidence, "held_from": ahead.held_from}
         self.held.append({**hold, "held_at": self.now, **still_open})
 
     def _end_hold(self, actor: str, note: str) -> None:

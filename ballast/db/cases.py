@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ballast.db.case import Case, ChargeCase, LineCase, ParcelCase, RefundCase
+from ballast.db.case import Case, ChargeCase, LineCase, ParcelCase, RefundCase, Trouble
 from ballast.db.engine import rows
 from ballast.domain.life_cycle import Standing
 from ballast.domain.schedule import Waits
@@ -18,6 +18,8 @@ select o.*,
   (select jsonb_agg(jsonb_build_array(l.line_no, l.sku, l.name, l.quantity, l.unit_price, l.amount, l.shipped)
      order by l.line_no) from order_line l where l.order_id = o.id) as line_rows,
   (select jsonb_agg(to_jsonb(p) order by p.shipped_at, p.waybill) from parcel p where p.order_id = o.id) as parcel_rows,
+  (select jsonb_build_array(h.reason, h.evidence) from hold h
+     where h.order_id = o.id and h.released_at is null) as hold_row,
   (select jsonb_agg(jsonb_build_array(h.reason, h.evidence)) from hold h
      where h.order_id = o.id and h.released_by like 'person:%') as overridden_rows,
   exists (select from effect e where e.key = 'wms.create:' || o.order_no and e.state = 'done') as with_warehouse,
@@ -74,6 +76,7 @@ def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: b
         },
         lines=[_line(values) for values in row["line_rows"] or ()],
         parcels={p["waybill"]: _parcel(p) for p in row["parcel_rows"] or ()},
+        held_for=_trouble(*row["hold_row"]) if row["hold_row"] else None,
         overridden=frozenset((reason, evidence) for reason, evidence in row["overridden_rows"] or ()),
         with_warehouse=row["with_warehouse"],
         begun=frozenset(row["begun_kinds"] or ()),
@@ -123,4 +126,9 @@ def _parcel(row: Mapping[str, Any]) -> ParcelCase:
         signed_at=at("signed_at"),
         said=row["said"],
         said_at=at("said_at"),
+        trouble=_trouble(row["trouble"], row["trouble_evidence"]) if row["trouble"] else None,
     )
+
+
+def _trouble(reason: str, evidence: str) -> Trouble:
+    return Trouble(HoldReason(reason), evidence)

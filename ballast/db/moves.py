@@ -33,12 +33,16 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, cause text, 
 on conflict (order_id, cause) do nothing
 """
 _UPSERT_PARCELS = """
-insert into parcel (order_id, waybill, carrier, items, shipped_at, picked_up_at, signed_at, said, said_at)
-select order_id, waybill, carrier, items, shipped_at, picked_up_at, signed_at, said, said_at
+insert into parcel (order_id, waybill, carrier, items, shipped_at, picked_up_at, signed_at, said, said_at, trouble,
+  trouble_evidence)
+select order_id, waybill, carrier, items, shipped_at, picked_up_at, signed_at, said, said_at, trouble,
+  trouble_evidence
 from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, waybill text, carrier text, items jsonb,
-  shipped_at timestamptz, picked_up_at timestamptz, signed_at timestamptz, said text, said_at timestamptz)
+  shipped_at timestamptz, picked_up_at timestamptz, signed_at timestamptz, said text, said_at timestamptz,
+  trouble text, trouble_evidence text)
 on conflict (order_id, waybill) do update set items = excluded.items, picked_up_at = excluded.picked_up_at,
-  signed_at = excluded.signed_at, said = excluded.said, said_at = excluded.said_at
+  signed_at = excluded.signed_at, said = excluded.said, said_at = excluded.said_at, trouble = excluded.trouble,
+  trouble_evidence = excluded.trouble_evidence
 """
 _UPDATE_LINES = """
 update order_line l set shipped = r.shipped
@@ -168,6 +172,8 @@ def _parcel_row(case: Case, parcel: ParcelCase) -> dict[str, Any]:
         "signed_at": parcel.signed_at,
         "said": parcel.said,
         "said_at": parcel.said_at,
+        "trouble": parcel.trouble.reason if parcel.trouble else None,
+        "trouble_evidence": parcel.trouble.evidence if parcel.trouble else "",
     }
 
 

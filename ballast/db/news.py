@@ -4,8 +4,8 @@ from collections import defaultdict
 from datetime import datetime
 
 from ballast.db import cancelling, refunding
-from ballast.db.case import Case, ChargeCase, ParcelCase, RefundCase
-from ballast.domain.life_cycle import EARLY, TooEarly
+from ballast.db.case import Case, ChargeCase, ParcelCase, RefundCase, Trouble
+from ballast.domain.life_cycle import EARLY, ENDS_WITH, HELD_BECAUSE, TooEarly, outweighs
 from ballast.domain.money import Money
 from ballast.domain.payments import Captured, all_went_back, clean_transaction, transaction_key
 from ballast.domain.words import Event, HoldReason, State, System
@@ -105,8 +105,6 @@ def _take(
     text: str = "",
     at: datetime | None = None,
 ) -> bool:
-    about = news.waybill or (news.refund.refund_no if news.refund else "")
-    evidence = f"{news.system} {news.said} {about}".rstrip()
     return case.take(
         event,
         cause=cause_of(news),
@@ -114,8 +112,13 @@ def _take(
         happened_at=at or news.happened_at,
         text=text or news.text or news.said,
         reason=reason or news.reason,
-        evidence=evidence,
+        evidence=_evidence(news),
     )
+
+
+def _evidence(news: News) -> str:
+    about = news.waybill or (news.refund.refund_no if news.refund else "")
+    return f"{news.system} {news.said} {about}".rstrip()
 
 
 def _record(case: Case, news: News, why: str) -> bool:
@@ -323,4 +326,17 @@ def _courier(case: Case, news: News, waybill: str) -> bool:
     parcel.changed = True
     if news.event is Event.PARCEL_SIGNED:
         parcel.signed_at = parcel.signed_at or news.happened_at
+    _trouble(case, parcel, news)
     return _take(case, news, news.event)
+
+
+def _trouble(case: Case, parcel: ParcelCase, news: News) -> None:
+    """What is wrong with this parcel stays with it until something better is told of it, and of no other."""
+    known = parcel.trouble
+    if known is not None and case.overrode(known.reason, known.evidence):
+        known = None
+    if known is not None and news.event in ENDS_WITH.get(known.reason, frozenset()):
+        parcel.trouble = None
+    if news.event is Event.HELD:
+        told = Trouble(news.reason or HELD_BECAUSE[Event.HELD], _evidence(news))
+        parcel.trouble = known if known is not None and outweighs(known.reason, told.reason) else told

@@ -169,13 +169,16 @@ class TooEarly(Exception):
     """News from ahead of the order: keep it waiting and try again when the order has moved."""
 
 
-def after(standing: Standing, event: Event, reason: HoldReason | None = None) -> Standing | None:
+def after(
+    standing: Standing, event: Event, reason: HoldReason | None = None, trouble: HoldReason | None = None
+) -> Standing | None:
     """Where the order stands after `event`; None when the news is late or repeated and moves nothing.
 
-    `reason` is required when the event puts the order on hold. Raises `TooEarly` and `NoSuchMove`.
+    `reason` is required when the event puts the order on hold. `trouble`: what is wrong with a parcel of a held order
+    all the same; as long as the order is on its way it is not let go. Raises `TooEarly` and `NoSuchMove`.
     """
     if standing.state is State.ON_HOLD:
-        return _after_while_held(standing, event, reason)
+        return _after_while_held(standing, event, reason, trouble)
     key = (standing.state, event)
     if key in LATE:
         return None
@@ -199,12 +202,14 @@ HELD_BECAUSE: Final[dict[Event, HoldReason]] = {
 """The reason when the event itself says it."""
 
 
-def _after_while_held(standing: Standing, event: Event, cause: HoldReason | None) -> Standing | None:
+def _after_while_held(
+    standing: Standing, event: Event, cause: HoldReason | None, trouble: HoldReason | None
+) -> Standing | None:
     """News goes on arriving while an order is held: it moves `held_from`, and may end the hold."""
     held_from, reason = standing.held_from, standing.reason
     assert held_from is not None and reason is not None
     if event is Event.RELEASED:
-        return Standing(RELEASED_AHEAD.get((held_from, reason), held_from))
+        return _let_go(RELEASED_AHEAD.get((held_from, reason), held_from), trouble)
     inner = after(Standing(held_from), event, cause)
     if inner is None:
         return None
@@ -213,10 +218,22 @@ def _after_while_held(standing: Standing, event: Event, cause: HoldReason | None
         # from the first would have led.
         assert inner.reason is not None
         ahead = Standing(State.ON_HOLD, RELEASED_AHEAD.get((held_from, reason), held_from), inner.reason)
-        return ahead if _weight(inner.reason) > _weight(reason) else None
+        return ahead if outweighs(inner.reason, reason) else None
     if inner.state in (State.SIGNED, State.CLOSED) or event in ENDS_WITH.get(reason, frozenset()):
-        return inner
+        return _let_go(inner.state, trouble)
     return Standing(State.ON_HOLD, inner.state, reason)
+
+
+def _let_go(state: State, trouble: HoldReason | None) -> Standing:
+    """One parcel moves again, or a person let one pass: another one may still be in trouble."""
+    if trouble is not None and state in (State.OUTBOUND, State.IN_TRANSIT):
+        return Standing(State.ON_HOLD, state, trouble)
+    return Standing(state)
+
+
+def outweighs(one: HoldReason, other: HoldReason) -> bool:
+    """Whether `one` takes the place of `other`."""
+    return _weight(one) > _weight(other)
 
 
 def _weight(reason: HoldReason) -> int:

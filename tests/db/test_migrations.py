@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
+from ballast.db.case import Trouble
 from ballast.db.engine import make_engine, rows
 from ballast.db.status_map import add_code, added_codes
 from ballast.db.upgrade import alembic_config, create_database, revisions, upgrade
@@ -20,7 +21,7 @@ from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Meaning
 from ballast.settings import Settings
 from ballast.wiring import House
-from tests.db.stage import bring, column, fill_shelf, make_order, read_case, shipped, tell
+from tests.db.stage import bring, column, fill_shelf, make_order, read_case, scanned, shipped, tell
 from tests.times import NOON, SettableClock
 
 
@@ -101,6 +102,21 @@ async def test_a_filled_database_keeps_its_orders_and_they_go_on(server_url: str
         assert [(await read_case(house, f"SO-{state}")).standing.state for state in states] == list(states)
         assert await tell(house, shipped({"Y-2": {"SKU-1": 2}}, order_no="SO-STOCK_LOCKED")) == ["moved"]
         assert (await bring(house, State.SIGNED, order=make_order("SO-NEW"))).standing.state is State.SIGNED
+    finally:
+        await house.engine.dispose()
+
+
+async def test_what_an_order_is_held_for_becomes_the_trouble_of_its_parcel(server_url: str) -> None:
+    url = await fresh(server_url, "ballast_held")
+    await upgrade(url)
+    house = House(Settings(_env_file=None), SettableClock(), make_engine(url))
+    try:
+        await bring(house, State.IN_TRANSIT)
+        await tell(house, scanned("Y-1", Event.HELD, "404", reason=HoldReason.COURIER_REFUSED, minutes=20))
+        async with connected(url) as connection:
+            await connection.run_sync(_downgrade, "0007")
+        await upgrade(url)
+        assert (await read_case(house)).parcels["Y-1"].trouble == Trouble(HoldReason.COURIER_REFUSED, "kdniao 404 Y-1")
     finally:
         await house.engine.dispose()
 

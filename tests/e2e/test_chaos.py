@@ -39,6 +39,7 @@ def check(figures: dict[str, Any], orders: int, kills: int) -> None:
     assert figures["kills"] >= kills and set(figures["killed"]) == {"serve-1", "serve-2", "web"}
     assert {one["mode"] for one in figures["database_restarts"]} == {"fast", "immediate"}
     assert figures["prefect_stopped_s"] > 0 and figures["outage"] and figures["missing"] == []
+    assert figures["stock_differs"] == []
 
 
 def test_a_short_run_ends_right(tmp_path: Path) -> None:

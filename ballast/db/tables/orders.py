@@ -86,6 +86,8 @@ class ParcelRow(SQLModel, table=True):
     signed_at: datetime | None = moment(null=True)
     said: str = ""  # the courier's last code
     said_at: datetime | None = moment(null=True)
+    trouble: str | None = None  # the hold reason that the courier gave, until better news of this parcel
+    trouble_evidence: str = ""
 
 
 class OrderEvent(SQLModel, table=True):
