@@ -61,7 +61,7 @@ class ControlRoom:
     async def _start(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
         orders, rate = int(body["orders"]), float(body.get("per_second", 25.0))
         if not body.get("keep_stock"):
-            total = self._world.stocks.orders_planned + orders
+            total = self._world.stocks.orders_planned + int(body.get("stock_for", orders))
             self._world.stocks.plan_for(total, self._world.scarce)
         if orders:
             self._autopilot.start(orders, rate, float(body.get("pay_twice", 0.0)))

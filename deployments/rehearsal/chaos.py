@@ -32,6 +32,9 @@ SPEED = 14_400.0
 PAID_TWICE = 0.02
 """So many customers pay a second time."""
 
+PLACED_WITHIN = 0.75
+"""Of the time of the disturbances: each of them meets orders of every state, and an outage somebody who calls."""
+
 SIGNED_AT_LEAST = 0.95
 
 SETTLED_WITHIN = 600.0
@@ -107,11 +110,18 @@ def run_chaos(chaos: ChaosPlan, settings: Settings, console: Console) -> int:
     disturbance happened."""
     home = settings.home / "chaos"
     with rehearsal(
-        settings, console, home=home, seed=chaos.seed, speed=SPEED, patience=PATIENCE, serves=len(KILLED) - 1
+        settings,
+        console,
+        home=home,
+        orders=chaos.orders,
+        seed=chaos.seed,
+        speed=SPEED,
+        patience=PATIENCE,
+        serves=len(KILLED) - 1,
     ) as stage:
         stage.outside.post("faults", preset="storm")
-        rate = chaos.orders / (chaos.seconds * 0.6)  # so that most disturbances meet orders of every state
-        stage.outside.post("start", orders=chaos.orders, per_second=rate, pay_twice=PAID_TWICE)
+        rate = chaos.orders / (chaos.seconds * PLACED_WITHIN)
+        stage.outside.post("start", orders=chaos.orders, per_second=rate, pay_twice=PAID_TWICE, keep_stock=True)
         began = time.monotonic()
         killer, shown = asyncio.run(_go_through(chaos, stage))
         verdict = judge(shown, stage.outside.truth(), stage.outside.get("effects"))

@@ -60,10 +60,12 @@ class DemoPlan:
 def run_demo(plan: DemoPlan, settings: Settings, console: Console) -> int:
     """Show the demo; 0 when nothing was lost, doubled, oversold or told wrongly."""
     home = settings.home / "demo"
-    with rehearsal(settings, console, home=home, seed=plan.seed, speed=plan.speed, patience=PATIENCE) as stage:
+    with rehearsal(
+        settings, console, home=home, orders=plan.orders, seed=plan.seed, speed=plan.speed, patience=PATIENCE
+    ) as stage:
         stage.outside.post("faults", preset=plan.faults)
         started_at = datetime.now(UTC)
-        stage.outside.post("start", orders=plan.orders, per_second=plan.per_second)
+        stage.outside.post("start", orders=plan.orders, per_second=plan.per_second, keep_stock=True)
         figures, verdict = asyncio.run(_watch(plan, stage, started_at))
         show_figures(figures, verdict, console)
         console.print(

@@ -33,6 +33,7 @@ def rehearsal(
     console: Console,
     *,
     home: Path,
+    orders: int,
     seed: int,
     speed: float,
     patience: Mapping[str, str],
@@ -40,7 +41,8 @@ def rehearsal(
 ) -> Iterator[Stage]:
     """Start world and machine, with the ERP's figures in the ledger; nobody has ordered yet.
 
-    `speed`: business seconds per second. `patience`: settings of that name, as ISO 8601 durations of business time.
+    `orders`: how many the shelves are filled for. `speed`: business seconds per second. `patience`: settings of that
+    name, as ISO 8601 durations of business time.
     """
     credentials, began = Credentials.make(), time.monotonic()
     with ExitStack() as stack:
@@ -56,6 +58,7 @@ def rehearsal(
             f"up after {time.monotonic() - began:.0f} s · Prefect UI {house.prefect_url} · web {house.web_url}"
         )
         settings_of_process.cache_clear()
+        outside.post("start", orders=0, stock_for=orders)
         asyncio.run(_first_stock())
         yield Stage(house=house, outside=outside, console=console, began=began)
 

@@ -1,34 +1,12 @@
 """A short chaos run as somebody starts it: everything is killed, and every order ends right all the same."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.rehearsing import rehearse
+
 COUNTS = ("lost", "duplicate_effects", "oversold", "overrefunded", "disagreeing", "stuck")
-
-
-def run(folder: Path, *words: str, timeout: float) -> dict[str, Any]:
-    """The figures of one run that ended well."""
-    figures = folder / "figures.json"
-    home = {"BALLAST_HOME": str(folder / "home"), "PREFECT_HOME": str(folder / "prefect")}
-    done = subprocess.run(
-        [sys.executable, "-m", "ballast.cli", "chaos", *words, "--json", str(figures)],
-        cwd=Path(__file__).parents[2],
-        env={name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")} | home,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=timeout,
-        check=False,
-    )
-    said = done.stdout.decode(errors="replace")
-    assert done.returncode == 0, said[-3000:]
-    return dict(json.loads(figures.read_text()))
 
 
 def check(figures: dict[str, Any], orders: int, kills: int) -> None:
@@ -42,10 +20,13 @@ def check(figures: dict[str, Any], orders: int, kills: int) -> None:
     assert figures["stock_differs"] == []
 
 
-def test_a_short_run_ends_right(tmp_path: Path) -> None:
-    check(run(tmp_path, "--orders", "60", "--minutes", "0.6", "--kills", "5", "--seed", "77", timeout=500), 60, 5)
+def test_a_short_run_ends_right() -> None:
+    words = ("--orders", "60", "--minutes", "0.6", "--kills", "5", "--seed", "77")
+    figures, _ = rehearse("chaos", *words, timeout=500)
+    check(figures, 60, 5)
 
 
 @pytest.mark.slow
-def test_a_thousand_orders_end_right(tmp_path: Path) -> None:
-    check(run(tmp_path, "--orders", "1000", "--seed", "78", timeout=1700), 1000, 20)
+def test_a_thousand_orders_end_right() -> None:
+    figures, _ = rehearse("chaos", "--orders", "1000", "--seed", "78", timeout=1700)
+    check(figures, 1000, 20)

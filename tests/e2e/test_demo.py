@@ -1,10 +1,6 @@
 """The demo as a new user starts it, with a shorter patience: the world's own truth is the judge."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from tests.e2e.rehearsing import rehearse
 
 ORDERS = 200
 FIGURES = {
@@ -13,23 +9,8 @@ FIGURES = {
 }  # fmt: skip
 
 
-def test_two_hundred_orders_come_to_rest_in_a_world_with_faults(tmp_path: Path) -> None:
-    figures_file = tmp_path / "figures.json"
-    words = ["demo", "--orders", str(ORDERS), "--faults", "mild", "--exit", "--json", str(figures_file)]
-    home = {"BALLAST_HOME": str(tmp_path / "home"), "PREFECT_HOME": str(tmp_path / "prefect")}
-    done = subprocess.run(
-        [sys.executable, "-m", "ballast.cli", *words],
-        cwd=Path(__file__).parents[2],
-        env={name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")} | home,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=400,
-        check=False,
-    )
-    said = done.stdout.decode(errors="replace")
-    assert done.returncode == 0, said[-3000:]
-    figures = json.loads(figures_file.read_text())
+def test_two_hundred_orders_come_to_rest_in_a_world_with_faults() -> None:
+    figures, said = rehearse("demo", "--orders", str(ORDERS), "--faults", "mild", "--exit", timeout=400)
     assert set(figures) == FIGURES
     for count in ("lost", "duplicate_effects", "oversold", "overrefunded", "disagreeing", "stuck"):
         assert figures[count] == 0, figures
