@@ -241,3 +241,23 @@ async def test_paid_again_at_the_shops_own_provider_long_after_rings_for_a_perso
     assert [alert.level for alert in await stage.alerts() if "RF-alipay-ALI-1" in alert.text] == ["urgent"]
     assert await stage.send() == {}, "no provider is asked for what it never had"
     assert await stage.state(order_no) is State.SIGNED
+
+
+async def test_a_refund_that_was_refused_holds_up_no_other(stage: Stage) -> None:
+    """Each has its own number and its own share: the next one goes out, and so does a second charge's."""
+    order_no = await stage.locked()
+    refused = (await ask(stage, order_no, "2.00", "scratched")).refund_no
+    await stage.rows("update payment set amount = amount + 1 returning 1")  # not what the provider captured: refused
+    assert await stage.send() == {"refused": 1}
+    await stage.rows("update payment set amount = amount - 1 returning 1")
+
+    wanted = (await ask(stage, order_no, "1.00", "late")).refund_no
+    await stage.world.act(order_no, "pay", twice=True)
+    await stage.read()
+    assert await stage.send() == {"sent": 2}
+    second = await charge_of(stage, order_no, 1)
+    assert await refunds(stage) == {
+        refused: ("failed", 200),
+        wanted: ("requested", 100),
+        f"RF-{second['transaction_id']}": ("requested", second["amount"]),
+    }
