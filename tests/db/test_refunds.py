@@ -124,10 +124,15 @@ async def test_a_failed_refund_frees_its_share_and_may_be_asked_for_anew(a_house
     assert (await ask(a_house, "20.00")).refund_no == "RF-T-1-2"
 
 
-@pytest.mark.parametrize("amount", ["0", "-1", "1.001", "abc", "1e3", "", "nan", "１"])
+@pytest.mark.parametrize(
+    "amount",
+    ["0", "-1", "-0.01", "1.001", f"1.{'0' * 40}1", "abc", "1e3", "", "nan", "１", "1,00", "9" * 30, "9999999999999"],
+)
 async def test_what_is_no_amount_is_refused(a_house: House, amount: str) -> None:
     await bring(a_house, State.SIGNED)
     assert "SO-1" in await refusal(a_house, amount)
+    assert await column(a_house, "select count(*) from refund") == [0]
+    assert await column(a_house, "select count(*) from outbox where kind = 'payment.refund'") == [0]
 
 
 async def test_what_is_not_known_is_refused_in_words(a_house: House) -> None:
