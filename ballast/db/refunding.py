@@ -106,9 +106,12 @@ def tell(case: Case, number: str, refund: RefundCase, *, currency: str, at: date
 
 
 def overtake(case: Case, charge: ChargeCase, refund: Refund, at: datetime) -> None:
-    """Money went back under a number that is not ours: a refund of just that much waits for no person any more."""
+    """Money went back under a number that is not ours: a refund of just that much waits for no person any more.
+
+    Nor is one that failed sent again: people were told to make it by hand, and they did.
+    """
     for number, ours in case.refunds_of(charge).items():
-        if (ours.state, ours.amount) == ("by_hand", refund.amount.amount):
+        if ours.state in ("by_hand", "failed") and ours.amount == refund.amount.amount:
             give_up(case, charge, number, at=at, note=f"given back as {refund.refund_no}")
             return
 

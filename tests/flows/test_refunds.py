@@ -261,3 +261,20 @@ async def test_a_refund_that_was_refused_holds_up_no_other(stage: Stage) -> None
         wanted: ("requested", 100),
         f"RF-{second['transaction_id']}": ("requested", second["amount"]),
     }
+
+
+async def test_a_refused_refund_that_somebody_made_in_the_console_is_not_sent_again(stage: Stage) -> None:
+    """A rerun, for whatever reason, would give it back a second time."""
+    order_no = await stage.locked()
+    number = (await ask(stage, order_no, "2.00", "scratched")).refund_no
+    await stage.rows("update payment set amount = amount + 1 returning 1")  # not what the provider captured: refused
+    assert await stage.send() == {"refused": 1}
+    await stage.rows("update payment set amount = amount - 1 returning 1")
+    await console_gives_back(stage, order_no, 200)
+    await hear(stage, order_no)
+    assert await refunds(stage) == {number: ("overtaken", 200), f"CONSOLE-{order_no}": ("done", 200)}
+
+    async with stage.house.transaction() as tx:
+        await send_again(tx, [(await stage.order(order_no)).id], stage.house.clock.now())
+    assert await stage.send() == {"not needed": 1}
+    assert [refund["amount"] for refund in (await stage.world.truth(order_no))["refunds"]] == [200]
