@@ -146,6 +146,35 @@ async def test_what_is_not_known_is_refused_in_words(a_house: House) -> None:
     assert (await ask(a_house, "1.00", transaction=" t-1")).refund_no == "RF-T-1-1"
 
 
+async def test_a_number_that_two_providers_gave_is_named_with_its_provider(a_house: House) -> None:
+    await bring(a_house, State.SIGNED)
+    await tell(a_house, through("alipay", 2000, "T-1"))
+    await by_hand(a_house, "RF-alipay-T-1")
+    said = await refusal(a_house, "1.00", transaction="T-1")
+    assert said == "SO-1: T-1 is a charge of several providers: say wechatpay:T-1 or alipay:T-1"
+    assert "has no charge unionpay:T-1" in await refusal(a_house, "1.00", transaction="unionpay:T-1")
+    assert "0.00 CNY left" in await refusal(a_house, "1.00", transaction="alipay:T-1")
+    assert (await ask(a_house, "1.00", transaction="wechatpay:t-1")).refund_no == "RF-T-1-1"
+
+
+@pytest.mark.parametrize("why", ["", "  "])
+async def test_a_refund_without_a_reason_is_refused(a_house: House, why: str) -> None:
+    """The provider wants one, and a repeat is known by it."""
+    await bring(a_house, State.SIGNED)
+    assert await refusal(a_house, "1.00", why=why) == "SO-1: a refund needs a reason: say it with --why"
+    assert await column(a_house, "select count(*) from refund") == [0]
+
+
+async def test_a_closed_order_gives_back_what_it_has_and_no_more(a_house: House) -> None:
+    await bring(a_house, State.CLOSED)
+    said = await refusal(a_house, "20.01")
+    assert "20.01 CNY" in said and "20.00 CNY captured" in said
+    assert (await ask(a_house, "20.00")).refund_no == "RF-T-1-1"
+    await tell(a_house, refunded(2000, number="RF-T-1-1"))
+    assert "0.00 CNY left (20.00 CNY went back" in await refusal(a_house, "0.01", why="another")
+    assert (await read_case(a_house)).standing.state is State.CLOSED
+
+
 async def test_a_dry_run_changes_nothing(a_house: House) -> None:
     await bring(a_house, State.SIGNED)
     events = await column(a_house, "select count(*) from order_event")
@@ -371,6 +400,13 @@ async def test_one_number_at_two_providers_are_two_charges(a_house: House) -> No
     case = await read_case(a_house)
     assert [(c.provider, case.returned(c)) for c in case.charges] == [("wechatpay", 2000), ("alipay", 0)]
     assert set(case.refunds) == {"RF-alipay-T-1", "CONSOLE-1"}
+
+
+async def test_one_number_at_two_providers_at_one_moment_are_two_causes() -> None:
+    """A shop may use its order's number at both: the second must not count as the first, told again."""
+    alipay, unionpay = (through(provider, 2000, "T-1") for provider in ("alipay", "unionpay"))
+    assert news.cause_of(alipay) != news.cause_of(unionpay)
+    assert news.cause_of(alipay) == news.cause_of(through("alipay", 2000, "T-1"))
 
 
 # -- by hand -------------------------------------------------------------------------------------------------------
