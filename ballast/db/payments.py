@@ -83,6 +83,22 @@ async def count_refunds(tx: AsyncConnection, order_ids: Collection[int]) -> None
         await run(tx, _COUNT_REFUNDS, ids=list(order_ids))
 
 
+async def owners(tx: AsyncConnection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """`transaction_key` -> the order that has this charge in its books, of those that are in any."""
+    if not keys:
+        return {}
+    found = await rows(
+        tx,
+        """
+        select p.provider, r.number, o.order_no
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(provider text, number text)
+        join payment p on p.provider = r.provider and lower(p.transaction_id) = r.number
+        join sales_order o on o.id = p.order_id""",
+        rows=dumps([{"provider": provider, "number": number} for provider, number in keys]),
+    )
+    return {(r.provider, r.number): r.order_no for r in found}
+
+
 async def mark_charges(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     """Store which charges count for their order and which are surplus."""
     marks = [
