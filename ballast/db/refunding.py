@@ -41,9 +41,13 @@ def part_of(number: str) -> str:
 
 
 def next_refund_no(case: Case, charge: ChargeCase) -> str:
-    """The number of a person's next refund of a charge: counted on from those that there are."""
-    taken = [number for number in case.refunds_of(charge) if number.startswith(f"{refund_no(charge)}-")]
-    return f"{refund_no(charge)}-{len(taken) + 1}"
+    """The number of a person's next refund of a charge: counted on from those that there are.
+
+    An imported charge is called `SO1-1`, and another order may be called just that: its charge is `SO1-1-1`. So there a
+    point stands before the count, which no order's number has. WeChat Pay takes no points, and its numbers are digits.
+    """
+    begin = refund_no(charge) + ("-" if charge.provider in REFUNDED_BY_US else ".")
+    return f"{begin}{sum(number.startswith(begin) for number in case.refunds_of(charge)) + 1}"
 
 
 def give_back(case: Case, charge: ChargeCase, *, why: str = SECOND_CHARGE) -> None:

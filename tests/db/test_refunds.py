@@ -439,6 +439,23 @@ async def test_the_last_money_that_counted_given_back_by_hand_acts_as_a_notice_w
     assert (await read_case(a_house)).standing.reason is HoldReason.REFUNDED_ON_THE_WAY
 
 
+async def test_orders_whose_numbers_resemble_each_other_have_refunds_of_their_own(a_house: House) -> None:
+    """A split order is often called like the whole with `-1` behind it, and so is an imported charge."""
+    for order_no in ("SO-1", "SO-1-1"):
+        await place(a_house, make_order(order_no))
+        await pay(a_house, order_no, f"{order_no}-1")
+    await table(a_house, "update payment set provider = 'import' returning id")
+    part = await ask(a_house, "5.00")
+    async with opened_one(a_house, "SO-1-1") as case:
+        refunding.give_back(case, case.charges[0], why="order cancelled")
+    found = await table(a_house, "select refund_no, amount from refund order by amount")
+    assert [(row["refund_no"], row["amount"]) for row in found] == [
+        (part.refund_no, 500),
+        ("RF-import-SO-1-1-1", 2000),
+    ]
+    assert (await ask(a_house, "6.00", why="another")).refund_no == "RF-import-SO-1-1.2"
+
+
 async def test_a_closed_order_with_money_of_a_stranger_rings_for_it(a_house: House) -> None:
     await bring(a_house, State.STOCK_LOCKED)
     await table(a_house, "update payment set provider = 'alipay' returning id")
