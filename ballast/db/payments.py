@@ -32,7 +32,7 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r(refund_no text, order_id bigi
   transaction_id text, amount bigint, currency text, why text, state text, requested_at timestamptz,
   done_at timestamptz, note text)
 on conflict (refund_no) do update set state = excluded.state, done_at = excluded.done_at, note = excluded.note,
-  due_at = null
+  amount = excluded.amount, due_at = null
 where f.order_id = excluded.order_id and f.state <> 'done'
 """
 _COUNT_REFUNDS = """

@@ -265,6 +265,16 @@ async def test_more_that_went_back_elsewhere_is_a_fact_and_leaves_nothing(a_hous
     assert (await ask(a_house, "10.00")).refund_no == "RF-T-1-2"
 
 
+async def test_what_the_provider_gave_back_under_our_number_counts_not_what_we_asked_for(a_house: House) -> None:
+    """Books that were restored may give a number anew that the provider knows."""
+    await bring(a_house, State.SIGNED)
+    await ask(a_house, "3.00")
+    await tell(a_house, refunded(500, number="RF-T-1-1"))
+    assert await column(a_house, "select refunding from payment") == [500]
+    case = await read_case(a_house)
+    assert refunding.left(case, case.charges[0]) == 1500
+
+
 numbers = count(1)
 sizes = st.integers(1, 1200)
 histories = st.lists(
