@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from prefect import task
 
 from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused, Throttled
-from ballast.db.alerts import Ringing, claim_alerts, end_alerts, send_slot
+from ballast.db.alerts import MOST_HEARD, Ringing, claim_alerts, end_alerts, not_heard, send_slot
 from ballast.points import Point, reached
 from ballast.ports import Digest
 from ballast.wiring import House, house
@@ -14,6 +14,8 @@ from tasks.policy import ALONE
 
 MOST_IN_ONE_DIGEST = 200
 ATTEMPTS = 12
+MAY_BE_HEARD = (OutcomeUnknown, NotUnderstood)
+"""A time-out, or an answer in no known words."""
 
 
 @task(name="send alert digest", tags=["alerts"], **ALONE)
@@ -28,7 +30,9 @@ async def send_digest() -> Tally:
         now = here.clock.now()
         alerts = await claim_alerts(tx, most=MOST_IN_ONE_DIGEST, now=now, until=here.lease())
         if alerts and not await send_slot(tx, "dingtalk", per_minute=dingtalk.per_minute):
-            await end_alerts(tx, [a.id for a in alerts], sent_at=None, due_at=here.clock.after(timedelta(seconds=5)))
+            ids = [alert.id for alert in alerts]
+            await not_heard(tx, ids)
+            await end_alerts(tx, ids, sent_at=None, due_at=here.clock.after(timedelta(seconds=5)))
             return Tally({"alerts waiting for the robot's next minute": len(alerts)})
     if not alerts:
         return Tally()
@@ -48,6 +52,8 @@ async def _send(here: House, alerts: list[Ringing], mentions: tuple[str, ...]) -
         await here.alerts.send(digest)
     except OutsideError as error:
         async with here.transaction() as tx:
+            if not isinstance(error, MAY_BE_HEARD):
+                await not_heard(tx, ids)
             again = [a.id for a in alerts if _may_repeat(a, error)]
             await end_alerts(tx, again, sent_at=None, due_at=_next_try(here, alerts[0], error))
             await end_alerts(tx, [i for i in ids if i not in again], sent_at=None, due_at=None)
@@ -61,8 +67,7 @@ async def _send(here: House, alerts: list[Ringing], mentions: tuple[str, ...]) -
 
 
 def _may_repeat(alert: Ringing, error: OutsideError) -> bool:
-    """A robot cannot be read back: after a time-out, or an answer in no known words, it is repeated at most once."""
-    return alert.attempts < (2 if isinstance(error, OutcomeUnknown | NotUnderstood) else ATTEMPTS)
+    return alert.perhaps_sent < MOST_HEARD if isinstance(error, MAY_BE_HEARD) else alert.attempts < ATTEMPTS
 
 
 def _next_try(here: House, alert: Ringing, error: OutsideError) -> datetime:

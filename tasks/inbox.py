@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import NotUnderstood, UnknownCode
 from ballast.clock import to_local
 from ballast.db import cases as orders
-from ballast.db import inbox, moves, news
+from ballast.db import inbox, moves, news, payments
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.inbox import Letter
 from ballast.db.payments import mark_charges
 from ballast.db.status_map import added_codes
 from ballast.domain.life_cycle import NoSuchMove, TooEarly
+from ballast.domain.payments import transaction_key
 from ballast.domain.words import System
 from ballast.points import Point, reached
 from ballast.ports import Codes, Hook, News
@@ -97,13 +98,15 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
     now = here.clock.now()
     numbers = sorted({read.news.order_no for read in reads if read.news})
     held = {case.order_no: case for case in await orders.load(tx, now=now, waits=here.waits, order_nos=numbers)}
+    owners = await payments.owners(tx, {key for read in reads if (key := _charge_key(read))})
+    reads = [_charged_once(read, held, owners) for read in sorted(reads, key=_when)]
     causes = moves.by_order(
         (held[read.news.order_no].id, news.cause_of(read.news))
         for read in reads
         if read.news and read.news.order_no in held
     )
     known = await moves.known_causes(tx, causes)
-    states = [_settle(read, held, known) for read in sorted(reads, key=_when)]
+    states = [_settle(read, held, known) for read in reads]
     cases = list(held.values())
     charged = [case for case in cases if case.payments]
     await moves.write(tx, cases)
@@ -153,6 +156,24 @@ def _read(letter: Letter, doors: Mapping[str, Hook], added: Mapping[str, Codes])
 def _when(read: Read) -> Any:
     """Oldest news first, whatever order it came in."""
     return (read.news is not None, read.news.happened_at if read.news else None, read.letter.id)
+
+
+def _charge_key(read: Read) -> tuple[str, str] | None:
+    if read.news is None or read.news.charge is None:
+        return None
+    return transaction_key(read.news.charge.provider or read.news.system, read.news.charge.transaction_id)
+
+
+def _charged_once(read: Read, held: Mapping[str, Case], owners: dict[tuple[str, str], str]) -> Read:
+    """One transaction pays for one order: told of another one it is somebody's mistake, and no second charge."""
+    key, one = _charge_key(read), read.news
+    if key is None or one is None or one.order_no not in held:
+        return read
+    owner = owners.setdefault(key, one.order_no)
+    if owner == one.order_no:
+        return read
+    what = f"transaction {key[1]} at {key[0]} pays for order {owner} in our books; ask the shop which order it is for"
+    return Read(read.letter, None, NotUnderstood(one.system, what, order_no=one.order_no))
 
 
 def _settle(read: Read, held: Mapping[str, Case], known: set[tuple[int, str]]) -> dict[str, Any]:

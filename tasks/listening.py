@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.errors import OutsideError, Unavailable, UnknownCode
+from adapters.errors import NotUnderstood, OutsideError, Unavailable, UnknownCode
 from ballast.db import cases as orders
 from ballast.db import moves, news
 from ballast.db.alerts import raise_alerts
@@ -19,6 +19,9 @@ from ballast.ports import News
 from ballast.wiring import House
 from tasks.chunks import Tally, hold_alerts, later, unknown_code_alert
 from tasks.policy import SystemDown
+
+MOST_MONEY = 2**63 - 1
+"""Minor units: what the database takes."""
 
 K = TypeVar("K")
 Answer = Sequence[News] | OutsideError
@@ -68,9 +71,17 @@ def nobody_answered(answers: Mapping[K, Answer]) -> bool:
 
 async def _ask(question: Awaitable[Sequence[News]]) -> Answer:
     try:
-        return await question
+        answer = await question
     except OutsideError as error:
         return error
+    return next(filter(None, map(_impossible, answer)), None) or answer
+
+
+def _impossible(one: News) -> NotUnderstood | None:
+    """A sum that the books cannot hold: said here, it is one order's trouble; in the database, the whole chunk's."""
+    sums = [part.amount for part in (one.charge, one.refund) if part is not None]
+    wrong = [money for money in sums if not 0 < money.amount <= MOST_MONEY]
+    return NotUnderstood(one.system, f"{wrong[0]} cannot be", order_no=one.order_no) if wrong else None
 
 
 def knows_nothing(answer: Answer) -> bool:

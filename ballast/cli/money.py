@@ -23,7 +23,7 @@ def refund(
     *,
     why: str,
     amount: Annotated[str | None, Parameter(help="such as 12.34; default: all that is left of the charge")] = None,
-    charge: Annotated[str | None, Parameter(help="its transaction number; needed when there are several")] = None,
+    charge: Annotated[str | None, Parameter(help="NUMBER or PROVIDER:NUMBER, when there are several")] = None,
     again: bool = False,
     by: str = "operator",
     dry_run: bool = False,

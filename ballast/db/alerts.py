@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, ring, rows, run
+
+MOST_HEARD: Final = 2
+"""A robot cannot be read back: after a call of which nobody knows the end, an alert is sent at most once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Ringing:
     title: str
     text: str
     attempts: int
+    perhaps_sent: int  # calls that may have been heard, this one included
 
 
 async def raise_alerts(tx: AsyncConnection, alerts: Sequence[Mapping[str, Any]], now: datetime) -> int:
@@ -41,20 +45,36 @@ async def raise_alerts(tx: AsyncConnection, alerts: Sequence[Mapping[str, Any]],
 
 
 async def claim_alerts(tx: AsyncConnection, *, most: int, now: datetime, until: datetime) -> list[Ringing]:
-    """Due alerts, the most urgent first; due again at `until` should we die. The attempt is counted beforehand."""
+    """Due alerts, the most urgent first; due again at `until` should we die. The attempt is counted beforehand.
+
+    One of which the end of `MOST_HEARD` calls is not known, for whoever made them died, is given up instead.
+    """
     found = await rows(
         tx,
         """
         with due as (select id from alert where due_at <= :now order by due_at limit :most for update skip locked)
-        update alert a set due_at = :until, attempts = a.attempts + 1 from due where a.id = due.id
-        returning a.id, a.level, a.title, a.text, a.attempts""",
+        update alert a set due_at = case when a.perhaps_sent < :heard then cast(:until as timestamptz) end,
+          attempts = a.attempts + (a.perhaps_sent < :heard)::int,
+          perhaps_sent = a.perhaps_sent + (a.perhaps_sent < :heard)::int
+        from due where a.id = due.id
+        returning a.id, a.level, a.title, a.text, a.attempts, a.perhaps_sent, a.due_at""",
         most=most,
         now=now,
         until=until,
+        heard=MOST_HEARD,
     )
     ladder = {"urgent": 0, "warning": 1, "info": 2}
-    alerts = [Ringing(r.id, r.level, r.title, r.text, r.attempts) for r in found]
+    alerts = [Ringing(r.id, r.level, r.title, r.text, r.attempts, r.perhaps_sent) for r in found if r.due_at]
     return sorted(alerts, key=lambda alert: (ladder.get(alert.level, 3), alert.id))
+
+
+async def not_heard(tx: AsyncConnection, ids: Sequence[int]) -> None:
+    """These were claimed, and nobody heard of them: the call was not made, or it was not taken."""
+    await run(
+        tx,
+        "update alert set perhaps_sent = greatest(perhaps_sent - 1, 0) where id = any(cast(:ids as bigint[]))",
+        ids=list(ids),
+    )
 
 
 async def end_alerts(

@@ -34,7 +34,8 @@ def cause_of(news: News) -> str:
     """The same thing said twice, by webhook or when asked, is one cause."""
     part = f":{news.waybill}" if news.waybill else ""
     if news.charge:
-        part = f":{news.charge.transaction_id}"
+        at = f":{news.charge.provider}" if news.charge.provider else ""  # two may give out the same number
+        part = f"{at}:{news.charge.transaction_id}"
     if news.refund:
         part = f":{news.refund.refund_no}"
     if news.parcels:

@@ -1,4 +1,7 @@
-"""Messages on their way out. For one order and one system they leave in the order they were decided."""
+"""Messages on their way out. For one order and one system they leave in the order they were decided.
+
+A refund that was given up holds up no other one: each stands for itself, and the books keep them within the charge.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,14 +29,18 @@ class Outgoing:
 async def claim_messages(
     tx: AsyncConnection, *, owner: str, most: int, now: datetime, until: datetime
 ) -> list[Outgoing]:
-    """Take up to `most` due messages whose predecessors to the same system are done. Leased until `until`."""
+    """Take up to `most` due messages whose predecessors to the same system are done. Leased until `until`.
+
+    A refund waits only for those before it that are still under way.
+    """
     found = await rows(
         tx,
         """
         with due as (
           select id from outbox o where due_at <= :now and not exists (
             select from outbox e where e.order_id = o.order_id and e.id < o.id and e.done_at is null
-              and split_part(e.kind, '.', 1) = split_part(o.kind, '.', 1))
+              and split_part(e.kind, '.', 1) = split_part(o.kind, '.', 1)
+              and (e.due_at is not null or e.kind <> 'payment.refund'))
           order by due_at limit :most for update skip locked)
         update outbox o set lease_owner = :owner, due_at = :until from due where o.id = due.id
         returning o.id, o.key, o.order_id, o.kind, o.payload, o.attempts""",

@@ -32,7 +32,7 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r(refund_no text, order_id bigi
   transaction_id text, amount bigint, currency text, why text, state text, requested_at timestamptz,
   done_at timestamptz, note text)
 on conflict (refund_no) do update set state = excluded.state, done_at = excluded.done_at, note = excluded.note,
-  due_at = null
+  amount = excluded.amount, due_at = null
 where f.order_id = excluded.order_id and f.state <> 'done'
 """
 _COUNT_REFUNDS = """
@@ -81,6 +81,22 @@ async def count_refunds(tx: AsyncConnection, order_ids: Collection[int]) -> None
     """Bring `payment.refunding` of these orders, which are locked, to what their refunds say."""
     if order_ids:
         await run(tx, _COUNT_REFUNDS, ids=list(order_ids))
+
+
+async def owners(tx: AsyncConnection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """`transaction_key` -> the order that has this charge in its books, of those that are in any."""
+    if not keys:
+        return {}
+    found = await rows(
+        tx,
+        """
+        select p.provider, r.number, o.order_no
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(provider text, number text)
+        join payment p on p.provider = r.provider and lower(p.transaction_id) = r.number
+        join sales_order o on o.id = p.order_id""",
+        rows=dumps([{"provider": provider, "number": number} for provider, number in keys]),
+    )
+    return {(r.provider, r.number): r.order_no for r in found}
 
 
 async def mark_charges(tx: AsyncConnection, cases: Sequence[Case]) -> None:

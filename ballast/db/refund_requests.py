@@ -20,7 +20,8 @@ from ballast.ports import News, Refund
 class Wanted:
     """A refund that a person asks for. `amount` as people write it (`12.34`), None: all that is left of the charge.
 
-    `transaction` names the charge; it may be left out where there is one only. `again` asks for the same once more.
+    `transaction` names the charge, `provider:transaction` where two providers gave the same number; it may be left out
+    where there is one only. `again` asks for the same once more.
     """
 
     order_no: str
@@ -47,8 +48,10 @@ class RefundRefused(Exception):
 async def request(tx: AsyncConnection, wanted: Wanted, *, now: datetime, waits: Waits, dry_run: bool = False) -> Answer:
     """Ask for one refund. The same charge, amount and words twice are one request, unless `again` says otherwise.
 
-    Raises `RefundRefused`: unknown order or charge, no amount, more than is left, asked for already.
+    Raises `RefundRefused`: no reason, unknown order or charge, no amount, more than is left, asked for already.
     """
+    if not wanted.why.strip():
+        raise RefundRefused(f"{wanted.order_no}: a refund needs a reason: say it with --why")
     found = await cases.load(tx, now=now, waits=waits, order_nos=[wanted.order_no])
     if not found:
         raise RefundRefused(f"no order {wanted.order_no}: check its number with `ballast order show`")
@@ -87,8 +90,13 @@ def _charge_of(case: Case, wanted: Wanted) -> ChargeCase:
         if len(case.charges) > 1:
             raise RefundRefused(f"{case.order_no} has several charges: name one with --charge: {known}")
         return case.charges[0]
+    provider, _, number = wanted.transaction.rpartition(":")
     meant = [c for c in case.charges if c.key == transaction_key(c.provider, wanted.transaction)]
-    if len(meant) != 1:
+    meant = meant or [c for c in case.charges if c.key == transaction_key(provider, number)]
+    if len(meant) > 1:
+        both = " or ".join(f"{c.provider}:{c.transaction_id}" for c in meant)
+        raise RefundRefused(f"{case.order_no}: {wanted.transaction} is a charge of several providers: say {both}")
+    if not meant:
         raise RefundRefused(f"{case.order_no} has no charge {wanted.transaction}: it has {known}")
     return meant[0]
 

@@ -41,9 +41,13 @@ def part_of(number: str) -> str:
 
 
 def next_refund_no(case: Case, charge: ChargeCase) -> str:
-    """The number of a person's next refund of a charge: counted on from those that there are."""
-    taken = [number for number in case.refunds_of(charge) if number.startswith(f"{refund_no(charge)}-")]
-    return f"{refund_no(charge)}-{len(taken) + 1}"
+    """The number of a person's next refund of a charge: counted on from those that there are.
+
+    An imported charge is called `SO1-1`, and another order may be called just that: its charge is `SO1-1-1`. So there a
+    point stands before the count, which no order's number has. WeChat Pay takes no points, and its numbers are digits.
+    """
+    begin = refund_no(charge) + ("-" if charge.provider in REFUNDED_BY_US else ".")
+    return f"{begin}{sum(number.startswith(begin) for number in case.refunds_of(charge)) + 1}"
 
 
 def give_back(case: Case, charge: ChargeCase, *, why: str = SECOND_CHARGE) -> None:
@@ -106,9 +110,12 @@ def tell(case: Case, number: str, refund: RefundCase, *, currency: str, at: date
 
 
 def overtake(case: Case, charge: ChargeCase, refund: Refund, at: datetime) -> None:
-    """Money went back under a number that is not ours: a refund of just that much waits for no person any more."""
+    """Money went back under a number that is not ours: a refund of just that much waits for no person any more.
+
+    Nor is one that failed sent again: people were told to make it by hand, and they did.
+    """
     for number, ours in case.refunds_of(charge).items():
-        if (ours.state, ours.amount) == ("by_hand", refund.amount.amount):
+        if ours.state in ("by_hand", "failed") and ours.amount == refund.amount.amount:
             give_up(case, charge, number, at=at, note=f"given back as {refund.refund_no}")
             return
 

@@ -31,10 +31,9 @@ class Money:
         value = Decimal(text.strip())
         if abs(value) >= Decimal(10) ** 13:
             raise ValueError(f"{text!r} is not an amount that an order can have")
-        scaled = value.scaleb(digits)
-        if scaled != scaled.to_integral_value():
+        if len(text.strip().partition(".")[2].rstrip("0")) > digits:  # not by arithmetic: it rounds after 28 digits
             raise ValueError(f"{text!r} has more than {digits} decimals")
-        return cls(int(scaled), currency)
+        return cls(int(value.scaleb(digits)), currency)
 
     def major(self) -> str:
         """`113.00`: the form of the vendors' documents."""

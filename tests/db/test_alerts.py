@@ -45,6 +45,28 @@ async def test_a_claimed_alert_is_due_again_when_its_sender_died(a_house: House,
     assert [one.attempts for one in await claim(a_house)] == [2]
 
 
+async def test_an_alert_whose_senders_died_is_claimed_twice_and_given_up(a_house: House, clock: SettableClock) -> None:
+    """Each may have died after the robot heard it, and the robot cannot be asked."""
+    await ring(a_house, alert("a"))
+    for perhaps in (1, 2):
+        assert [one.perhaps_sent for one in await claim(a_house)] == [perhaps]
+        clock.set(a_house.lease())
+    assert await claim(a_house) == []
+    assert await table(a_house, "select due_at, sent_at, attempts, perhaps_sent from alert") == [
+        {"due_at": None, "sent_at": None, "attempts": 2, "perhaps_sent": 2}
+    ]
+
+
+async def test_a_call_that_was_not_taken_leaves_no_doubt(a_house: House, clock: SettableClock) -> None:
+    await ring(a_house, alert("a"))
+    for attempt in range(1, 6):
+        [claimed] = await claim(a_house)
+        assert (claimed.attempts, claimed.perhaps_sent) == (attempt, 1)
+        async with a_house.transaction() as tx:
+            await alerts.not_heard(tx, [claimed.id])
+        clock.set(a_house.lease())
+
+
 async def test_sent_given_up_or_again_later(a_house: House, clock: SettableClock) -> None:
     await ring(a_house, alert("sent"), alert("given up"), alert("later"))
     ids = {one.title: one.id for one in await claim(a_house)}

@@ -124,10 +124,15 @@ async def test_a_failed_refund_frees_its_share_and_may_be_asked_for_anew(a_house
     assert (await ask(a_house, "20.00")).refund_no == "RF-T-1-2"
 
 
-@pytest.mark.parametrize("amount", ["0", "-1", "1.001", "abc", "1e3", "", "nan", "１"])
+@pytest.mark.parametrize(
+    "amount",
+    ["0", "-1", "-0.01", "1.001", f"1.{'0' * 40}1", "abc", "1e3", "", "nan", "１", "1,00", "9" * 30, "9999999999999"],
+)
 async def test_what_is_no_amount_is_refused(a_house: House, amount: str) -> None:
     await bring(a_house, State.SIGNED)
     assert "SO-1" in await refusal(a_house, amount)
+    assert await column(a_house, "select count(*) from refund") == [0]
+    assert await column(a_house, "select count(*) from outbox where kind = 'payment.refund'") == [0]
 
 
 async def test_what_is_not_known_is_refused_in_words(a_house: House) -> None:
@@ -139,6 +144,35 @@ async def test_what_is_not_known_is_refused_in_words(a_house: House) -> None:
     await tell(a_house, through("alipay", 2000, "A-1"))
     assert "name one with --charge: T-1" in await refusal(a_house, "1.00")
     assert (await ask(a_house, "1.00", transaction=" t-1")).refund_no == "RF-T-1-1"
+
+
+async def test_a_number_that_two_providers_gave_is_named_with_its_provider(a_house: House) -> None:
+    await bring(a_house, State.SIGNED)
+    await tell(a_house, through("alipay", 2000, "T-1"))
+    await by_hand(a_house, "RF-alipay-T-1")
+    said = await refusal(a_house, "1.00", transaction="T-1")
+    assert said == "SO-1: T-1 is a charge of several providers: say wechatpay:T-1 or alipay:T-1"
+    assert "has no charge unionpay:T-1" in await refusal(a_house, "1.00", transaction="unionpay:T-1")
+    assert "0.00 CNY left" in await refusal(a_house, "1.00", transaction="alipay:T-1")
+    assert (await ask(a_house, "1.00", transaction="wechatpay:t-1")).refund_no == "RF-T-1-1"
+
+
+@pytest.mark.parametrize("why", ["", "  "])
+async def test_a_refund_without_a_reason_is_refused(a_house: House, why: str) -> None:
+    """The provider wants one, and a repeat is known by it."""
+    await bring(a_house, State.SIGNED)
+    assert await refusal(a_house, "1.00", why=why) == "SO-1: a refund needs a reason: say it with --why"
+    assert await column(a_house, "select count(*) from refund") == [0]
+
+
+async def test_a_closed_order_gives_back_what_it_has_and_no_more(a_house: House) -> None:
+    await bring(a_house, State.CLOSED)
+    said = await refusal(a_house, "20.01")
+    assert "20.01 CNY" in said and "20.00 CNY captured" in said
+    assert (await ask(a_house, "20.00")).refund_no == "RF-T-1-1"
+    await tell(a_house, refunded(2000, number="RF-T-1-1"))
+    assert "0.00 CNY left (20.00 CNY went back" in await refusal(a_house, "0.01", why="another")
+    assert (await read_case(a_house)).standing.state is State.CLOSED
 
 
 async def test_a_dry_run_changes_nothing(a_house: House) -> None:
@@ -229,6 +263,16 @@ async def test_more_that_went_back_elsewhere_is_a_fact_and_leaves_nothing(a_hous
     await tell(a_house, refunded(1500, number="RF-T-1-1", code="CLOSED"))
     assert await column(a_house, "select refunding from payment") == [1000]
     assert (await ask(a_house, "10.00")).refund_no == "RF-T-1-2"
+
+
+async def test_what_the_provider_gave_back_under_our_number_counts_not_what_we_asked_for(a_house: House) -> None:
+    """Books that were restored may give a number anew that the provider knows."""
+    await bring(a_house, State.SIGNED)
+    await ask(a_house, "3.00")
+    await tell(a_house, refunded(500, number="RF-T-1-1"))
+    assert await column(a_house, "select refunding from payment") == [500]
+    case = await read_case(a_house)
+    assert refunding.left(case, case.charges[0]) == 1500
 
 
 numbers = count(1)
@@ -368,6 +412,13 @@ async def test_one_number_at_two_providers_are_two_charges(a_house: House) -> No
     assert set(case.refunds) == {"RF-alipay-T-1", "CONSOLE-1"}
 
 
+async def test_one_number_at_two_providers_at_one_moment_are_two_causes() -> None:
+    """A shop may use its order's number at both: the second must not count as the first, told again."""
+    alipay, unionpay = (through(provider, 2000, "T-1") for provider in ("alipay", "unionpay"))
+    assert news.cause_of(alipay) != news.cause_of(unionpay)
+    assert news.cause_of(alipay) == news.cause_of(through("alipay", 2000, "T-1"))
+
+
 # -- by hand -------------------------------------------------------------------------------------------------------
 
 
@@ -396,6 +447,23 @@ async def test_the_last_money_that_counted_given_back_by_hand_acts_as_a_notice_w
     assert "by hand at import" in answer.text
     await by_hand(a_house, answer.refund_no)
     assert (await read_case(a_house)).standing.reason is HoldReason.REFUNDED_ON_THE_WAY
+
+
+async def test_orders_whose_numbers_resemble_each_other_have_refunds_of_their_own(a_house: House) -> None:
+    """A split order is often called like the whole with `-1` behind it, and so is an imported charge."""
+    for order_no in ("SO-1", "SO-1-1"):
+        await place(a_house, make_order(order_no))
+        await pay(a_house, order_no, f"{order_no}-1")
+    await table(a_house, "update payment set provider = 'import' returning id")
+    part = await ask(a_house, "5.00")
+    async with opened_one(a_house, "SO-1-1") as case:
+        refunding.give_back(case, case.charges[0], why="order cancelled")
+    found = await table(a_house, "select refund_no, amount from refund order by amount")
+    assert [(row["refund_no"], row["amount"]) for row in found] == [
+        (part.refund_no, 500),
+        ("RF-import-SO-1-1-1", 2000),
+    ]
+    assert (await ask(a_house, "6.00", why="another")).refund_no == "RF-import-SO-1-1.2"
 
 
 async def test_a_closed_order_with_money_of_a_stranger_rings_for_it(a_house: House) -> None:

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+import tasks.alerts
 from adapters.alerts.dingtalk.client import Dingtalk
 from adapters.errors import NotUnderstood
 from ballast.db.alerts import raise_alerts
 from ballast.domain.words import System
+from ballast.points import Point
 from ballast.ports import Digest, Receipt
 from flows.send_outbox import send_outbox
 from tasks.alerts import send_digest
@@ -78,6 +80,37 @@ async def test_a_robot_is_told_at_most_twice(stage: Stage, fault: str) -> None:
         assert (alert.attempts, alert.sent_at) == (2, None), "it stays visible as unsent"
     else:
         assert (alert.attempts, len(await heard(stage))) == (1, before), "a robot's yes is all there is"
+
+
+@pytest.mark.parametrize("before", [0, 3])
+async def test_a_robot_whose_senders_die_is_told_at_most_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """Killed after the call, before what came of it was stored; calls that were not taken `before` do not count."""
+    heard_before = len(await heard(stage))
+    await alarm(stage, "once")
+    await stage.world.faults(system="dingtalk", error_rate=1.0)
+    for _ in range(before):
+        await send_digest.fn()
+        stage.later(timedelta(minutes=1))
+    await stage.world.calm()
+
+    class Killed(BaseException):
+        pass
+
+    def die(_: str, point: Point) -> None:
+        if point is Point.CALLED:
+            raise Killed
+
+    monkeypatch.setattr(tasks.alerts, "reached", die)
+    for _ in range(2):
+        with pytest.raises(Killed):
+            await send_digest.fn()
+        stage.later(timedelta(minutes=1))
+    assert await send_digest.fn() == {}
+    assert len(await heard(stage)) == heard_before + 2
+    [alert] = await stage.alerts()
+    assert (alert.due_at, alert.sent_at) == (None, None), "it stays visible as unsent"
 
 
 async def test_an_answer_in_no_known_words_counts_as_perhaps_sent(

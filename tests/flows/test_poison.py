@@ -61,6 +61,12 @@ async def payments_waiting(stage: Stage) -> list[str]:
     return [row.order_no for row in found]
 
 
+async def run_out_of_patience(stage: Stage) -> None:
+    """Nobody told of a payment for long enough: the provider is asked."""
+    async with stage.house.transaction() as tx:
+        await run(tx, "update sales_order set due_at = now() - interval '1 minute' where due_at is not null")
+
+
 async def assert_only_these_were_charged(stage: Stage, *orders: str) -> None:
     """Of the others nothing was written at all: no charge, no history, no word of the provider."""
     for sql in (
@@ -152,6 +158,20 @@ async def test_a_charge_that_the_database_refuses_is_parked_alone_and_replayed(s
     assert await stage.read() == {"applied": 1}
     assert await stage.work(Step.CONFIRM_PAYMENT) == {"confirmed": 3}
     assert len(await stage.alerts()) == 1
+
+
+@pytest.mark.parametrize("amount", [TOO_BIG, 0])
+async def test_a_charge_that_cannot_be_stops_no_other_when_the_provider_is_asked(stage: Stage, amount: int) -> None:
+    """Its notice is parked, so the step asks about it, together with orders whose notices were lost."""
+    first, second, third = await three_paid(stage, amount_of_the_second=amount)
+    async with stage.house.transaction() as tx:
+        await run(tx, "delete from inbox where source = 'wechatpay'")
+    await run_out_of_patience(stage)
+
+    assert await stage.work(Step.CONFIRM_PAYMENT) == {"confirmed": 2, "again later": 1}
+
+    await assert_only_these_were_charged(stage, first, third)
+    assert (await stage.order(second)).attempts == 1
 
 
 async def test_a_text_that_the_database_cannot_keep_is_parked_alone(stage: Stage) -> None:

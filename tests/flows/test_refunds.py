@@ -208,7 +208,7 @@ async def test_a_second_charge_that_we_cannot_refund_stands_in_finance_s_list_un
     assert (row["refund_nos"], row["done"], row["by_hand"], row["left"]) == (number, 500, 0, 0)
 
 
-async def shop_says_paid(stage: Stage, order_no: str, transaction: str, *, event: str) -> None:
+async def shop_says_paid(stage: Stage, order_no: str, transaction: str, *, event: str, read: bool = True) -> None:
     """The shop took the whole price through a provider of its own, and tells us."""
     [order] = await stage.rows("select total from sales_order where order_no = :no", no=order_no)
     paid_at = stage.house.clock.now().isoformat()
@@ -216,7 +216,8 @@ async def shop_says_paid(stage: Stage, order_no: str, transaction: str, *, event
     message = Message(event_id=event, topic="order.paid", order_no=order_no, payload={**payload, "amount": order.total})
     async with stage.house.transaction() as tx:
         await inbox.store(tx, [("direct", message)], stage.house.clock.now())
-    await stage.read()
+    if read:
+        await stage.read()
 
 
 async def test_paid_at_one_provider_and_again_at_another_is_a_second_charge(stage: Stage) -> None:
@@ -245,3 +246,60 @@ async def test_paid_again_at_the_shops_own_provider_long_after_rings_for_a_perso
     assert [alert.level for alert in await stage.alerts() if "RF-alipay-ALI-1" in alert.text] == ["urgent"]
     assert await stage.send() == {}, "no provider is asked for what it never had"
     assert await stage.state(order_no) is State.SIGNED
+
+
+async def test_a_refund_that_was_refused_holds_up_no_other(stage: Stage) -> None:
+    """Each has its own number and its own share: the next one goes out, and so does a second charge's."""
+    order_no = await stage.locked()
+    refused = (await ask(stage, order_no, "2.00", "scratched")).refund_no
+    await stage.rows("update payment set amount = amount + 1 returning 1")  # not what the provider captured: refused
+    assert await stage.send() == {"refused": 1}
+    await stage.rows("update payment set amount = amount - 1 returning 1")
+
+    wanted = (await ask(stage, order_no, "1.00", "late")).refund_no
+    await stage.world.act(order_no, "pay", twice=True)
+    await stage.read()
+    assert await stage.send() == {"sent": 2}
+    second = await charge_of(stage, order_no, 1)
+    assert await refunds(stage) == {
+        refused: ("failed", 200),
+        wanted: ("requested", 100),
+        f"RF-{second['transaction_id']}": ("requested", second["amount"]),
+    }
+
+
+async def test_a_refused_refund_that_somebody_made_in_the_console_is_not_sent_again(stage: Stage) -> None:
+    """A rerun, for whatever reason, would give it back a second time."""
+    order_no = await stage.locked()
+    number = (await ask(stage, order_no, "2.00", "scratched")).refund_no
+    await stage.rows("update payment set amount = amount + 1 returning 1")  # not what the provider captured: refused
+    assert await stage.send() == {"refused": 1}
+    await stage.rows("update payment set amount = amount - 1 returning 1")
+    await console_gives_back(stage, order_no, 200)
+    await hear(stage, order_no)
+    assert await refunds(stage) == {number: ("overtaken", 200), f"CONSOLE-{order_no}": ("done", 200)}
+
+    async with stage.house.transaction() as tx:
+        await send_again(tx, [(await stage.order(order_no)).id], stage.house.clock.now())
+    assert await stage.send() == {"not needed": 1}
+    assert [refund["amount"] for refund in (await stage.world.truth(order_no))["refunds"]] == [200]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_one_transaction_told_of_two_orders_is_no_second_charge(stage: Stage, at_once: bool) -> None:
+    """It rings as what it is. Nobody is told to give it back: it is the first order's money."""
+    first, unpaid, paid = await stage.placed(), await stage.placed(), await stage.paid()
+    for number, order_no in enumerate((first, unpaid, paid)):
+        await shop_says_paid(stage, order_no, "ALI-1" if number else "ali-1", event=f"E{number}", read=not at_once)
+    await stage.read()
+    assert (await stage.inbox())["parked"] == 2
+    assert [(alert.level, alert.key) for alert in await stage.alerts()] == [
+        ("warning", "unread:direct:E1"),
+        ("warning", "unread:direct:E2"),
+    ]
+    for alert, order_no in zip(await stage.alerts(), (unpaid, paid), strict=True):
+        assert f"order {order_no}: transaction ali-1 at alipay pays for order {first}" in alert.text
+    assert await refunds(stage) == {}
+    assert await stage.work(Step.CONFIRM_PAYMENT) == {"confirmed": 1}
+    assert (await stage.order(first)).paid_at is not None
+    assert "PAYMENT_CAPTURED" not in await stage.history(unpaid)

@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
+import orjson
 import pytest
 import yaml
 from cyclopts import App
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
 import ballast.cli.backups
@@ -69,13 +70,36 @@ def part_of(field: FieldInfo) -> type[Part] | None:
     return next((kind for kind in kinds if issubclass(kind, Part)), None)
 
 
-def setting_names() -> list[str]:
-    names = []
+@cache
+def setting_fields() -> dict[str, FieldInfo]:
+    """Variable -> the field that it sets."""
+    fields = {}
     for name, field in Settings.model_fields.items():
         part = part_of(field)
-        below = [f"{name}__{inner}" for inner in part.model_fields] if part else [name]
-        names += [f"BALLAST_{one}".upper() for one in below]
-    return names
+        below = {f"{name}__{inner}": one for inner, one in part.model_fields.items()} if part else {name: field}
+        fields |= {f"BALLAST_{one}".upper(): its_field for one, its_field in below.items()}
+    return fields
+
+
+def setting_names() -> list[str]:
+    return list(setting_fields())
+
+
+WORDS = {"README.md": ("**needed**", "none", "empty"), "README.zh-CN.md": ("**必填**", "无", "空")}
+"""What stands for no default, for one that is nothing, and for the empty text."""
+
+
+def says_the_default(cell: str, field: FieldInfo, readme: str) -> bool:
+    """Whether a cell of a settings table is the default that the code has."""
+    needed, none, empty = WORDS[readme]
+    default = field.get_default(call_default_factory=True)
+    if field.is_required():
+        return cell == needed
+    if default in (None, "", ()):
+        return cell == (empty if default == "" else none)
+    written = cell.removeprefix("`").removesuffix("`")
+    value = orjson.loads(written) if isinstance(default, dict | bool) else written
+    return cell == f"`{written}`" and TypeAdapter(type(default)).validate_python(value) == default
 
 
 def env_example() -> dict[str, str]:
@@ -126,6 +150,13 @@ def test_an_adapter_says_what_happens_when_an_outcome_is_not_known(path: str) ->
 def test_every_setting_stands_there(readme: str) -> None:
     named = re.findall(r"^\| `(BALLAST_[A-Z0-9_]+)` \|", text(readme), re.MULTILINE)
     assert sorted(named) == sorted(setting_names())
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_setting_stands_there_with_its_default(readme: str) -> None:
+    cells = dict(re.findall(r"^\| `(BALLAST_[A-Z0-9_]+)` \| (.+?) \| ", text(readme), re.MULTILINE))
+    wrong = [name for name, field in setting_fields().items() if not says_the_default(cells[name], field, readme)]
+    assert wrong == []
 
 
 def test_the_readmes_are_kept_in_step() -> None:

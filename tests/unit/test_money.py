@@ -32,6 +32,14 @@ def test_parts_of_a_cent_are_refused(whole: int, part: int) -> None:
         assert Money.from_major(text).amount == whole * 100 + part // 10
 
 
+@pytest.mark.parametrize("zeros", [1, 26, 27, 40, 500])
+def test_a_part_of_a_cent_is_refused_however_small(zeros: int) -> None:
+    """Decimal arithmetic rounds after 28 digits: what it rounds away was asked for all the same."""
+    with pytest.raises(ValueError, match="more than 2 decimals"):
+        Money.from_major(f"1.0{'0' * zeros}1")
+    assert Money.from_major(f"1.0{'0' * zeros}") == Money(100)
+
+
 @pytest.mark.parametrize(
     "text",
     ["", " ", "NaN", "-NaN", "sNaN", "Infinity", "-inf", "1,000.00", "1.2.3", "12元", "¥12", "0x10", "1e13", "九十"],

@@ -88,11 +88,19 @@ class Wechatpay:
         if data is None:
             reply = await self._send("POST", REFUNDS, request.order_no, OutcomeUnknown, self._refund_document(request))
             data = self._open(reply, request.order_no, OutcomeUnknown)
-            known = await self._known_refund(request.order_no, request.refund_no)
-            if known is None:  # nobody would notice that the money never goes back
-                what = f"refund {request.refund_no} was taken and is not known"
-                raise OutcomeUnknown(System.WECHATPAY, what, order_no=request.order_no)
+            await self._see_taken(request)
         return _refund_receipt(read_reply(RefundReply, data, System.WECHATPAY, order_no=request.order_no), request)
+
+    async def _see_taken(self, request: RefundRequest) -> None:
+        """Nobody would notice that the money never goes back. A look that fails is no word about the refund."""
+        try:
+            known = await self._known_refund(request.order_no, request.refund_no)
+        except OutsideError as no:
+            what = f"refund {request.refund_no} was taken and could not be looked at ({no.what})"
+            raise OutcomeUnknown(System.WECHATPAY, what, order_no=request.order_no, code=no.code) from no
+        if known is None:
+            what = f"refund {request.refund_no} was taken and is not known"
+            raise OutcomeUnknown(System.WECHATPAY, what, order_no=request.order_no)
 
     async def ask_refund(self, order_no: str, refund_no: str) -> Sequence[News]:
         """Empty when no refund has this number."""

@@ -16,6 +16,7 @@ from adapters.signing import recent, reveal, same
 from adapters.storefronts.direct.orders import MOST_MONEY, NO_CONTROLS, AwareTime, Key, Number, read_order
 from adapters.storefronts.direct.status import CODES, PAID, PLACED
 from ballast.domain.money import MINOR_DIGITS, Money
+from ballast.domain.payments import clean_transaction
 from ballast.domain.words import System
 from ballast.ports import Charge, Codes, Delivery, HookAnswer, HookRequest, Meaning, Message, News
 from ballast.settings import DirectSettings
@@ -58,6 +59,13 @@ class Payment(Reply):
         if provider in list(System):
             raise ValueError(f"{provider} tells us of its payments itself")
         return provider
+
+    @field_validator("transaction_id")
+    @classmethod
+    def _is_a_number(cls, transaction_id: str) -> str:
+        if not clean_transaction(transaction_id):  # all charges without one would be the same charge
+            raise ValueError("it is empty")
+        return transaction_id
 
     @field_validator("currency")
     @classmethod

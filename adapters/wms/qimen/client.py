@@ -58,17 +58,28 @@ class Qimen:
             return stopped
         try:
             await self._change("order.cancel", documents.cancellation(order, why, self._settings), order.order_no)
-        except Refused:
-            if stopped := await self._stopped(order.order_no):
+        except Refused as no:
+            if stopped := await self._stopped_all_the_same(order.order_no, no):
                 return stopped
             raise
         if stopped := await self._stopped(order.order_no):
             return stopped
         raise OutcomeUnknown(self.system, "the warehouse agreed to stop it and goes on", order_no=order.order_no)
 
+    async def _stopped_all_the_same(self, order_no: str, no: Refused) -> Receipt | None:
+        """After a no to the cancellation. Where the warehouse cannot be asked, its no is all there is."""
+        try:
+            return await self._stopped(order_no)
+        except OutcomeUnknown:
+            raise no from None
+
     async def _stopped(self, order_no: str) -> Receipt | None:
-        """None while the warehouse may still ship it."""
-        known = await self._known(order_no)
+        """None while the warehouse may still ship it. A look that is refused says nothing of that."""
+        try:
+            known = await self._known(order_no)
+        except Refused as no:
+            what = f"the warehouse does not say how it stands ({no.what})"
+            raise OutcomeUnknown(self.system, what, order_no=order_no, code=no.code) from no
         if known is None:
             return Receipt(reference=order_no, detail={"status": "never heard of it"})
         if known.status not in DROPPED:

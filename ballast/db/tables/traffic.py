@@ -92,6 +92,7 @@ class Alert(SQLModel, table=True):
     raised_at: datetime = moment()
     due_at: datetime | None = moment(null=True)
     attempts: int = 0
+    perhaps_sent: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # calls that may have been heard
     sent_at: datetime | None = moment(null=True)
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = moment(null=True)

@@ -73,6 +73,7 @@ def test_a_payment_is_a_charge_of_that_provider() -> None:
         ({"currency": "XXX"}, "currency 'XXX' is unknown"),
         ({"paid_at": "2026-01-05T09:10:00"}, "paid_at"),
         ({"transaction_id": ""}, "transaction_id"),
+        ({"transaction_id": " \u3000"}, "transaction_id: .*it is empty"),
     ],
 )
 def test_a_payment_that_cannot_be_is_refused(wrong: dict[str, object], said: str) -> None:

@@ -194,6 +194,23 @@ async def test_a_yes_to_a_cancellation_of_an_order_that_goes_on_is_not_believed(
         await client.cancel(ORDER, "客户取消")
 
 
+async def test_a_look_that_is_refused_is_no_refusal_of_the_cancellation(start: Start) -> None:
+    """Taken for one, it would send a cancelled order on its way, although the warehouse agreed to stop it."""
+    client, _ = start(told("create_done"), told("create_refused"))
+    with pytest.raises(OutcomeUnknown, match="does not say how it stands"):
+        await client.cancel(ORDER, "客户取消")
+    client, wire = start(told("create_refused"))
+    with pytest.raises(OutcomeUnknown, match="does not say how it stands"):
+        await client.cancel(ORDER, "客户取消", look_first=True)
+    assert methods(wire) == ["deliveryorder.query"]
+
+
+async def test_a_no_to_a_cancellation_stands_where_the_warehouse_cannot_be_asked(start: Start) -> None:
+    client, _ = start(told("create_refused"), told("create_refused"))
+    with pytest.raises(Refused):
+        await client.cancel(ORDER, "客户取消")
+
+
 async def test_what_the_warehouse_never_heard_of_is_stopped(start: Start) -> None:
     client, _ = start(told("create_refused"), told("query_unknown"))
     receipt = await client.cancel(ORDER, "客户取消")

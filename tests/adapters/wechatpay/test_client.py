@@ -183,6 +183,24 @@ async def test_a_refund_that_was_taken_and_is_not_known_has_no_outcome_yet(monke
     assert methods(wire) == ["POST", "GET"]
 
 
+@pytest.mark.parametrize(
+    "look",
+    [
+        [httpx.Response(403, json={"code": "NO_AUTH", "message": "无权限"})],
+        [httpx.Response(404, json={"code": "ORDER_NOT_EXIST", "message": "订单不存在"})],
+        [httpx.Response(429)] * 3,
+        [signed(REFUND, **{"Wechatpay-Signature": "bm8="})],
+    ],
+)
+async def test_a_look_that_fails_is_no_refusal_of_the_refund_that_was_taken(
+    monkeypatch: pytest.MonkeyPatch, look: list[Any]
+) -> None:
+    """A refusal would free its share of the charge in the books, while the money is on its way."""
+    connect(monkeypatch, signed(REFUND), *look)
+    with pytest.raises(OutcomeUnknown, match="SO20260102001-twice-0001 was taken"):
+        await client().refund(REQUEST)
+
+
 ASKED = {**REFUND, "status": "SUCCESS", "success_time": "2026-01-03T09:00:00+08:00"}
 
 
