@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ballast.wiring
@@ -161,7 +161,7 @@ twists = st.tuples(
 
 
 @given(twists)
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 async def test_it_ends_as_if_told_in_order(open_house: House, twist: tuple[list[str], list[tuple[int, str]]]) -> None:
     told, more = twist
     for place_, what in sorted(more, reverse=True):

@@ -106,7 +106,7 @@ async def test_a_bad_cell_is_told_by_its_row_and_column(a_house: House, tmp_path
     assert report.imported == len(there)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 async def test_no_order_is_lost_whatever_stands_between(a_house: House, tmp_path: Path, data: st.DataObject) -> None:
     """Broken quotes, other encodings, cut lines: each of our orders is in the books afterwards, or is told."""
