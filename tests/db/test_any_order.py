@@ -18,7 +18,7 @@ import tasks.inbox
 from ballast.db import inbox
 from ballast.db.claims import claim
 from ballast.db.engine import rows
-from ballast.domain.words import Event, State, Step, System
+from ballast.domain.words import Event, HoldReason, State, Step, System
 from ballast.ports import Codes, Message, News, Receipt
 from ballast.wiring import House
 from tasks.inbox import read_messages
@@ -35,10 +35,11 @@ LIFE: Mapping[str, News] = {
     "rest left": shipped({"B": {"SKU-2": 1}}, minutes=5),
     "first moves": scanned("A", minutes=6, first_scan_at=NOON + timedelta(minutes=6)),
     "rest moves": scanned("B", minutes=7, first_scan_at=NOON + timedelta(minutes=7)),
-    "rest is near": scanned("B", code="202", minutes=8),
-    "first signed": scanned("A", Event.PARCEL_SIGNED, "301", minutes=9),
-    "rest signed": scanned("B", Event.PARCEL_SIGNED, "301", minutes=10),
-    "received": said(System.WECHAT, Event.RECEIPT_CONFIRMED, "2", minutes=11),
+    "rest is stuck": scanned("B", Event.HELD, "416", minutes=8, reason=HoldReason.COURIER_PROBLEM),
+    "rest is near": scanned("B", code="202", minutes=9),
+    "first signed": scanned("A", Event.PARCEL_SIGNED, "301", minutes=10),
+    "rest signed": scanned("B", Event.PARCEL_SIGNED, "301", minutes=11),
+    "received": said(System.WECHAT, Event.RECEIPT_CONFIRMED, "2", minutes=12),
 }
 """What is told of one order, in the order in which it happened."""
 
