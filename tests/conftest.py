@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import SQLModel
@@ -16,6 +17,16 @@ from ballast.db.upgrade import create_database, upgrade
 from ballast.settings import Settings
 from ballast.wiring import House
 from tests.times import SettableClock
+
+settings.register_profile(
+    "steady",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("steady")
+"""Every run tries the same examples, on a slow machine too: what fails once fails again. Slow tests draw new ones."""
 
 _TABLES = [table.name for table in SQLModel.metadata.sorted_tables]
 _EMPTY = f"""

@@ -14,6 +14,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from adapters.files.cells import Cell
 from adapters.files.errors import FileError
 from adapters.files.rows import Row
+from adapters.files.xlsx_parts import check_parts
 
 MOST_UNPACKED = 200 * 1024 * 1024
 MOST_ROWS = 1_048_576
@@ -21,9 +22,10 @@ MOST_ROWS = 1_048_576
 
 _CORRUPT = (
     zipfile.BadZipFile, zlib.error, InvalidFileException, EOFError, OSError, KeyError, ValueError, TypeError,
-    IndexError, AttributeError, SyntaxError, NotImplementedError,
+    IndexError, AttributeError, SyntaxError, RuntimeError,
 )  # fmt: skip
-"""What openpyxl and the XML parser raise for a workbook that is not one (a ParseError is a SyntaxError)."""
+"""What openpyxl and the XML parser raise for a workbook that is not one (a ParseError is a SyntaxError, a part that is
+encrypted a RuntimeError)."""
 
 
 @contextmanager
@@ -33,9 +35,7 @@ def _sheet(path: Path, sheet: str | None) -> Iterator[Any]:
         try:
             book = _open(path, open_files.enter_context(path.open("rb")))
         except _CORRUPT as wrong:
-            raise FileError(
-                f"{path.name}: is not a readable XLSX workbook (protected, or an old .xls?): {wrong}"
-            ) from None
+            raise _unreadable(path, wrong) from None
         open_files.callback(book.close)
         names = [each.title for each in book.worksheets]
         if not names or (sheet is not None and sheet not in names):
@@ -43,17 +43,31 @@ def _sheet(path: Path, sheet: str | None) -> Iterator[Any]:
         yield book[sheet or names[0]]
 
 
+def _unreadable(path: Path, wrong: Exception) -> FileError:
+    return FileError(f"{path.name}: is not a readable XLSX workbook (protected, or an old .xls?): {wrong}")
+
+
 def _open(path: Path, handle: BinaryIO) -> Workbook:
     """From a handle of ours: openpyxl leaves its own open when the workbook is broken."""
-    _check_size(path, handle)
+    with zipfile.ZipFile(handle) as archive:
+        _check_size(path, archive)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles and drop-down lists, which are not read
         return load_workbook(handle, read_only=True, data_only=True, keep_links=False)
 
 
-def _check_size(path: Path, handle: BinaryIO) -> None:
-    with zipfile.ZipFile(handle) as archive:
-        unpacked = sum(entry.file_size for entry in archive.infolist())  # zipfile unpacks no more than it says here
+def _check(path: Path) -> None:
+    """Before openpyxl holds any of it. Raises `FileError`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_size(path, archive)
+            check_parts(path, archive)
+    except _CORRUPT as wrong:
+        raise _unreadable(path, wrong) from None
+
+
+def _check_size(path: Path, archive: zipfile.ZipFile) -> None:
+    unpacked = sum(entry.file_size for entry in archive.infolist())  # zipfile unpacks no more than it says here
     if unpacked > MOST_UNPACKED:
         raise FileError(f"{path.name}: {unpacked // 2**20} MB unpacked, at most {MOST_UNPACKED // 2**20}: split it")
 
@@ -73,7 +87,8 @@ def _values(path: Path, sheet: str | None) -> Iterator[tuple[str, int, tuple[Cel
 
 
 def read_header(path: Path, sheet: str | None) -> tuple[str, tuple[Cell, ...]]:
-    """The sheet's name and the cells of its first row. Raises `FileError`."""
+    """The sheet's name and the cells of its first row. The workbook is checked first, once. Raises `FileError`."""
+    _check(path)
     for title, _, cells in _values(path, sheet):
         return title, cells
     raise FileError(f"{path.name}: sheet {sheet or 'one'} is empty")

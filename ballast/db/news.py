@@ -48,7 +48,7 @@ def apply(case: Case, news: News) -> bool:
 
     Returns False for news that is late, older than what is known, or repeated: kept in the history, moves nothing.
     """
-    if (case.place, news.event) in EARLY or _before_its_parcel(case, news):
+    if (case.place, news.event) in EARLY or _before_its_parcel(case, news) or _before_the_warehouse(case, news):
         raise TooEarly(f"{news.system} says {news.said} of {case.order_no}, which is only {case.place}")
     older = _is_older(case, news)
     case.remember(news)
@@ -77,6 +77,11 @@ def _before_its_parcel(case: Case, news: News) -> bool:
     return case.place in (State.PENDING_PAYMENT, State.STOCK_LOCKED) or (case.place in ON_ITS_WAY and not case.parcels)
 
 
+def _before_the_warehouse(case: Case, news: News) -> bool:
+    """Its trouble with an order that is not locked here yet: whatever could end that hold has to wait, too."""
+    return case.place is State.PENDING_PAYMENT and news.event is Event.HELD and news.refund is None
+
+
 def says_the_same(case: Case, news: News) -> bool:
     """Whether an answer only repeats what its system last said. Facts (charges, parcels) are merged all the same."""
     known = case.last_said.get((news.system, _part(news)))
@@ -94,6 +99,9 @@ def _is_older(case: Case, news: News) -> bool:
         known.append(heard["happened_at"])
     if (parcel := case.parcels.get(news.waybill or "")) and parcel.said_at is not None:
         known.append(parcel.said_at)  # couriers say one thing in this field and the next in that
+    if news.waybill is None and news.event is Event.HELD and case.place in ON_ITS_WAY:
+        # a warehouse has a field for every kind of trouble; its confirm ends them all
+        known += [parcel.shipped_at for parcel in case.parcels.values()]
     return news.event in AGES and any(news.happened_at < at for at in known)
 
 

@@ -33,13 +33,14 @@ class Facts:
 
 Due = tuple[Step, datetime]
 
-ASKS_FOR: Final[dict[State, tuple[Event, Step]]] = {
-    State.PENDING_PAYMENT: (Event.PAYMENT_CAPTURED, Step.CONFIRM_PAYMENT),
-    State.STOCK_LOCKED: (Event.SHIPPED, Step.SHIP_OUT),
-    State.OUTBOUND: (Event.SCANNED, Step.TRACK_TRANSIT),
-    State.IN_TRANSIT: (Event.SCANNED, Step.TRACK_TRANSIT),
+ASKS_FOR: Final[dict[State, tuple[frozenset[Event], Step]]] = {
+    State.PENDING_PAYMENT: (frozenset({Event.PAYMENT_CAPTURED}), Step.CONFIRM_PAYMENT),
+    # a scan of the first parcel acts only once the rest has left, too
+    State.STOCK_LOCKED: (frozenset({Event.SHIPPED, Event.SCANNED}), Step.SHIP_OUT),
+    State.OUTBOUND: (frozenset({Event.SCANNED}), Step.TRACK_TRANSIT),
+    State.IN_TRANSIT: (frozenset({Event.SCANNED}), Step.TRACK_TRANSIT),
 }
-"""Where an order is held: the news that its system may still have, and the step that asks for it."""
+"""Where an order is held: the news for which it needs the system of this place, and the step that asks."""
 
 
 def next_due(facts: Facts, now: datetime, waits: Waits) -> Due | None:
@@ -71,7 +72,7 @@ def _due_while_held(facts: Facts, now: datetime, waits: Waits) -> Due | None:
     if reason in CALLED_OFF and (here or reason is HoldReason.CANCEL_ASKED):
         return Step.CALL_OFF, now
     better, step = ASKS_FOR[place]
-    if better not in ENDS_WITH.get(reason, frozenset()):
+    if not better & ENDS_WITH.get(reason, frozenset()):
         return None
     if step is Step.SHIP_OUT and not facts.with_warehouse:
         return None  # the warehouse knows nothing of it

@@ -107,7 +107,11 @@ class World:
         return await self.post("orders", spec)
 
     async def act(self, order_no: str, what: str, **details: Any) -> Any:
-        """pay, ship, report, lack, scan, sign or receive: the webhook goes out now."""
+        """pay, ship, report, lack, scan, sign or receive: the webhook goes out now.
+
+        Who ships says what is in each parcel: left to itself the warehouse now and then packs two.
+        """
+        assert what != "ship" or details.get("packages"), "say what is in each parcel: packages=[{'items': {sku: 2}}]"
         return await self.post(f"orders/{order_no}/{what}", details)
 
     async def faults(self, **faults: Any) -> None:

@@ -78,9 +78,9 @@ class WmsContract:
             await wms.create(order, look_first=True)
 
     async def test_it_is_too_late_to_stop_what_left(self, wms: Wms, world: World) -> None:
-        order = await place_order(world)
+        order = await place_order(world, [("SKU-001", 2)])
         await wms.create(order)
-        await world.act(order.order_no, "ship")
+        await world.act(order.order_no, "ship", packages=[{"items": {"SKU-001": 2}}])
         with pytest.raises(Refused):
             await wms.cancel(order, "客户取消")
 
@@ -90,7 +90,7 @@ class WmsContract:
         await wms.create(order)
         [news] = await wms.ask(order.order_no)
         assert news.event is Event.WAREHOUSE_PROGRESS
-        told = await world.act(order.order_no, "ship")
+        told = await world.act(order.order_no, "ship", packages=[{"items": {"SKU-001": 2, "SKU-002": 1}}])
         [asked] = await wms.ask(order.order_no)
         [heard] = [one for one in read_hooks(hook, told["sent"]) if one.event is Event.SHIPPED]
         assert (asked.event, asked.parcels, asked.final) == (heard.event, heard.parcels, True)

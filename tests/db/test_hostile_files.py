@@ -106,7 +106,7 @@ async def test_a_bad_cell_is_told_by_its_row_and_column(a_house: House, tmp_path
     assert report.imported == len(there)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 async def test_no_order_is_lost_whatever_stands_between(a_house: House, tmp_path: Path, data: st.DataObject) -> None:
     """Broken quotes, other encodings, cut lines: each of our orders is in the books afterwards, or is told."""
@@ -250,6 +250,7 @@ def replaced(path: Path, part: str, content: Callable[[bytes], bytes]) -> Path:
 
 SHEET = "xl/worksheets/sheet1.xml"
 DTD = b'<!DOCTYPE x [<!ENTITY a "' + b"a" * 10_000 + b'">]>'
+AS_A_SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
 BROKEN: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "spaces": (SHEET, lambda old: old + b" " * 250 * MB),
     "entities": (SHEET, lambda old: DTD + old.replace(b"</sheetData>", b"&a;" * 10_000 + b"</sheetData>")),
@@ -257,6 +258,14 @@ BROKEN: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "deep": (SHEET, lambda old: old.replace(b"<sheetData>", b"<sheetData>" + b"<row>" * 200_000)),
     "far column": (SHEET, lambda old: old.replace(b'r="A2"', b'r="ZZZZZZZ2"')),
     "far row": (SHEET, lambda old: old.replace(b'<row r="2"', b'<row r="9999999999999"')),
+    "long row": (SHEET, lambda old: old.replace(b"</row></sheetData>", b"<c/>" * 1_000_000 + b"</row></sheetData>")),
+    "long text": (SHEET, lambda old: old.replace(b">A1<", b">" + b"a" * 100 * MB + b"<")),
+    "beside": (SHEET, lambda old: old.replace(b"</worksheet>", b"<x/>" * 1_000_000 + b"</worksheet>")),
+    "rows of a stranger": (SHEET, lambda old: old.replace(b"</sheetData>", b'<row xmlns="x"/>' * MB + b"</sheetData>")),
+    "styles": ("xl/styles.xml", lambda old: old.replace(b"</cellXfs>", b"<xf/>" * 1_000_000 + b"</cellXfs>")),
+    "styles in rows": ("xl/styles.xml", lambda old: AS_A_SHEET + b"<row/>" * 1_000_000 + b"</worksheet>"),
+    "names": ("xl/workbook.xml", lambda old: old.replace(b"</workbook>", b"<x/>" * 1_000_000 + b"</workbook>")),
+    "relations": ("xl/_rels/workbook.xml.rels", lambda old: AS_A_SHEET + b"<row/>" * 1_000_000 + b"</worksheet>"),
     "no number": (SHEET, lambda old: old.replace(b"<v>2</v>", b"<v>" + b"9" * 5000 + b"</v>")),
     "cut": (SHEET, lambda old: old[: len(old) // 2]),
     "types": ("[Content_Types].xml", lambda old: b"<a/>"),
@@ -278,3 +287,16 @@ async def test_a_workbook_that_is_made_to_hurt_is_one_error_or_its_rows(
         assert len(str(refused)) < 2000 and "shop.xlsx" in str(refused)
         return
     assert report.imported + report.rejected_rows >= 1
+
+
+async def test_a_part_with_a_password_is_one_error(a_house: House, tmp_path: Path) -> None:
+    path = write_book(tmp_path, book_row("A1"))
+    raw = path.read_bytes()
+    for record, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # every entry says that it is encrypted
+        at = raw.find(record)
+        while at >= 0:
+            raw = raw[: at + flags] + bytes([raw[at + flags] | 1]) + raw[at + flags + 1 :]
+            at = raw.find(record, at + 4)
+    path.write_bytes(raw)
+    with pytest.raises(FileError, match="password"):
+        await bring_in(a_house, path)

@@ -64,6 +64,38 @@ async def test_older_courier_news_never_moves(a_house: House, field: str) -> Non
     assert (after.parcels["Y-1"].said, after.parcels["Y-1"].said_at) == ("2", NOON + timedelta(minutes=10))
 
 
+TROUBLE = (
+    ("LACK", "itemlack.report", HoldReason.WAREHOUSE_SHORT),
+    ("EXCEPTION", "processStatus", HoldReason.WAREHOUSE_EXCEPTION),
+)
+
+
+@pytest.mark.parametrize(("word", "field", "reason"), TROUBLE)
+async def test_a_warehouses_trouble_from_before_its_confirm_is_over(
+    a_house: House, word: str, field: str, reason: HoldReason
+) -> None:
+    """Told in its order it would have held the order until the confirm: told late, it holds nothing."""
+    await bring(a_house, State.STOCK_LOCKED)
+    await tell(a_house, shipped({"Y-1": {"SKU-1": 2}}, minutes=20))
+    assert await tell(a_house, said(System.QIMEN, Event.HELD, word, minutes=10, field=field, reason=reason)) == [
+        "noted"
+    ]
+    case = await read_case(a_house)
+    assert (case.standing.state, case.due and case.due[0]) == (State.OUTBOUND, Step.TRACK_TRANSIT)
+    later = said(System.QIMEN, Event.HELD, word, minutes=30, field=field, reason=reason)
+    assert await tell(a_house, later) == ["moved"], "what it says after it shipped is news"
+
+
+@pytest.mark.parametrize(("word", "field", "reason"), TROUBLE)
+async def test_a_warehouses_trouble_waits_for_the_order_to_be_there(
+    a_house: House, word: str, field: str, reason: HoldReason
+) -> None:
+    await place(a_house, make_order())
+    trouble = said(System.QIMEN, Event.HELD, word, minutes=10, field=field, reason=reason)
+    assert await tell(a_house, trouble) == ["early"]
+    assert (await read_case(a_house)).standing.state is State.PENDING_PAYMENT
+
+
 async def test_the_newest_word_of_a_system_stands_whatever_order_it_came_in(a_house: House) -> None:
     await bring(a_house, State.STOCK_LOCKED)
     words = [said(System.QIMEN, Event.WAREHOUSE_PROGRESS, word, minutes=m) for m, word in ((3, "PACK"), (1, "PICK"))]

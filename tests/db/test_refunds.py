@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 
@@ -289,7 +289,7 @@ histories = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(histories)
 async def test_whatever_happens_no_more_is_asked_for_than_was_captured(a_house: House, history: list[Any]) -> None:
     """Persons, cancellations and second charges ask, several at once; providers end, fail, repeat and do their own."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ballast.db import cases, moves, news, stock
@@ -159,7 +159,7 @@ ACT = st.tuples(st.sampled_from([*ACTS, "lock", "leave"]), st.integers(0, ORDERS
 AT_ONCE = st.lists(ACT, min_size=1, max_size=4)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(lines=st.lists(LINES, min_size=ORDERS, max_size=ORDERS), history=st.lists(AT_ONCE, max_size=8))
 async def test_whatever_happens_no_piece_is_lost_or_sold_twice(
     a_house: House, clock: SettableClock, lines: list[list[tuple[int, int]]], history: list[list[tuple[str, int, int]]]

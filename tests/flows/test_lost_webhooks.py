@@ -1,8 +1,10 @@
 """A webhook that never came is found within the time that its flow states, and not before anybody could miss it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from prefect import Flow
 
 from adapters.errors import NotUnderstood, Refused, UnknownCode
 from adapters.payments.wechatpay.client import Wechatpay
@@ -10,15 +12,31 @@ from ballast.db.payments import claim_refunds
 from ballast.domain.money import Money
 from ballast.domain.words import Event, HoldReason, State, Step, System
 from ballast.ports import News, Refund
+from ballast.settings import Patience
 from flows.ask_refunds import ask_refunds
 from flows.confirm_payment import confirm_payment
 from flows.ship_out import ship_out
 from flows.track_transit import track_transit
 from tasks.policy import SystemDown
 from tasks.refunds import ask_about_refunds
-from tests.flows.stage import Stage, run
+from tests.flows.stage import LINES, Stage, run
 
 MINUTE = timedelta(minutes=1)
+
+
+STATED = [
+    (confirm_payment, "unpaid", timedelta(minutes=30), "half an hour"),
+    (ship_out, "warehouse_quiet", timedelta(hours=12), "twelve hours"),
+    (track_transit, "courier_quiet", timedelta(days=1), "a day"),
+    (ask_refunds, "refund_quiet", timedelta(hours=6), "six hours"),
+]
+
+
+@pytest.mark.parametrize(("flow", "setting", "default", "words"), STATED)
+def test_a_flow_states_its_bound(flow: Flow[..., Any], setting: str, default: timedelta, words: str) -> None:
+    stated = " ".join((flow.description or "").split())
+    assert f"BALLAST_PATIENCE__{setting.upper()} ({words} of business time)" in stated
+    assert getattr(Patience(), setting) == default
 
 
 async def lose(stage: Stage, system: str) -> None:
@@ -56,6 +74,94 @@ async def test_a_lost_push_of_the_courier_is_found_in_time(stage: Stage, scan: s
     stage.later(2 * MINUTE)
     assert (await run(track_transit)).name == "track-transit 1 caught up"
     assert await stage.state(order_no) is state
+
+
+# -- an order in two parcels
+
+PARCELS = [{"items": {sku: pieces}} for sku, pieces in LINES]
+
+
+async def first_parcel(stage: Stage, *, lost: bool) -> str:
+    """An order of which one parcel left, and the number of its waybill."""
+    order_no = await stage.handed_over()
+    if lost:
+        await lose(stage, "qimen")
+    await stage.world.act(order_no, "ship", packages=PARCELS[:1])
+    await stage.world.calm()
+    await stage.read()
+    await stage.send()
+    assert await stage.state(order_no) is State.STOCK_LOCKED
+    return order_no
+
+
+async def rest_is_lost(stage: Stage, order_no: str) -> None:
+    await lose(stage, "qimen")
+    await stage.world.act(order_no, "ship", packages=PARCELS[1:])
+
+
+async def waybills(stage: Stage) -> list[str]:
+    return [row.waybill for row in await stage.rows("select waybill from parcel order by items->>'SKU-001'")]
+
+
+async def test_a_lost_confirm_of_one_parcel_is_found_in_time(stage: Stage) -> None:
+    order_no = await first_parcel(stage, lost=True)
+    stage.later(stage.house.settings.patience.warehouse_quiet - MINUTE)
+    assert (await run(ship_out)).name == "ship-out nothing due"
+    stage.later(2 * MINUTE)
+    assert (await run(ship_out)).name == "ship-out 1 caught up"
+    assert len(await waybills(stage)) == 1 and await stage.state(order_no) is State.STOCK_LOCKED
+
+
+@pytest.mark.parametrize("first_is_lost", [False, True])
+async def test_a_lost_confirm_of_the_rest_is_found_in_time(stage: Stage, first_is_lost: bool) -> None:
+    order_no = await first_parcel(stage, lost=first_is_lost)
+    await rest_is_lost(stage, order_no)
+    stage.later(stage.house.settings.patience.warehouse_quiet + MINUTE)
+    assert (await run(ship_out)).name == "ship-out 1 caught up"
+    assert await stage.state(order_no) is State.OUTBOUND
+    assert len(await waybills(stage)) == 2
+
+
+async def test_a_first_confirm_that_was_lost_is_found_although_the_last_one_came(stage: Stage) -> None:
+    order_no = await first_parcel(stage, lost=True)
+    await stage.world.act(order_no, "ship", packages=PARCELS[1:])
+    await stage.read()
+    assert (await stage.order(order_no)).hold_reason == HoldReason.SHIPPED_SHORT
+    stage.later(stage.house.settings.patience.warehouse_quiet + MINUTE)
+    assert (await run(ship_out)).name == "ship-out 1 caught up"
+    assert await stage.state(order_no) is State.OUTBOUND
+
+
+async def test_trouble_with_one_parcel_does_not_hide_that_the_confirm_of_the_rest_was_lost(stage: Stage) -> None:
+    """The better scan has to wait for the rest: so the warehouse is asked about it while the order is held."""
+    order_no = await first_parcel(stage, lost=False)
+    await stage.world.act(order_no, "scan", state_ex="416")
+    await stage.read()
+    assert (await stage.order(order_no)).hold_reason == HoldReason.COURIER_PROBLEM
+    await rest_is_lost(stage, order_no)
+    await stage.world.act(order_no, "scan", state_ex="419", waybill=(await waybills(stage))[0])
+    assert await stage.read() == {"early": 1}
+    stage.later(stage.house.settings.patience.warehouse_quiet + MINUTE)
+    assert (await run(ship_out)).name == "ship-out 1 caught up"
+    await stage.read()
+    assert await stage.state(order_no) is State.IN_TRANSIT
+
+
+async def test_a_lost_signature_of_one_parcel_is_found_in_time(stage: Stage) -> None:
+    order_no = await first_parcel(stage, lost=False)
+    await stage.world.act(order_no, "ship", packages=PARCELS[1:])
+    await stage.read()
+    await stage.send()
+    first, second = await waybills(stage)
+    await stage.world.act(order_no, "scan", state_ex="301", waybill=first)
+    await stage.read()
+    await lose(stage, "kdniao")
+    await stage.world.act(order_no, "scan", state_ex="301", waybill=second)
+    stage.later(stage.house.settings.patience.courier_quiet - MINUTE)
+    assert (await run(track_transit)).name == "track-transit nothing due"
+    stage.later(2 * MINUTE)
+    assert (await run(track_transit)).name == "track-transit 1 caught up"
+    assert await stage.work(Step.SIGN_OFF) == {"signed": 1}
 
 
 # -- a subscription cannot be read back

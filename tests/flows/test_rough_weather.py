@@ -24,6 +24,8 @@ from tests.web.stage import open_stage
 
 TIMES = 50
 
+IN_ONE_PARCEL = [{"items": dict(LINES)}]
+
 
 # -- at the same instant -----------------------------------------------------------------------------------------
 
@@ -73,8 +75,7 @@ async def test_a_payment_told_fifty_times_at_once_counts_once(stage: Stage) -> N
 
 async def test_a_confirm_and_a_scan_told_fifty_times_at_once_have_one_effect_each(stage: Stage) -> None:
     order_no = await stage.handed_over()
-    items = dict(LINES)
-    await post_at_once(stage, await caught(stage, "qimen", order_no, "ship", packages=[{"items": items}]))
+    await post_at_once(stage, await caught(stage, "qimen", order_no, "ship", packages=IN_ONE_PARCEL))
     assert await rows_of(stage, "qimen") == 1
     assert (await run(read_inbox)).name == "read-inbox 1 applied"
     await stage.send()
@@ -236,7 +237,7 @@ async def test_a_confirm_that_was_lost_ends_the_hold_it_would_have_ended(
     assert (await stage.order(order_no)).hold_reason == held.hold_reason
     assert await stage.work(Step.SHIP_OUT) == {}, "asked again after the next silence"
 
-    await caught(stage, "qimen", order_no, "ship")
+    await caught(stage, "qimen", order_no, "ship", packages=IN_ONE_PARCEL)
     stage.later(timedelta(hours=13))
 
     assert (await run(ship_out)).name == "ship-out 1 caught up"
@@ -252,7 +253,7 @@ async def test_a_confirm_that_was_lost_while_nobody_knew_of_the_hand_over(stage:
     await stage.world.act(order_no, "lack")
     await stage.read()
     assert (await stage.order(order_no)).hold_reason == HoldReason.WAREHOUSE_SHORT
-    await caught(stage, "qimen", order_no, "ship")
+    await caught(stage, "qimen", order_no, "ship", packages=IN_ONE_PARCEL)
     stage.later(timedelta(hours=13))
     assert await stage.work(Step.SHIP_OUT) == {"caught up": 1}
     assert await stage.state(order_no) is State.OUTBOUND
@@ -334,7 +335,7 @@ async def test_a_scan_of_an_order_that_was_cancelled_is_kept_and_moves_nothing(s
 
 
 async def scan_of_a_parcel_nobody_told_us_of(stage: Stage, order_no: str) -> dict[str, int]:
-    await caught(stage, "qimen", order_no, "ship")
+    await caught(stage, "qimen", order_no, "ship", packages=IN_ONE_PARCEL)
     [parcel] = (await stage.world.truth(order_no))["parcels"]
     waybill = Waybill(order_no=order_no, carrier=parcel["carrier"], waybill=parcel["waybill"], phone_tail="0000")
     await stage.house.courier.subscribe(waybill)

@@ -185,7 +185,7 @@ async def offer_forged(stage: Stage, call: Call) -> None:
     assert await stage.inbox() == []
 
 
-few = settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=12, suppress_health_check=list(HealthCheck))
 many = settings(few, max_examples=300, derandomize=False, print_blob=True)
 
 

@@ -246,7 +246,7 @@ def test_a_missing_related_file_stops_before_anything_is_read(tmp_path: Path) ->
         OrderFile(path, make_mapping(), read_placed)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(alphabet='A1,;"\n\r\t 0.x李\0', max_size=200), st.binary(max_size=60))
 def test_no_rubbish_raises_or_makes_half_an_order(
     tmp_path_factory: pytest.TempPathFactory, text: str, rubbish: bytes

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from adapters.files import xlsx_rows
 from adapters.files.errors import FileError
 from adapters.files.mapping import FormatRules
 from adapters.files.tables import Table, open_table
+from adapters.files.xlsx_parts import check_parts
 from tests.adapters.files.shop import make_mapping, places, take_all, with_section
 
 
@@ -146,3 +148,45 @@ def test_what_is_no_workbook_is_refused(tmp_path: Path) -> None:
         open_book(path)
     with pytest.raises(FileError, match="No such file"):
         open_book(tmp_path / "none.xlsx")
+
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+def packed(folder: Path, name: str, content: str) -> Path:
+    path = folder / "shop.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+        archive.writestr("xl/media/image1.png", b"\x89PNG\r\n\x1a\n" * 100)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_fine"),
+    [
+        ("a", f'<worksheet xmlns="{MAIN}"><sheetData>{"<row><c/></row>" * 150_000}</sheetData></worksheet>', True),
+        ("a", f'<x:worksheet xmlns:x="{MAIN}">{"<x:row/>" * 150_000}</x:worksheet>', True),
+        ("a", f'<sst xmlns="{MAIN}">{"<si><t>one</t></si>" * 150_000}</sst>', True),
+        ("a", f'<worksheet xmlns="{MAIN}"><row>{"<c><v>1</v></c>" * 49_000}</row></worksheet>', True),
+        ("a", f'<worksheet xmlns="{MAIN}"><row>{"<row/>" * 150_000}</row></worksheet>', False),
+        ("a", f'<worksheet xmlns="{MAIN}">{"<row/><x/>" * 150_000}</worksheet>', False),
+        ("a", f'<worksheet xmlns="{MAIN}">{("<row/>" + " " * 200_000) * 100}</worksheet>', False),
+        ("a", f'<worksheet xmlns="{MAIN}">{("<row>" + " " * 200_000 + "</row>") * 100}</worksheet>', True),
+        ("a", f'<worksheet xmlns="{MAIN}"><row a="{" " * 20_000_000}"/></worksheet>', False),
+        ("xl/styles.xml", f'<worksheet xmlns="{MAIN}">{"<row/>" * 150_000}</worksheet>', False),
+        ("a", f'<!DOCTYPE a [<!ENTITY b "c">]><worksheet xmlns="{MAIN}"/>', False),
+        ("a", "<x/>" * 150_000, True),  # no XML at all: the second root is an error
+    ],
+    ids=[
+        "many rows", "with a prefix", "many texts", "wide row", "rows in a row", "beside", "blanks beside",
+        "blanks in rows", "attribute", "styles", "entity", "not xml",
+    ],
+)  # fmt: skip
+def test_what_has_to_be_held_at_once_has_an_end(tmp_path: Path, name: str, content: str, is_fine: bool) -> None:
+    path = packed(tmp_path, name, content)
+    with zipfile.ZipFile(path) as archive:
+        refused = (
+            nullcontext() if is_fine else pytest.raises(FileError, match=f"{name} holds far more than orders need")
+        )
+        with refused:
+            check_parts(path, archive)
