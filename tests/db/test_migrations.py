@@ -91,7 +91,7 @@ async def test_a_filled_database_keeps_its_orders_and_they_go_on(server_url: str
         for state in states:
             await bring(house, state, order=make_order(f"SO-{state}"))
         async with connected(url) as connection:
-            await connection.run_sync(_downgrade, revision)
+            await connection.run_sync(downgrade, revision)
         before = await _contents(house)
         assert (await revisions(url))[0] == revision
         await upgrade(url)
@@ -105,7 +105,7 @@ async def test_a_filled_database_keeps_its_orders_and_they_go_on(server_url: str
         await house.engine.dispose()
 
 
-def _downgrade(connection: Connection, revision: str) -> None:
+def downgrade(connection: Connection, revision: str) -> None:
     """What a database looked like when that was the newest."""
     config = alembic_config()
     config.attributes["connection"] = connection
