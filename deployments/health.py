@@ -39,9 +39,11 @@ async def health_port(here: House, listener: Ears) -> AsyncIterator[int]:
     door = _open(here.settings.web_host, here.settings.serve_port)
     ready = Readiness(here, more=checks(here, listener))
     app = Starlette(routes=[Route("/health", answer_health), Route("/ready", ready.answer)])
-    server = uvicorn.Server(
-        uvicorn.Config(app, access_log=False, log_config=None, ws="none", server_header=False, lifespan="off")
-    )
+    config = uvicorn.Config(
+        app, access_log=False, log_config=None, ws="none", server_header=False, lifespan="off",
+        timeout_graceful_shutdown=1,  # who does not read our answers does not hold up the end of this process
+    )  # fmt: skip
+    server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[door]))
     try:
         yield int(door.getsockname()[1])

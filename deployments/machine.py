@@ -12,7 +12,7 @@ from pathlib import Path
 from ballast.db.embedded import EmbeddedServer, embedded_server
 from ballast.db.upgrade import create_database, upgrade
 from ballast.settings import Settings, SettingsError
-from deployments.processes import Child, child, free_port, modules, wait_until_up
+from deployments.processes import Child, child, ending_together, free_port, modules, wait_until_up
 
 RUNNING = "running.json"
 
@@ -100,6 +100,7 @@ def _server_env(database_url: str, port: int) -> dict[str, str]:
 
 def _prefect_server(port: int) -> list[str]:
     where = ["--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--log-level", "warning"]
+    where += ["--timeout-graceful-shutdown", "1"]  # whoever still holds a connection does not hold up the end
     return modules("uvicorn", "--factory", "prefect.server.api.server:create_app", *where)
 
 
@@ -112,7 +113,7 @@ def machine(
     root: Path | None = None,
     serves: int = 1,
 ) -> Iterator[Machine]:
-    """Start everything, in the order in which one needs the other; stop it in reverse.
+    """Start everything, in the order in which one needs the other; stop our own processes together, then the rest.
 
     `env` is added to every process (the demo's settings); `fresh` empties the embedded databases first. The
     Prefect server takes its usual port when it is free. `root` is where other commands look for what is running;
@@ -137,6 +138,7 @@ def machine(
             name = "serve" if serves == 1 else f"serve-{number}"
             children.append(stack.enter_context(child(name, modules("deployments.serve"), env=both, logs=logs)))
         wait_until_up(web, f"http://127.0.0.1:{web_port}/ready")
+        stack.enter_context(ending_together(children[1:]))  # the Prefect server comes last: runs report to it
         stack.enter_context(_told(both, root or settings.home))
         yield Machine(
             database_url=found.ours,

@@ -92,16 +92,20 @@ class Child:
         self.early_ends = 0
         return True
 
-    def stop(self) -> None:
-        """End it for a while; `start` begins anew."""
+    def tell(self) -> None:
+        """Ask it to end, and do not wait for it."""
         self.wanted = False
         if self.process.poll() is None:
             self.process.terminate()
-            try:
-                self.process.wait(timeout=12)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(timeout=5)
+
+    def stop(self) -> None:
+        """End it for a while; `start` begins anew."""
+        self.tell()
+        try:
+            self.process.wait(timeout=12)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(timeout=5)
 
     def _last_words(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
@@ -138,6 +142,16 @@ def child(name: str, command: Sequence[str], *, env: Mapping[str, str], logs: Pa
         yield running
     finally:
         running.stop()
+
+
+@contextmanager
+def ending_together(children: Sequence[Child]) -> Iterator[None]:
+    """When the context ends, all are told before the first is waited for."""
+    try:
+        yield
+    finally:
+        for one in children:
+            one.tell()
 
 
 def _end_with_parent() -> None:

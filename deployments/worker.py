@@ -31,8 +31,9 @@ class HouseWorker(ProcessWorker):
 
     job_configuration = InProcessJob
 
-    def __init__(self, *args: Any, under_way: UnderWay | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *, under_way: UnderWay | None = None, **named: Any) -> None:
+        # a run that was taken before its time would hold up the end of this process, and a slot of its deployment
+        super().__init__(**named, prefetch_seconds=0)
         self.under_way = under_way or UnderWay()
 
     @classmethod

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ballast.db.engine import DATABASE_ERRORS
+from ballast.db.shape import is_behind
 from ballast.wiring import House
 
 SECONDS: Final = 2.0
@@ -47,9 +47,9 @@ class Readiness:
     async def _try_database(self) -> str | None:
         try:
             async with self._house.transaction() as tx:
-                await tx.execute(text("select 1"))
+                behind = await is_behind(tx)
         except TimeoutError:
             raise
         except DATABASE_ERRORS as error:
             return f"does not take connections ({type(getattr(error, 'orig', None) or error).__name__})"
-        return None
+        return "lacks migrations: run `ballast db upgrade`" if behind else None

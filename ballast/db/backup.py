@@ -1,7 +1,9 @@
 """A copy of the books in one file, and back from it. After that everything is looked for before it is made again."""
 
 import asyncio
+import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -13,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.embedded import TOOLS
 from ballast.db.engine import DATABASE_ERRORS, make_engine, rows
-from ballast.db.upgrade import upgrade
+from ballast.db.upgrade import known_revisions, upgrade
 
 
 class BackupFailed(Exception):
@@ -30,6 +32,24 @@ _MARK = (
 )
 """Nobody holds a lease; every open order is due, so that each system is asked what became of it since the backup.
 A signed order waits for the end of its return window only.
+"""
+
+
+_BEFORE = "select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout';\n"
+_UNKNOWN_BEFORE_17 = b"SET transaction_timeout = 0;"
+"""pg_restore 18 writes this for every server, and those before PostgreSQL 17 refuse it."""
+
+_OF_OUR_TIME = """
+do $$ declare found text := (select string_agg(version_num, ', ') from public.alembic_version); begin
+  if found is null or found not in ({known}) then
+    raise exception 'its revision % was made by a newer Ballast: restore it with that version', found;
+  end if;
+end $$;
+"""
+
+_SEAL = b"\nballast sha256 "
+"""A backup ends with this and the digest of everything before it; pg_restore does not look there. PostgreSQL's own
+format has no checksum over the definitions of tables and rules. A file without a seal was written by pg_dump itself.
 """
 
 
@@ -56,6 +76,7 @@ def backup(url: str, file: Path) -> int:
         raise BackupFailed(f"{part} cannot be written ({type(wrong).__name__})") from None
     try:
         _run(url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={part}")
+        _seal(part)
         part.rename(file)
     finally:
         part.unlink(missing_ok=True)
@@ -70,11 +91,17 @@ def restore(url: str, file: Path, now: datetime) -> str:
     """
     if not file.is_file():
         raise BackupFailed(f"there is no file {file}")
+    _check_seal(file)
     asyncio.run(_refuse_unless_empty(url))
     with tempfile.TemporaryDirectory(prefix="ballast-restore-") as folder:
-        books, mark = Path(folder) / "books.sql", Path(folder) / "mark.sql"
-        mark.write_text("".join(f"{statement.format(now=_PSQL_NOW)};\n" for statement in _MARK))
+        before, books, mark = (Path(folder) / f"{name}.sql" for name in ("before", "books", "mark"))
+        before.write_text(_BEFORE)
+        known = ", ".join(f"'{revision}'" for revision in known_revisions())
+        mark.write_text(
+            _OF_OUR_TIME.format(known=known) + "".join(f"{statement.format(now=_PSQL_NOW)};\n" for statement in _MARK)
+        )
         _run(url, "pg_restore", "--no-owner", "--no-privileges", f"--file={books}", str(file))
+        _blank(books, _UNKNOWN_BEFORE_17)
         _run(
             url,
             "psql",
@@ -84,10 +111,41 @@ def restore(url: str, file: Path, now: datetime) -> str:
             "--single-transaction",
             "--set=ON_ERROR_STOP=1",
             f"--set=now={now.isoformat()}",
+            f"--file={before}",
             f"--file={books}",
             f"--file={mark}",
         )
     return asyncio.run(upgrade(url))
+
+
+def _seal(file: Path) -> None:
+    with file.open("r+b") as books:
+        digest = hashlib.file_digest(books, "sha256").digest()
+        books.write(_SEAL + digest)
+        books.flush()
+        os.fsync(books.fileno())
+
+
+def _check_seal(file: Path) -> None:
+    try:
+        with file.open("rb") as books:
+            left, digest = file.stat().st_size - len(_SEAL) - 32, hashlib.sha256()
+            while left > 0 and (part := books.read(min(left, 1 << 20))):
+                digest.update(part)
+                left -= len(part)
+            seal = books.read()
+    except OSError as wrong:
+        raise BackupFailed(f"{file} cannot be read ({type(wrong).__name__}). Nothing was changed") from None
+    if seal.startswith(_SEAL) and seal != _SEAL + digest.digest():
+        raise BackupFailed(f"{file} is not what was written: copy it again, or take another. Nothing was changed")
+
+
+def _blank(books: Path, line: bytes) -> None:
+    """Take a line out of the head of a file that may be large: it is overwritten, nothing is moved."""
+    with books.open("r+b") as file:
+        if (at := file.read(4096).find(line)) >= 0:
+            file.seek(at)
+            file.write(b" " * len(line))
 
 
 async def _refuse_unless_empty(url: str) -> None:
@@ -138,10 +196,26 @@ def client_environment(url: str) -> dict[str, str]:
     return {name: str(value) for name, value in told.items() if value}
 
 
+_TLS = frozenset({"require", "verify-ca", "verify-full"})
+
+
+def _program(tool: str, environment: Mapping[str, str]) -> str:
+    """The wheel's own, which works with older servers, too; but it speaks no TLS: who asks for that brings his own."""
+    if tool == "pg_restore" or environment.get("PGSSLMODE") not in _TLS:
+        return str(TOOLS / tool)
+    if (found := shutil.which(tool)) is None:
+        raise BackupFailed(
+            f"the database is reached by TLS, which the {tool} that comes with Ballast does not speak: install the "
+            "client programs of PostgreSQL (no older than the server), then try again. Nothing was changed"
+        )
+    return found
+
+
 def _run(url: str, tool: str, *words: str) -> None:
-    done = subprocess.run(  # noqa: S603  # the wheel's own tools
-        [str(TOOLS / tool), *words],
-        env={**os.environ, **client_environment(url)},
+    environment = {**os.environ, **client_environment(url)}
+    done = subprocess.run(  # noqa: S603  # PostgreSQL's own tools
+        [_program(tool, environment), *words],
+        env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

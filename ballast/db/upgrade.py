@@ -53,6 +53,11 @@ async def revisions(url: str) -> tuple[str, str]:
     return current or "", ScriptDirectory.from_config(alembic_config()).get_current_head() or ""
 
 
+def known_revisions() -> list[str]:
+    """Every revision that this version can bring to the newest shape."""
+    return [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
+
+
 async def create_database(url: str, name: str, *, fresh: bool = False) -> None:
     """Create a database of this name on the server of `url`, if it is not there; `fresh` drops what was there."""
     server = create_async_engine(

@@ -92,7 +92,7 @@ async def test_a_filled_database_keeps_its_orders_and_they_go_on(server_url: str
         for state in states:
             await bring(house, state, order=make_order(f"SO-{state}"))
         async with connected(url) as connection:
-            await connection.run_sync(_downgrade, revision)
+            await connection.run_sync(downgrade, revision)
         before = await _contents(house)
         assert (await revisions(url))[0] == revision
         await upgrade(url)
@@ -114,14 +114,14 @@ async def test_what_an_order_is_held_for_becomes_the_trouble_of_its_parcel(serve
         await bring(house, State.IN_TRANSIT)
         await tell(house, scanned("Y-1", Event.HELD, "404", reason=HoldReason.COURIER_REFUSED, minutes=20))
         async with connected(url) as connection:
-            await connection.run_sync(_downgrade, "0007")
+            await connection.run_sync(downgrade, "0007")
         await upgrade(url)
         assert (await read_case(house)).parcels["Y-1"].trouble == Trouble(HoldReason.COURIER_REFUSED, "kdniao 404 Y-1")
     finally:
         await house.engine.dispose()
 
 
-def _downgrade(connection: Connection, revision: str) -> None:
+def downgrade(connection: Connection, revision: str) -> None:
     """What a database looked like when that was the newest."""
     config = alembic_config()
     config.attributes["connection"] = connection

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -17,11 +18,14 @@ from sqlalchemy import make_url
 import ballast.wiring
 from ballast.db import backup as copies
 from ballast.db.backup import BackupFailed, backup, client_environment, restore
+from ballast.db.embedded import TOOLS
 from ballast.db.engine import rows, run
+from ballast.db.upgrade import revisions, upgrade
 from ballast.domain.words import State, Step
 from tests.contracts.outside import ROOT
-from tests.db.test_migrations import connected, fresh
+from tests.db.test_migrations import connected, downgrade, fresh
 from tests.flows.stage import Stage, open_house
+from tests.times import NOON
 
 STEPS = (Step.CONFIRM_PAYMENT, Step.LOCK_STOCK, Step.SHIP_OUT, Step.TRACK_TRANSIT, Step.SIGN_OFF)
 
@@ -150,7 +154,9 @@ async def test_a_backup_is_whole_private_and_never_overwritten(stage: Stage, boo
     assert [path.name for path in tmp_path.iterdir()] == ["books"]
 
 
-@pytest.mark.parametrize("harm", ["cut short", "not a backup", "of another program"])
+@pytest.mark.parametrize(
+    "harm", ["cut short", "not a backup", "of another program", "a rule less", "of a newer version"]
+)
 async def test_a_bad_file_changes_nothing(
     stage: Stage, books_url: str, server_url: str, empty: str, tmp_path: Path, harm: str
 ) -> None:
@@ -161,13 +167,90 @@ async def test_a_bad_file_changes_nothing(
         async with connected(other) as connection:
             await run(connection, "create table notes (one int)")
         await on_disk(backup, other, file)
+    elif harm == "of a newer version":
+        newer = await fresh(server_url, "ballast_newer")
+        await upgrade(newer)
+        async with connected(newer) as connection:
+            await run(connection, "update alembic_version set version_num = '9999'")
+        await on_disk(backup, newer, file)
     else:
         await on_disk(backup, books_url, file)
         whole = file.read_bytes()
-        file.write_bytes(whole[: len(whole) * 2 // 3] if harm == "cut short" else b"hello")
+        harmed = {
+            "cut short": whole[: len(whole) * 2 // 3],
+            "not a backup": b"hello",
+            "a rule less": whole.replace(b"CREATE UNIQUE INDEX", b"CREATE        INDEX"),  # pg_restore would not notice
+        }
+        assert harmed[harm] != whole
+        file.write_bytes(harmed[harm])
     with pytest.raises(BackupFailed, match="Nothing was changed"):
         await on_disk(restore, empty, file, stage.house.clock.now())
     await on_disk(copies.asyncio.run, copies._refuse_unless_empty(empty))
+
+
+@pytest.mark.parametrize("revision", ["0005", "0006"])
+async def test_a_backup_of_an_earlier_version_is_brought_to_the_newest_shape(
+    server_url: str, empty: str, tmp_path: Path, revision: str
+) -> None:
+    earlier = await fresh(server_url, "ballast_earlier")
+    await upgrade(earlier)
+    async with connected(earlier) as connection:
+        await connection.run_sync(downgrade, revision)
+    await on_disk(backup, earlier, tmp_path / "books")
+    assert await on_disk(restore, empty, tmp_path / "books", NOON) == (await revisions(empty))[1]
+    async with connected(empty) as connection:
+        assert [row.restored_at for row in await rows(connection, "select restored_at from restore")] == [NOON]
+
+
+async def test_what_pg_dump_wrote_by_itself_can_be_restored(
+    stage: Stage, books_url: str, empty: str, tmp_path: Path
+) -> None:
+    await stage.paid()
+    words = ("--format=custom", "--no-owner", "--no-privileges", f"--file={tmp_path / 'books'}")
+    await on_disk(copies._run, books_url, "pg_dump", *words)
+    await on_disk(restore, empty, tmp_path / "books", NOON)
+    async with connected(empty) as connection:
+        assert (await rows(connection, "select count(*) from sales_order"))[0][0] == 1
+
+
+OF_ALL_SERVERS = {
+    "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "client_encoding", "row_security",
+    "standard_conforming_strings", "check_function_bodies", "xmloption", "client_min_messages", "default_tablespace",
+    "default_table_access_method",
+}  # fmt: skip
+"""Settings that servers have known since PostgreSQL 12."""
+
+
+async def test_a_server_older_than_the_tools_is_told_nothing_that_it_does_not_know(
+    stage: Stage, books_url: str, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await on_disk(backup, books_url, tmp_path / "books")
+    really, told = copies._run, list[str]()
+
+    def listen(url: str, tool: str, *words: str) -> None:
+        files = [Path(word.partition("=")[2]) for word in words if word.startswith("--file=")]
+        told.extend(file.read_text() for file in files if tool == "psql")
+        really(url, tool, *words)
+
+    monkeypatch.setattr(copies, "_run", listen)
+    await on_disk(restore, empty, tmp_path / "books", NOON)
+    assert set(re.findall(r"(?m)^SET (\w+)", "".join(told))) <= OF_ALL_SERVERS and "pg_settings" in told[0]
+
+
+async def test_who_asks_for_tls_brings_programs_that_speak_it(
+    books_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the wheel do not; their server does not either, so the stand-in asks it without."""
+    programs, asked = tmp_path / "bin", f"{books_url}&ssl=require"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    with pytest.raises(BackupFailed, match="install the client programs"):
+        await on_disk(backup, asked, tmp_path / "books")
+    assert not list(tmp_path.glob("books*"))
+    program = programs / "pg_dump"
+    program.write_text(f'#!/bin/sh\nPGSSLMODE=disable exec {TOOLS / "pg_dump"} "$@"\n')
+    program.chmod(0o700)
+    assert await on_disk(backup, asked, tmp_path / "books") > 0
 
 
 async def test_the_embedded_server_can_be_filled_too(stage: Stage, books_url: str) -> None:

@@ -1,20 +1,23 @@
 """Runs of a killed process are closed and their slots freed; runs that live are left alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.states import Running
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Cancelling, Pending, Running
 
 import flows.runs as runs
 import tasks.dead_runs as dead_runs
 from ballast.db import beats
 from deployments.apply import apply
 from flows.close_runs import FLOWS, close_runs
+from tasks.dead_runs import QUIET
+from tasks.policy import BEAT
 from tests.flows.serving import serving, until
 from tests.flows.stage import Stage, run
 from tests.flows.test_deployments import ENTRIES, ask_for
@@ -112,6 +115,44 @@ async def test_a_run_is_not_judged_while_the_database_was_away(
         patch.setattr(dead_runs.beats, "signs", restarted)
         assert set(await dead_runs.close_dead_runs(stage.house, FLOWS)) == {"left for the next time"}
     assert (await dead_runs.close_dead_runs(stage.house, FLOWS))["closed"] >= 1
+
+
+@pytest.mark.parametrize(("left", "becomes"), [(Pending, "CRASHED"), (Cancelling, "CANCELLED")])
+async def test_a_run_that_never_began_or_was_being_cancelled_frees_its_slot_too(
+    stage: Stage, client: PrefectClient, left: Callable[[], State[Any]], becomes: str
+) -> None:
+    asked = await ask_for(client, "check-stock")
+    await client.set_flow_run_state(asked.id, Pending())  # as a worker does it: this takes the slot
+    await client.set_flow_run_state(asked.id, left())
+    assert await slots(client, "check-stock") == 1
+    assert (await dead_runs.close_dead_runs(stage.house, FLOWS))["closed"] >= 1
+    state = (await client.read_flow_run(asked.id)).state
+    assert state is not None and state.type.value == becomes and "gave no sign of life" in str(state.message)
+    assert await slots(client, "check-stock") == 0
+
+
+@pytest.mark.parametrize("just", [Pending, Running, Cancelling])
+async def test_what_has_just_begun_is_left_alone(
+    stage: Stage, client: PrefectClient, monkeypatch: pytest.MonkeyPatch, just: Callable[[], State[Any]]
+) -> None:
+    """A process takes its time to start, and a run says for the first time after a while that it lives."""
+    monkeypatch.setattr(dead_runs, "QUIET", QUIET)
+    asked = await ask_for(client, "check-stock")
+    for state in (Pending(), just()):
+        await client.set_flow_run_state(asked.id, state)
+    assert await dead_runs.close_dead_runs(stage.house, FLOWS) == {}
+    assert (await client.read_flow_run(asked.id)).state_type == just().type
+    assert min(QUIET.values()) >= BEAT * 3
+    await client.set_flow_run_state(asked.id, Cancelled(), force=True)
+
+
+async def test_the_run_of_another_program_is_left_alone(stage: Stage, client: PrefectClient) -> None:
+    @flow(name="not-of-ours")
+    async def theirs() -> str:
+        assert (await dead_runs.close_dead_runs(stage.house, FLOWS))["closed"] == 0
+        return "finished"
+
+    assert await theirs() == "finished"
 
 
 async def test_a_run_that_ended_meanwhile_keeps_its_end(stage: Stage, client: PrefectClient) -> None:

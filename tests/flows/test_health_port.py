@@ -1,8 +1,10 @@
 """The small port of the long-lived process: alive is not ready, and what is missing is named."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack, suppress
 from types import SimpleNamespace
 
 import httpx
@@ -86,3 +88,20 @@ async def test_a_port_that_is_taken_is_one_sentence(stage: Stage, books_url: str
         _, said = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1 and f"BALLAST_SERVE_PORT {port} cannot be opened" in said.decode()
     assert b"Traceback" not in said, said.decode()
+
+
+async def test_who_does_not_read_the_answers_does_not_hold_up_the_end(stage: Stage, port: int) -> None:
+    ears = SimpleNamespace(hears=True, looked_at=None)
+    async with AsyncExitStack() as opened:
+        await opened.enter_async_context(health_port(stage.house, ears))
+        await ask(port, "/health")
+        with socket.create_connection(("127.0.0.1", port)) as deaf:
+            deaf.setblocking(False)
+            asks = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n" * 100_000
+            for _ in range(20):  # until neither side takes any more
+                with suppress(BlockingIOError):
+                    while asks:
+                        asks = asks[deaf.send(asks) :]
+                await asyncio.sleep(0.1)
+            async with asyncio.timeout(5):
+                await opened.aclose()

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.states import Cancelled, Scheduled
 
 from ballast.domain.words import State, Step
 from deployments.apply import POOL, apply
@@ -183,3 +184,14 @@ async def test_a_process_that_ends_takes_nothing_new(stage: Stage, client: Prefe
     stage.house.stopping = True
     assert (await run(lock_stock)).green
     assert (await stage.order(number)).lease_owner is None and await stage.state(number) is State.PENDING_PAYMENT
+
+
+async def test_a_run_is_not_taken_before_its_time(client: PrefectClient) -> None:
+    """It would be under way, wait for its time while the process ends, and be cut off holding its deployment's slot."""
+    deployment = await client.read_deployment_by_name("close-runs/close-runs")
+    async with HouseWorker(work_pool_name=POOL, name="early") as worker:
+        in_time = datetime.now(UTC) + timedelta(seconds=9)
+        soon = await client.create_flow_run_from_deployment(deployment.id, state=Scheduled(scheduled_time=in_time))
+        taken = [run.id for run in await worker.get_and_submit_flow_runs()]
+        await client.set_flow_run_state(soon.id, Cancelled(), force=True)
+    assert soon.id not in taken

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.processes import EARLY_ENDS, Child, StartFailed, alone, child
+from deployments.processes import EARLY_ENDS, Child, StartFailed, alone, child, ending_together
 
 Run = Callable[[str], Child]
 
@@ -63,6 +63,31 @@ def test_what_was_stopped_stays_so_until_it_is_started(run: Run) -> None:
     assert one.revive() == "" and one.process.poll() is not None
     one.start()
     assert one.process.poll() is None
+
+
+WAITS_FOR_THE_OTHER = """
+import pathlib, signal, sys, time
+def end(*_):
+    pathlib.Path({mine!r}).touch()
+    while not pathlib.Path({other!r}).exists():
+        time.sleep(0.02)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+pathlib.Path({mine!r} + " is ready").touch()
+time.sleep(60)
+"""
+
+
+def test_all_are_told_to_end_before_one_is_waited_for(run: Run, tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("first", "second")]
+    pair = [run(WAITS_FOR_THE_OTHER.format(mine=mine, other=other)) for mine, other in (files, files[::-1])]
+    while len(list(tmp_path.glob("* is ready"))) < len(pair):
+        time.sleep(0.02)
+    with ending_together(pair):
+        pass
+    for one in pair:
+        one.stop()
+        assert one.process.returncode == 0 and one.revive() == ""
 
 
 def test_what_ends_again_and_again_is_told_with_its_last_words(run: Run) -> None:
