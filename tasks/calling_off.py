@@ -58,9 +58,9 @@ async def call_off_chunk(chunk: Chunk) -> Tally:
     answers = await ask_all({case.id: here.payment.ask(case.order_no) for case in cases if not case.charges})
     trouble = {order_id: answer for order_id, answer in answers.items() if isinstance(answer, OutsideError)}
     known = [case for case in cases if case.id not in trouble]
-    at_warehouse = await _stop(here, "wms.cancel", [c for c in known if c.place is State.STOCK_LOCKED])
+    at_warehouse = await _stop(here, chunk, "wms.cancel", [c for c in known if c.place is State.STOCK_LOCKED])
     let_go = [case for case in known if case.id not in at_warehouse.refusals]
-    in_erp = await _stop(here, "erp.cancel", [c for c in let_go if c.place is State.STOCK_LOCKED or _in_erp(c)])
+    in_erp = await _stop(here, chunk, "erp.cancel", [c for c in let_go if c.place is State.STOCK_LOCKED or _in_erp(c)])
     trouble |= at_warehouse.refusals | in_erp.refusals
     down = {job.id for stage in (at_warehouse, in_erp) if is_down(stage.jobs, stage.outcomes) for job in stage.jobs}
     down |= set(answers) if nobody_answered(answers) else set()
@@ -78,13 +78,13 @@ def _in_erp(case: Case) -> bool:
     return "erp.reserve" in case.begun
 
 
-async def _stop(here: House, kind: str, cases: Iterable[Case]) -> Stage:
+async def _stop(here: House, chunk: Chunk, kind: str, cases: Iterable[Case]) -> Stage:
     stage = Stage(kind, [Job(f"{kind}:{case.order_no}", case.id, case.order(), case.id) for case in cases])
     calls: Mapping[str, Callable[[Order, bool], Awaitable[Receipt]]] = {
         "wms.cancel": lambda order, look: here.wms.cancel(order, WHY, look_first=look),
         "erp.cancel": lambda order, look: here.erp.cancel(order, look_first=look),
     }
-    stage.outcomes = await carry_out(here, kind, stage.jobs, calls[kind])
+    stage.outcomes = await carry_out(here, kind, stage.jobs, calls[kind], chunk=chunk)
     async with here.moving(kind) as tx:
         await effects.finish(tx, results(stage.jobs, stage.outcomes), here.clock.now())
     return stage

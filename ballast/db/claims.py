@@ -49,26 +49,18 @@ async def claim_one(tx: AsyncConnection, order_no: str, *, owner: str, now: date
     return Chunk(Step(found[0].due_step), owner, (found[0].id,)) if found else None
 
 
-async def renew(tx: AsyncConnection, chunk: Chunk, until: datetime) -> None:
-    """Hold on to a chunk while a task is retried."""
-    await run(
-        tx,
-        "update sales_order set due_at = :until where id = any(cast(:ids as bigint[])) and lease_owner = :owner",
-        ids=list(chunk.ids),
-        owner=chunk.owner,
-        until=until,
-    )
-
-
-async def still_ours(tx: AsyncConnection, chunk: Chunk) -> set[int]:
-    """Which orders of a chunk nobody has taken since; locked, so that nobody does until this transaction ends."""
+async def hold_on(tx: AsyncConnection, chunk: Chunk, until: datetime) -> set[int]:
+    """Which orders of a chunk nobody has taken since: theirs until then, and locked until this transaction ends."""
     found = await rows(
         tx,
         """
-        select id from sales_order where id = any(cast(:ids as bigint[])) and lease_owner = :owner
-        order by id for no key update""",
+        with ours as (
+          select id from sales_order where id = any(cast(:ids as bigint[])) and lease_owner = :owner
+          order by id for no key update)
+        update sales_order o set due_at = :until from ours where o.id = ours.id returning o.id""",
         ids=list(chunk.ids),
         owner=chunk.owner,
+        until=until,
     )
     return {row.id for row in found}
 
