@@ -261,6 +261,24 @@ async def test_held_and_rerun_while_the_first_answer_is_on_its_way(
     await assert_done_once(stage, order_no, step)
 
 
+@pytest.mark.parametrize("system", ["wms", "erp"])
+async def test_a_rerun_while_the_order_is_called_off_leaves_it_alone(
+    stage: Stage, system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let go now, it would be on its way in our books, and stopped where it is known."""
+    order_no = await stage.handed_over()
+    stall = Stall(monkeypatch, getattr(stage.house, system), "cancel")
+    slow = asyncio.create_task(cancel_order.fn(order_no, "拍错了", "li", False))
+    await stall.wait()
+    before = await stage.order(order_no)
+    assert await rerun(order_no) == "a run is working on it at this moment"
+    assert await stage.order(order_no) == before
+    stall.go.set()
+    assert "now CLOSED" in await slow
+    await assert_nothing_is_left(stage, order_no)
+    assert await stage.world.duplicates() == {}
+
+
 async def test_reruns_at_once_release_and_do_the_step_once(stage: Stage) -> None:
     await stage.put_on_shelf({"SKU-001": 0})
     order_no = await stage.paid()
