@@ -58,16 +58,31 @@ async def claim_alerts(tx: AsyncConnection, *, most: int, now: datetime, until: 
 
 
 async def end_alerts(
-    tx: AsyncConnection, ids: Sequence[int], *, sent_at: datetime | None, due_at: datetime | None
+    tx: AsyncConnection, alerts: Sequence[Ringing], *, sent_at: datetime | None, due_at: datetime | None
 ) -> None:
-    """Sent (`sent_at`), or due again at `due_at`; with neither the alert is given up and stays visible as unsent."""
+    """Sent (`sent_at`), or due again at `due_at`; with neither the alert is given up and stays visible as unsent.
+
+    What was sent stays sent, and who comes late with a failure changes nothing: a later attempt decides.
+    """
     await run(
         tx,
         """
-        update alert set sent_at = coalesce(:sent_at, sent_at), due_at = :due_at
-        where id = any(cast(:ids as bigint[]))""",
-        ids=list(ids),
+        update alert a set sent_at = :sent_at, due_at = :due_at
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, attempts int)
+        where a.id = r.id and a.sent_at is null
+          and (a.attempts = r.attempts or cast(:sent_at as timestamptz) is not null)""",
+        rows=dumps([{"id": alert.id, "attempts": alert.attempts} for alert in alerts]),
         sent_at=sent_at,
+        due_at=due_at,
+    )
+
+
+async def put_back(tx: AsyncConnection, alerts: Sequence[Ringing], due_at: datetime) -> None:
+    """Nothing was sent of these, claimed in this transaction: due again at `due_at`, no attempt counted."""
+    await run(
+        tx,
+        "update alert set due_at = :due_at, attempts = attempts - 1 where id = any(cast(:ids as bigint[]))",
+        ids=[alert.id for alert in alerts],
         due_at=due_at,
     )
 
