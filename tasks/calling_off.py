@@ -12,9 +12,9 @@ from ballast.db import cases as orders
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.claims import Chunk, claim_one, give_back
-from ballast.domain.life_cycle import TooEarly
+from ballast.domain.life_cycle import CALLED_OFF, TooEarly
 from ballast.domain.money import Money
-from ballast.domain.words import Event, HoldReason, State
+from ballast.domain.words import Event, HoldReason, State, Step
 from ballast.ports import Order, Receipt
 from ballast.wiring import House, house
 from tasks.chunks import (
@@ -199,16 +199,19 @@ async def cancel_order(order_no: str, why: str, by: str, dry_run: bool) -> str:
 async def _carry_out_now(here: House, order_no: str) -> str:
     async with here.transaction() as tx:
         owner = f"cancel:{uuid4().hex[:12]}"
-        chunk = await claim_one(tx, order_no, owner=owner, now=here.clock.now(), until=here.lease())
-    if chunk is None:
-        return "a step is at work on it: it is stopped when that has ended, within about a minute"
-    try:
-        await call_off_chunk.fn(chunk)
-    except (SystemDown, Unavailable) as down:
-        async with here.transaction() as tx:
-            await give_back(tx, chunk, here.back_off(1))
-        return f"it is being stopped, tried again later: {down}"
+        now, until = here.clock.now(), here.lease()
+        chunk = await claim_one(tx, order_no, owner=owner, now=now, until=until, step=Step.CALL_OFF)
+    if chunk is not None:
+        try:
+            await call_off_chunk.fn(chunk)
+        except (SystemDown, Unavailable) as down:
+            async with here.transaction() as tx:
+                await give_back(tx, chunk, here.back_off(1))
+            return f"it is being stopped, tried again later: {down}"
     async with here.transaction() as tx:
         [case] = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no], lock=False)
         last = await moves.last_text(tx, case.id)
-    return f"{last}; now {case.standing.state}" + (f" ({case.standing.reason})" if case.standing.reason else "")
+    if chunk is None and case.standing.reason in CALLED_OFF:
+        return "a step is at work on it: it is stopped when that has ended, within about a minute"
+    reason = f" ({case.standing.reason})" if case.standing.reason else ""
+    return f"{last or 'let go meanwhile'}; now {case.standing.state}{reason}"

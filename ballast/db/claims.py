@@ -34,14 +34,18 @@ async def claim(tx: AsyncConnection, step: Step, *, owner: str, most: int, now: 
     return Chunk(step, owner, tuple(sorted(row.id for row in found)))
 
 
-async def claim_one(tx: AsyncConnection, order_no: str, *, owner: str, now: datetime, until: datetime) -> Chunk | None:
-    """Take one order by its number, for a rerun; None when it is due nowhere or somebody works on it now."""
+async def claim_one(
+    tx: AsyncConnection, order_no: str, *, owner: str, now: datetime, until: datetime, step: Step | None = None
+) -> Chunk | None:
+    """Take one order by its number, whatever its step or for this one only; None: not due, or somebody works on it."""
     found = await rows(
         tx,
         """
         update sales_order set lease_owner = :owner, due_at = :until
-        where order_no = :order_no and due_at <= :now returning id, due_step""",
+        where order_no = :order_no and due_at <= :now and due_step = coalesce(cast(:step as text), due_step)
+        returning id, due_step""",
         order_no=order_no,
+        step=step,
         owner=owner,
         now=now,
         until=until,

@@ -279,6 +279,29 @@ async def test_a_rerun_while_the_order_is_called_off_leaves_it_alone(
     assert await stage.world.duplicates() == {}
 
 
+@pytest.mark.parametrize("first", ["cancel", "rerun"])
+async def test_a_cancellation_and_a_rerun_at_the_same_instant(stage: Stage, first: str) -> None:
+    """Let go by the one or called off by the other, in our books as outside: never half of each."""
+    order_no = await stage.locked()
+    assert (await hold_order.fn(order_no, "the customer called", "li", False)).startswith("held")
+
+    async def cancel() -> str:
+        return str(await cancel_order.fn(order_no, "拍错了", "wang", False))
+
+    both = [lambda: rerun(order_no), cancel]
+    async with in_line(stage, order_no, *(both if first == "rerun" else both[::-1])):
+        stage.later(LEASE_IS_OVER)
+        await stage.work(Step.CALL_OFF)
+        await stage.work(Step.SHIP_OUT)
+    truth = await stage.world.truth(order_no)
+    if await stage.state(order_no) is State.CLOSED:
+        await assert_nothing_is_left(stage, order_no)
+    else:
+        assert await stage.state(order_no) is State.STOCK_LOCKED
+        assert (truth["erp"]["sale_order"]["cancelled"], truth["wms"]["status"]) == (False, "NEW")
+    assert await stage.world.duplicates() == {}
+
+
 async def test_reruns_at_once_release_and_do_the_step_once(stage: Stage) -> None:
     await stage.put_on_shelf({"SKU-001": 0})
     order_no = await stage.paid()
