@@ -15,6 +15,7 @@ from ballast.db.claims import Chunk, claim_one, give_back
 from ballast.domain.life_cycle import CALLED_OFF, TooEarly
 from ballast.domain.money import Money
 from ballast.domain.words import Event, HoldReason, State, Step
+from ballast.points import Point, reached
 from ballast.ports import Order, Receipt
 from ballast.wiring import House, house
 from tasks.chunks import (
@@ -182,7 +183,8 @@ def _alerts(here: House, held: Iterable[Case], trouble: Mapping[int, OutsideErro
 async def cancel_order(order_no: str, why: str, by: str, dry_run: bool) -> str:
     """Ask for one cancellation and carry it out at once; a sentence that says what came of it."""
     here = await house()
-    async with here.transaction() as tx:
+    reached("cancel", Point.BEFORE)
+    async with here.moving("cancel") as tx:
         found = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no])
         if not found:
             return "unknown order"

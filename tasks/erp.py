@@ -14,6 +14,7 @@ from ballast.db.claims import Chunk, hold_on
 from ballast.db.outbox import Outgoing
 from ballast.domain.stock import Want
 from ballast.domain.words import Event, HoldReason
+from ballast.points import Point, reached
 from ballast.ports import Order, Receipt
 from ballast.wiring import house
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle
@@ -101,5 +102,6 @@ async def read_stock() -> int:
     here = await house()
     asked_at = here.clock.now()
     figures = await here.erp.stock()
-    async with here.transaction() as tx:
+    reached("figures", Point.CALLED)
+    async with here.moving("figures") as tx:
         return len(await stock.take_figures(tx, figures, asked_at=asked_at))

@@ -15,6 +15,7 @@ from ballast.db.claims import Chunk, claim_one, give_back
 from ballast.db.outbox import send_again
 from ballast.domain.life_cycle import CALLED_OFF
 from ballast.domain.words import STATE_LABELS, Event, HoldReason, State, Step
+from ballast.points import Point, reached
 from ballast.wiring import House, house
 from tasks.calling_off import call_off_chunk
 from tasks.chunks import Tally
@@ -42,7 +43,8 @@ async def rerun_order(order_no: str, by: str, note: str, dry_run: bool) -> str:
     Unknown and finished orders change nothing, nor do those that are not on hold, unless their last attempt failed.
     """
     here = await house()
-    async with here.transaction() as tx:
+    reached("rerun", Point.BEFORE)
+    async with here.moving("rerun") as tx:
         found = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no])
         if not found:
             return "unknown order"
