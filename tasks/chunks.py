@@ -195,7 +195,7 @@ async def _too_late(
     lost = {job.order_id: job for job, outcome in _made(jobs, outcomes) if outcome.receipt and job.id not in ours}
     if not lost:
         return []
-    cases = await orders.load(tx, now=house.clock.now(), waits=house.waits, ids=lost)
+    cases = await orders.load(tx, now=house.clock.now(), waits=house.waits, ids=lost, lock=False)  # not ours to keep
     return [
         {
             "key": f"too-late:{lost[case.id].key}",
