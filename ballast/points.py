@@ -12,6 +12,8 @@ passes there); no file can set it. KIND is the kind of an effect, a step, or a d
 | `inbox`, `orders` | nothing taken | - | - | changes and `done` in | committed |
 | `refunds` | claimed | - | the answers are there | what they say in | committed |
 | `alerts` | nothing claimed | claimed, counted | the call came back | sent | committed |
+| `cancel`, `hold`, `rerun` | nothing read | - | - | what was asked for is in | committed |
+| `figures`, `restock` | - | - | `figures` are there | figures, or who goes on, in | committed |
 
 Where results and moves are one transaction, `stored` lies before its commit and `moved` after it. Steps have `called`
 where they ask; what the answers say is in no book then. A chunk passes `called` once per call: others are under way.

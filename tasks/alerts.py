@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from prefect import task
 
 from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused, Throttled
-from ballast.db.alerts import MOST_HEARD, Ringing, claim_alerts, end_alerts, not_heard, send_slot
+from ballast.db.alerts import MOST_HEARD, Ringing, claim_alerts, end_alerts, not_heard, put_back, send_slot
 from ballast.points import Point, reached
 from ballast.ports import Digest
 from ballast.wiring import House, house
@@ -30,9 +30,7 @@ async def send_digest() -> Tally:
         now = here.clock.now()
         alerts = await claim_alerts(tx, most=MOST_IN_ONE_DIGEST, now=now, until=here.lease())
         if alerts and not await send_slot(tx, "dingtalk", per_minute=dingtalk.per_minute):
-            ids = [alert.id for alert in alerts]
-            await not_heard(tx, ids)
-            await end_alerts(tx, ids, sent_at=None, due_at=here.clock.after(timedelta(seconds=5)))
+            await put_back(tx, alerts, here.clock.after(timedelta(seconds=5)))
             return Tally({"alerts waiting for the robot's next minute": len(alerts)})
     if not alerts:
         return Tally()
@@ -41,7 +39,6 @@ async def send_digest() -> Tally:
 
 
 async def _send(here: House, alerts: list[Ringing], mentions: tuple[str, ...]) -> Tally:
-    ids = [alert.id for alert in alerts]
     urgent = any(alert.level == "urgent" for alert in alerts)
     digest = Digest(
         title=f"Ballast: {len(alerts)} alert(s), {alerts[0].title}",
@@ -53,16 +50,16 @@ async def _send(here: House, alerts: list[Ringing], mentions: tuple[str, ...]) -
     except OutsideError as error:
         async with here.transaction() as tx:
             if not isinstance(error, MAY_BE_HEARD):
-                await not_heard(tx, ids)
-            again = [a.id for a in alerts if _may_repeat(a, error)]
+                await not_heard(tx, alerts)
+            again = [alert for alert in alerts if _may_repeat(alert, error)]
             await end_alerts(tx, again, sent_at=None, due_at=_next_try(here, alerts[0], error))
-            await end_alerts(tx, [i for i in ids if i not in again], sent_at=None, due_at=None)
+            await end_alerts(tx, [one for one in alerts if one not in again], sent_at=None, due_at=None)
         if isinstance(error, Refused):
             raise
         return Tally({"alerts again later": len(alerts)})
     reached("alerts", Point.CALLED)
     async with here.moving("alerts") as tx:
-        await end_alerts(tx, ids, sent_at=here.clock.now(), due_at=None)
+        await end_alerts(tx, alerts, sent_at=here.clock.now(), due_at=None)
     return Tally({"alerts sent": len(alerts)})
 
 

@@ -12,9 +12,10 @@ from ballast.db import cases as orders
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.claims import Chunk, claim_one, give_back
-from ballast.domain.life_cycle import TooEarly
+from ballast.domain.life_cycle import CALLED_OFF, TooEarly
 from ballast.domain.money import Money
-from ballast.domain.words import Event, HoldReason, State
+from ballast.domain.words import Event, HoldReason, State, Step
+from ballast.points import Point, reached
 from ballast.ports import Order, Receipt
 from ballast.wiring import House, house
 from tasks.chunks import (
@@ -58,9 +59,9 @@ async def call_off_chunk(chunk: Chunk) -> Tally:
     answers = await ask_all({case.id: here.payment.ask(case.order_no) for case in cases if not case.charges})
     trouble = {order_id: answer for order_id, answer in answers.items() if isinstance(answer, OutsideError)}
     known = [case for case in cases if case.id not in trouble]
-    at_warehouse = await _stop(here, "wms.cancel", [c for c in known if c.place is State.STOCK_LOCKED])
+    at_warehouse = await _stop(here, chunk, "wms.cancel", [c for c in known if c.place is State.STOCK_LOCKED])
     let_go = [case for case in known if case.id not in at_warehouse.refusals]
-    in_erp = await _stop(here, "erp.cancel", [c for c in let_go if c.place is State.STOCK_LOCKED or _in_erp(c)])
+    in_erp = await _stop(here, chunk, "erp.cancel", [c for c in let_go if c.place is State.STOCK_LOCKED or _in_erp(c)])
     trouble |= at_warehouse.refusals | in_erp.refusals
     down = {job.id for stage in (at_warehouse, in_erp) if is_down(stage.jobs, stage.outcomes) for job in stage.jobs}
     down |= set(answers) if nobody_answered(answers) else set()
@@ -78,13 +79,13 @@ def _in_erp(case: Case) -> bool:
     return "erp.reserve" in case.begun
 
 
-async def _stop(here: House, kind: str, cases: Iterable[Case]) -> Stage:
+async def _stop(here: House, chunk: Chunk, kind: str, cases: Iterable[Case]) -> Stage:
     stage = Stage(kind, [Job(f"{kind}:{case.order_no}", case.id, case.order(), case.id) for case in cases])
     calls: Mapping[str, Callable[[Order, bool], Awaitable[Receipt]]] = {
         "wms.cancel": lambda order, look: here.wms.cancel(order, WHY, look_first=look),
         "erp.cancel": lambda order, look: here.erp.cancel(order, look_first=look),
     }
-    stage.outcomes = await carry_out(here, kind, stage.jobs, calls[kind])
+    stage.outcomes = await carry_out(here, kind, stage.jobs, calls[kind], chunk=chunk)
     async with here.moving(kind) as tx:
         await effects.finish(tx, results(stage.jobs, stage.outcomes), here.clock.now())
     return stage
@@ -182,7 +183,8 @@ def _alerts(here: House, held: Iterable[Case], trouble: Mapping[int, OutsideErro
 async def cancel_order(order_no: str, why: str, by: str, dry_run: bool) -> str:
     """Ask for one cancellation and carry it out at once; a sentence that says what came of it."""
     here = await house()
-    async with here.transaction() as tx:
+    reached("cancel", Point.BEFORE)
+    async with here.moving("cancel") as tx:
         found = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no])
         if not found:
             return "unknown order"
@@ -199,16 +201,19 @@ async def cancel_order(order_no: str, why: str, by: str, dry_run: bool) -> str:
 async def _carry_out_now(here: House, order_no: str) -> str:
     async with here.transaction() as tx:
         owner = f"cancel:{uuid4().hex[:12]}"
-        chunk = await claim_one(tx, order_no, owner=owner, now=here.clock.now(), until=here.lease())
-    if chunk is None:
-        return "a step is at work on it: it is stopped when that has ended, within about a minute"
-    try:
-        await call_off_chunk.fn(chunk)
-    except (SystemDown, Unavailable) as down:
-        async with here.transaction() as tx:
-            await give_back(tx, chunk, here.back_off(1))
-        return f"it is being stopped, tried again later: {down}"
+        now, until = here.clock.now(), here.lease()
+        chunk = await claim_one(tx, order_no, owner=owner, now=now, until=until, step=Step.CALL_OFF)
+    if chunk is not None:
+        try:
+            await call_off_chunk.fn(chunk)
+        except (SystemDown, Unavailable) as down:
+            async with here.transaction() as tx:
+                await give_back(tx, chunk, here.back_off(1))
+            return f"it is being stopped, tried again later: {down}"
     async with here.transaction() as tx:
         [case] = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no], lock=False)
         last = await moves.last_text(tx, case.id)
-    return f"{last}; now {case.standing.state}" + (f" ({case.standing.reason})" if case.standing.reason else "")
+    if chunk is None and case.standing.reason in CALLED_OFF:
+        return "a step is at work on it: it is stopped when that has ended, within about a minute"
+    reason = f" ({case.standing.reason})" if case.standing.reason else ""
+    return f"{last or 'let go meanwhile'}; now {case.standing.state}{reason}"

@@ -28,9 +28,10 @@ from ballast.db import cases as orders
 from ballast.db import effects, moves
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case, ChargeCase
-from ballast.db.claims import Chunk, renew
+from ballast.db.claims import Chunk, hold_on
 from ballast.db.refunding import by_hand, refund_no
 from ballast.db.status_map import added_codes
+from ballast.domain.life_cycle import CALLED_OFF
 from ballast.domain.money import Money
 from ballast.domain.payments import REFUNDED_BY_US, transaction_key
 from ballast.domain.words import Event, HoldReason, State
@@ -40,6 +41,8 @@ from ballast.wiring import House
 from tasks.policy import SystemDown
 
 R = TypeVar("R")
+CANCELS = frozenset({"wms.cancel", "erp.cancel"})
+"""Kinds of effects that stop an order where it is known."""
 Tally = Counter[str]
 """What a chunk did, in words for the run's name: {"locked": 98, "held": 2}."""
 
@@ -70,7 +73,7 @@ async def open_chunk(house: House, chunk: Chunk) -> list[Case]:
     """The orders of a chunk that are still ours, as they stand now (unlocked: for reading and writing documents)."""
     async with house.transaction() as tx:
         if (task_run.run_count or 1) > 1:  # Prefect retries this task: hold on to what is left
-            await renew(tx, chunk, house.lease())
+            await hold_on(tx, chunk, house.lease())
         house.added_codes = await added_codes(tx)  # what people mapped counts when a system is asked, too
         return await orders.load(
             tx, now=house.clock.now(), waits=house.waits, ids=chunk.ids, lease_owner=chunk.owner, lock=False
@@ -78,9 +81,17 @@ async def open_chunk(house: House, chunk: Chunk) -> list[Case]:
 
 
 async def carry_out(
-    house: House, kind: str, jobs: Sequence[Job[R]], call: Callable[[R, bool], Awaitable[Receipt]]
+    house: House,
+    kind: str,
+    jobs: Sequence[Job[R]],
+    call: Callable[[R, bool], Awaitable[Receipt]],
+    *,
+    chunk: Chunk | None = None,
 ) -> dict[int, Outcome]:
     """Make each effect once; job id -> outcome. `call(request, look_first)` is an adapter's method.
+
+    With the `chunk` of a step, orders that are not ours any more are left out: whoever took them may have closed them.
+    The lease of the others begins anew with the calls.
 
     All are started together: how many calls are under way at once, and which travel as one, is the adapter's matter.
     """
@@ -88,6 +99,9 @@ async def carry_out(
         return {}
     reached(kind, Point.BEFORE)
     async with house.transaction() as tx:
+        if chunk is not None:
+            ours = await hold_on(tx, chunk, house.lease())
+            jobs = [job for job in jobs if job.order_id in ours]
         marks = [(job.key, job.order_id, effects.digest(job.request)) for job in jobs]
         begun = await effects.begin(tx, kind, marks, house.clock.now())
     reached(kind, Point.WRITTEN)
@@ -111,7 +125,13 @@ async def carry_out(
 
 def results(jobs: Sequence[Job[R]], outcomes: Mapping[int, Outcome]) -> list[effects.Result]:
     """What the effect rows have to remember of these outcomes."""
-    return [_result(job.key, outcomes[job.id]) for job in jobs if not outcomes[job.id].earlier]
+    return [_result(job.key, outcome) for job, outcome in _made(jobs, outcomes)]
+
+
+def _made(jobs: Sequence[Job[R]], outcomes: Mapping[int, Outcome]) -> list[tuple[Job[R], Outcome]]:
+    """What was called now: neither done earlier nor left to somebody else."""
+    ended = [(job, outcomes[job.id]) for job in jobs if job.id in outcomes]
+    return [(job, outcome) for job, outcome in ended if not outcome.earlier]
 
 
 def _result(key: str, outcome: Outcome) -> effects.Result:
@@ -160,8 +180,33 @@ async def settle(
         await moves.write(tx, held)
         if also is not None:
             await also(tx, held)
-        await raise_alerts(tx, hold_alerts(held), house.clock.now())
+        too_late = await _too_late(tx, house, jobs, outcomes, {case.id for case in held})
+        await raise_alerts(tx, hold_alerts(held) + too_late, house.clock.now())
     return tally
+
+
+async def _too_late(
+    tx: AsyncConnection, house: House, jobs: Sequence[Job[Any]], outcomes: Mapping[int, Outcome], ours: set[int]
+) -> list[dict[str, Any]]:
+    """A call outlived its lease, and its order was called off meanwhile: the other system knew nothing of it then.
+
+    While the cancellation waits for the call, nobody has to look: it finds what the call has made.
+    """
+    lost = {job.order_id: job for job, outcome in _made(jobs, outcomes) if outcome.receipt and job.id not in ours}
+    if not lost:
+        return []
+    cases = await orders.load(tx, now=house.clock.now(), waits=house.waits, ids=lost, lock=False)  # not ours to keep
+    return [
+        {
+            "key": f"too-late:{lost[case.id].key}",
+            "level": "urgent",
+            "order_id": case.id,
+            "title": f"{case.order_no}: {lost[case.id].key.split(':')[0]} came through after it was called off",
+            "text": "the other system may go on with it: look there, and stop it by hand",
+        }
+        for case in cases
+        if case.standing.state is State.CLOSED or (case.standing.reason in CALLED_OFF and case.begun & CANCELS)
+    ]
 
 
 def later(house: House, case: Case, error: OutsideError, step: str) -> str:
@@ -327,7 +372,7 @@ def unknown_code_alert(problem: UnknownCode) -> dict[str, Any]:
 
 def is_down(jobs: Sequence[Job[Any]], outcomes: Mapping[int, Outcome]) -> bool:
     """Every call that was made was not taken. A system that throttles us, or does not know an order yet, is up."""
-    made = [outcomes[job.id].error for job in jobs if not outcomes[job.id].earlier]
+    made = [outcome.error for _, outcome in _made(jobs, outcomes)]
     return bool(made) and all(
         isinstance(error, Unavailable) and not isinstance(error, Throttled | NotYet) for error in made
     )
@@ -336,5 +381,5 @@ def is_down(jobs: Sequence[Job[Any]], outcomes: Mapping[int, Outcome]) -> bool:
 def raise_if_down(jobs: Sequence[Job[Any]], outcomes: Mapping[int, Outcome]) -> None:
     """Fail the chunk's task when its system is down: Prefect owns that failure."""
     if is_down(jobs, outcomes):
-        first = outcomes[jobs[0].id].error
-        raise SystemDown(f"{first} (and {len(jobs) - 1} more orders of this chunk): orders keep their place")
+        made = _made(jobs, outcomes)
+        raise SystemDown(f"{made[0][1].error} (and {len(made) - 1} more orders of this chunk): orders keep their place")

@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import OutOfStock
 from ballast.db import stock
 from ballast.db.case import Case
-from ballast.db.claims import Chunk, still_ours
+from ballast.db.claims import Chunk, hold_on
 from ballast.db.outbox import Outgoing
 from ballast.domain.stock import Want
 from ballast.domain.words import Event, HoldReason
+from ballast.points import Point, reached
 from ballast.ports import Order, Receipt
 from ballast.wiring import house
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle
@@ -27,7 +28,7 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     here = await house()
     cases = await open_chunk(here, chunk)
     async with here.transaction() as tx:
-        ours = await still_ours(tx, chunk)  # what was closed since gets no pieces: nobody would give them back
+        ours = await hold_on(tx, chunk, here.lease())  # what was closed since gets no pieces
         cases = [case for case in cases if case.id in ours]
         wants = [Want.of(case.id, ((line.line.sku, line.line.quantity) for line in case.lines)) for case in cases]
         allocations = await stock.lock_stock(tx, wants, here.clock.now())
@@ -40,7 +41,7 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     async def reserve(order: Order, look_first: bool) -> Receipt:
         return await here.erp.reserve(order, look_first=look_first)
 
-    outcomes = await carry_out(here, "erp.reserve", jobs, reserve)
+    outcomes = await carry_out(here, "erp.reserve", jobs, reserve, chunk=chunk)
     short = {case.id: Outcome() for case in cases if not allocations[case.id].warehouse}
 
     def decide(case: Case, outcome: Outcome) -> str:
@@ -101,5 +102,6 @@ async def read_stock() -> int:
     here = await house()
     asked_at = here.clock.now()
     figures = await here.erp.stock()
-    async with here.transaction() as tx:
+    reached("figures", Point.CALLED)
+    async with here.moving("figures") as tx:
         return len(await stock.take_figures(tx, figures, asked_at=asked_at))

@@ -8,6 +8,7 @@ from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.domain.life_cycle import after
 from ballast.domain.words import STATE_LABELS, Event, HoldReason, State
+from ballast.points import Point, reached
 from ballast.wiring import house
 from tasks.chunks import hold_alerts
 from tasks.policy import ALONE
@@ -17,7 +18,8 @@ from tasks.policy import ALONE
 async def hold_order(order_no: str, why: str, by: str, dry_run: bool) -> str:
     """Put one order on hold; a sentence that says what came of it. Unknown, finished, held ones change nothing."""
     here = await house()
-    async with here.transaction() as tx:
+    reached("hold", Point.BEFORE)
+    async with here.moving("hold") as tx:
         found = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no])
         if not found:
             return "unknown order"

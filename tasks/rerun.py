@@ -13,7 +13,9 @@ from ballast.db import moves
 from ballast.db.case import Case
 from ballast.db.claims import Chunk, claim_one, give_back
 from ballast.db.outbox import send_again
+from ballast.domain.life_cycle import CALLED_OFF
 from ballast.domain.words import STATE_LABELS, Event, HoldReason, State, Step
+from ballast.points import Point, reached
 from ballast.wiring import House, house
 from tasks.calling_off import call_off_chunk
 from tasks.chunks import Tally
@@ -41,7 +43,8 @@ async def rerun_order(order_no: str, by: str, note: str, dry_run: bool) -> str:
     Unknown and finished orders change nothing, nor do those that are not on hold, unless their last attempt failed.
     """
     here = await house()
-    async with here.transaction() as tx:
+    reached("rerun", Point.BEFORE)
+    async with here.moving("rerun") as tx:
         found = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no])
         if not found:
             return "unknown order"
@@ -62,6 +65,9 @@ def _prepare(case: Case, by: str, note: str) -> str:
     state = case.standing.state
     if state in (State.SIGNED, State.CLOSED):
         return f"{STATE_LABELS[state].en}: nothing to rerun"
+    at_work = bool(case.lease_owner and case.due and case.due[1] > case.now)
+    if at_work and (state is not State.ON_HOLD or case.standing.reason in CALLED_OFF):
+        return "a run is working on it at this moment"
     what = ""
     if state is State.ON_HOLD and case.due and case.standing.reason is HoldReason.REFUNDED_ON_THE_WAY:
         what = "being called off, pulled forward"
@@ -69,8 +75,6 @@ def _prepare(case: Case, by: str, note: str) -> str:
     elif state is State.ON_HOLD:
         what = f"released from {case.standing.reason}"
         case.take(Event.RELEASED, cause=f"release:v{case.version}", actor=f"person:{by}", text=note, note=note)
-    elif case.lease_owner and case.due and case.due[1] > case.now:
-        return "a run is working on it at this moment"
     elif case.due is None or not case.attempts:
         return f"not on hold: {STATE_LABELS[state].en}{_next(case)}"
     else:

@@ -159,7 +159,7 @@ async def wake_short_orders() -> int:
     """Let every order go on that was short of stock and fits now; how many."""
     here, woken = await house(), 0
     while True:
-        async with here.transaction() as tx:
+        async with here.moving("restock") as tx:
             some = await restock.wake_short(tx, now=here.clock.now(), waits=here.waits, most=WOKEN_AT_ONCE)
         if not some:
             return woken

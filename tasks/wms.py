@@ -27,7 +27,7 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
     async def create(order: Order, look_first: bool) -> Receipt:
         return await here.wms.create(order, look_first=look_first)
 
-    outcomes = await carry_out(here, "wms.create", jobs, create)
+    outcomes = await carry_out(here, "wms.create", jobs, create, chunk=chunk)
 
     def decide(case: Case, outcome: Outcome) -> str:
         if outcome.receipt is None:

@@ -68,26 +68,43 @@ async def claim_alerts(tx: AsyncConnection, *, most: int, now: datetime, until: 
     return sorted(alerts, key=lambda alert: (ladder.get(alert.level, 3), alert.id))
 
 
-async def not_heard(tx: AsyncConnection, ids: Sequence[int]) -> None:
-    """These were claimed, and nobody heard of them: the call was not made, or it was not taken."""
+async def not_heard(tx: AsyncConnection, alerts: Sequence[Ringing]) -> None:
+    """A call about these was not taken: nobody heard of it, whoever has claimed them since."""
     await run(
         tx,
         "update alert set perhaps_sent = greatest(perhaps_sent - 1, 0) where id = any(cast(:ids as bigint[]))",
-        ids=list(ids),
+        ids=[alert.id for alert in alerts],
     )
 
 
 async def end_alerts(
-    tx: AsyncConnection, ids: Sequence[int], *, sent_at: datetime | None, due_at: datetime | None
+    tx: AsyncConnection, alerts: Sequence[Ringing], *, sent_at: datetime | None, due_at: datetime | None
 ) -> None:
-    """Sent (`sent_at`), or due again at `due_at`; with neither the alert is given up and stays visible as unsent."""
+    """Sent (`sent_at`), or due again at `due_at`; with neither the alert is given up and stays visible as unsent.
+
+    What was sent stays sent, and who comes late with a failure changes nothing: a later attempt decides.
+    """
     await run(
         tx,
         """
-        update alert set sent_at = coalesce(:sent_at, sent_at), due_at = :due_at
-        where id = any(cast(:ids as bigint[]))""",
-        ids=list(ids),
+        update alert a set sent_at = :sent_at, due_at = :due_at
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, attempts int)
+        where a.id = r.id and a.sent_at is null
+          and (a.attempts = r.attempts or cast(:sent_at as timestamptz) is not null)""",
+        rows=dumps([{"id": alert.id, "attempts": alert.attempts} for alert in alerts]),
         sent_at=sent_at,
+        due_at=due_at,
+    )
+
+
+async def put_back(tx: AsyncConnection, alerts: Sequence[Ringing], due_at: datetime) -> None:
+    """Nothing was sent of these, claimed in this transaction: due again at `due_at`, no attempt counted."""
+    await run(
+        tx,
+        """
+        update alert set due_at = :due_at, attempts = attempts - 1, perhaps_sent = perhaps_sent - 1
+        where id = any(cast(:ids as bigint[]))""",
+        ids=[alert.id for alert in alerts],
         due_at=due_at,
     )
 

@@ -34,14 +34,18 @@ async def claim(tx: AsyncConnection, step: Step, *, owner: str, most: int, now: 
     return Chunk(step, owner, tuple(sorted(row.id for row in found)))
 
 
-async def claim_one(tx: AsyncConnection, order_no: str, *, owner: str, now: datetime, until: datetime) -> Chunk | None:
-    """Take one order by its number, for a rerun; None when it is due nowhere or somebody works on it now."""
+async def claim_one(
+    tx: AsyncConnection, order_no: str, *, owner: str, now: datetime, until: datetime, step: Step | None = None
+) -> Chunk | None:
+    """Take one order by its number, whatever its step or for this one only; None: not due, or somebody works on it."""
     found = await rows(
         tx,
         """
         update sales_order set lease_owner = :owner, due_at = :until
-        where order_no = :order_no and due_at <= :now returning id, due_step""",
+        where order_no = :order_no and due_at <= :now and due_step = coalesce(cast(:step as text), due_step)
+        returning id, due_step""",
         order_no=order_no,
+        step=step,
         owner=owner,
         now=now,
         until=until,
@@ -49,26 +53,18 @@ async def claim_one(tx: AsyncConnection, order_no: str, *, owner: str, now: date
     return Chunk(Step(found[0].due_step), owner, (found[0].id,)) if found else None
 
 
-async def renew(tx: AsyncConnection, chunk: Chunk, until: datetime) -> None:
-    """Hold on to a chunk while a task is retried."""
-    await run(
-        tx,
-        "update sales_order set due_at = :until where id = any(cast(:ids as bigint[])) and lease_owner = :owner",
-        ids=list(chunk.ids),
-        owner=chunk.owner,
-        until=until,
-    )
-
-
-async def still_ours(tx: AsyncConnection, chunk: Chunk) -> set[int]:
-    """Which orders of a chunk nobody has taken since; locked, so that nobody does until this transaction ends."""
+async def hold_on(tx: AsyncConnection, chunk: Chunk, until: datetime) -> set[int]:
+    """Which orders of a chunk nobody has taken since: theirs until then, and locked until this transaction ends."""
     found = await rows(
         tx,
         """
-        select id from sales_order where id = any(cast(:ids as bigint[])) and lease_owner = :owner
-        order by id for no key update""",
+        with ours as (
+          select id from sales_order where id = any(cast(:ids as bigint[])) and lease_owner = :owner
+          order by id for no key update)
+        update sales_order o set due_at = :until from ours where o.id = ours.id returning o.id""",
         ids=list(chunk.ids),
         owner=chunk.owner,
+        until=until,
     )
     return {row.id for row in found}
 

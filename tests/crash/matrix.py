@@ -33,5 +33,34 @@ POINTS: Final = {
 
 CASES: Final = [f"{kind}/{point}" for kind, points in POINTS.items() for point in points]
 
+BY_HAND: Final[dict[str, dict[str, tuple[Point, ...]]]] = {
+    "cancel-orders": {
+        "cancel": BOOKS,
+        "wms.cancel": tuple(Point),
+        "erp.cancel": tuple(Point),
+        "call_off": (Point.STORED, Point.MOVED),
+    },
+    "hold-orders": {"hold": BOOKS},
+    "rerun-orders": {
+        "rerun": BOOKS,
+        "erp.reserve": (Point.BEFORE, Point.WRITTEN, Point.CALLED),
+        "lock_stock": (Point.STORED, Point.MOVED),
+    },
+    "sync-inventory": {
+        "figures": (Point.CALLED, Point.STORED, Point.MOVED),
+        "restock": (Point.STORED, Point.MOVED),
+    },
+}
+"""What no listener answers: flow -> where its process can die."""
+
+CASES_BY_HAND: Final = [
+    (flow, f"{kind}/{point}") for flow, kinds in BY_HAND.items() for kind, points in kinds.items() for point in points
+]
+
+CHANGE_NO_ORDER: Final = frozenset({"check-stock", "close-runs", "list-refunds"})
+"""The rest: they look, and what they mend they find again."""
+
+SAMPLE_BY_HAND: Final = frozenset({"wms.cancel/called"})
+
 SAMPLE: Final = frozenset({"erp.reserve/called", "wms.create/written", "shop.shipped/stored", "payment.refund/called"})
 """What every change has to pass."""

@@ -109,38 +109,38 @@ async def play(stage: Stage, workers: Workers) -> dict[str, Any]:
     await empty_books(stage.house)
     before = await Before.look(stage)
     with working(workers):
-        way, twice, off = [await _place(stage) for _ in range(3)]
-        await _rest(stage, workers)
+        way, twice, off = [await place(stage) for _ in range(3)]
+        await rest(stage, workers)
 
         await _silently(stage, "wechatpay", off, "pay")
-        await _rest(stage, workers)
+        await rest(stage, workers)
 
         await stage.world.act(way, "pay")
         await stage.world.act(twice, "pay")
         await _cancel(stage, off)
-        await _rest(stage, workers)
+        await rest(stage, workers)
 
         await stage.world.act(twice, "pay", twice=True)
         await stage.world.faults(system="wechatpay", webhook_lost=1.0)
-        await _rest(stage, workers)
+        await rest(stage, workers)
         await stage.world.calm()
         await _ask_about_refunds(stage)
         await _silently(stage, "qimen", way, "ship", packages=[{"items": dict(LINES)}])
-        await _rest(stage, workers)
+        await rest(stage, workers)
 
         await stage.world.act(twice, "ship", packages=[{"items": {sku: pieces}} for sku, pieces in LINES])
         await _silently(stage, "kdniao", way, "scan", state_ex="204")
-        await _rest(stage, workers)
+        await rest(stage, workers)
 
         for order_no in (way, twice):
             await stage.world.act(order_no, "sign")
-        await _rest(stage, workers)
+        await rest(stage, workers)
         await _death(stage, workers)
-        await _rest(stage, workers)
+        await rest(stage, workers)
     return await take_picture(stage, {way: "way", twice: "twice", off: "off"}, before)
 
 
-async def _place(stage: Stage) -> str:
+async def place(stage: Stage) -> str:
     lines = [{"sku": sku, "quantity": pieces} for sku, pieces in LINES]
     placed = await stage.world.place(lines=lines, script="normal")
     return str(placed["order"]["order_no"])
@@ -172,7 +172,7 @@ async def _cancel(stage: Stage, order_no: str) -> None:
         await inbox.store(tx, [("direct", message)], now)
 
 
-async def _rest(stage: Stage, workers: Workers) -> None:
+async def rest(stage: Stage, workers: Workers) -> None:
     """Until nobody has anything to do any more: neither the books nor the world, whoever died meanwhile."""
     loop = asyncio.get_running_loop()
     end = loop.time() + PATIENCE

@@ -63,18 +63,18 @@ async def test_a_call_that_was_not_taken_leaves_no_doubt(a_house: House, clock: 
         [claimed] = await claim(a_house)
         assert (claimed.attempts, claimed.perhaps_sent) == (attempt, 1)
         async with a_house.transaction() as tx:
-            await alerts.not_heard(tx, [claimed.id])
+            await alerts.not_heard(tx, [claimed])
         clock.set(a_house.lease())
 
 
 async def test_sent_given_up_or_again_later(a_house: House, clock: SettableClock) -> None:
     await ring(a_house, alert("sent"), alert("given up"), alert("later"))
-    ids = {one.title: one.id for one in await claim(a_house)}
+    claimed = {one.title: one for one in await claim(a_house)}
     later = NOON + timedelta(hours=1)
     ends = (("sent", NOON, None), ("given up", None, None), ("later", None, later))
     async with a_house.transaction() as tx:
         for name, sent_at, due_at in ends:
-            await alerts.end_alerts(tx, [ids[name]], sent_at=sent_at, due_at=due_at)
+            await alerts.end_alerts(tx, [claimed[name]], sent_at=sent_at, due_at=due_at)
     clock.set(later)
     assert [one.title for one in await claim(a_house)] == ["later"]
     found = await table(a_house, "select title, sent_at from alert where due_at is null order by title")

@@ -1,18 +1,20 @@
 """Alerts: everything that has to be said, in one message, within the robot's limit."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 import tasks.alerts
 from adapters.alerts.dingtalk.client import Dingtalk
-from adapters.errors import NotUnderstood
+from adapters.errors import NotUnderstood, Unavailable
 from ballast.db.alerts import raise_alerts
 from ballast.domain.words import System
 from ballast.points import Point
 from ballast.ports import Digest, Receipt
 from flows.send_outbox import send_outbox
-from tasks.alerts import send_digest
+from tasks.alerts import ATTEMPTS, send_digest
+from tests.flows.races import LEASE_IS_OVER, Stall
 from tests.flows.stage import Stage, run
 
 
@@ -63,6 +65,57 @@ async def test_our_own_limit_is_kept_before_the_robot_s(stage: Stage) -> None:
     await alarm(stage, "three")
     assert (await run(send_outbox)).name == "send-outbox 2 alerts waiting for the robot's next minute"
     assert len(await heard(stage)) == before + 1
+
+
+async def test_waiting_for_the_robot_s_next_minute_is_no_attempt(stage: Stage) -> None:
+    """Else an alert that waited for its turn would be given up at the first blip."""
+    dingtalk = stage.house.settings.dingtalk
+    assert dingtalk is not None
+    stage.configure(dingtalk=dingtalk.model_copy(update={"per_minute": 1}))
+    await alarm(stage, "first")
+    assert await send_digest.fn() == {"alerts sent": 1}
+    await alarm(stage, "patient")
+    for _ in range(ATTEMPTS + 1):
+        assert await send_digest.fn() == {"alerts waiting for the robot's next minute": 1}
+        stage.later(timedelta(seconds=6))
+    stage.configure(dingtalk=dingtalk.model_copy(update={"per_minute": 20}))
+    await stage.world.faults(system="dingtalk", error_rate=1.0)
+    assert await send_digest.fn() == {"alerts again later": 1}
+    _, alert = await stage.alerts()
+    assert (alert.attempts, alert.sent_at) == (1, None)
+    assert alert.due_at is not None
+    await stage.world.calm()
+
+
+@pytest.mark.parametrize("answer", [None, Unavailable(System.DINGTALK, "HTTP 503")], ids=["sent", "failed"])
+@pytest.mark.parametrize("next_one", ["sent", "at work"])
+async def test_who_comes_late_changes_nothing_for_the_next(
+    stage: Stage, next_one: str, answer: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease ran out: what the next one sent is not sent a third time, whatever the first one found."""
+    before = len(await heard(stage))
+    await alarm(stage, "once")
+    first = Stall(monkeypatch, stage.house.alerts, "send")
+    slow = asyncio.create_task(send_digest.fn())
+    await first.wait()
+    stage.later(LEASE_IS_OVER)
+    second = Stall(monkeypatch, stage.house.alerts, "send")
+    quick = asyncio.create_task(send_digest.fn())
+    await second.wait()
+    if next_one == "sent":
+        second.go.set()
+        assert await quick == {"alerts sent": 1}
+    first.answer = answer
+    first.go.set()
+    await slow
+    stage.later(timedelta(seconds=30))
+    assert await send_digest.fn() == {}
+    second.go.set()
+    await quick
+    [alert] = await stage.alerts()
+    assert alert.sent_at is not None
+    assert (alert.attempts, alert.due_at) == (2, None)
+    assert len(await heard(stage)) == before + 2
 
 
 @pytest.mark.parametrize("fault", ["timeout_after_effect", "success_without_effect"])

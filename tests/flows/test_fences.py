@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 import tasks.erp
+import tasks.wms
 from adapters.errors import Refused
 from ballast.db.outbox import Outgoing, claim_messages
 from ballast.domain.words import HoldReason, State, Step, System
@@ -19,6 +20,7 @@ from tests.flows.stage import Stage
 
 CALLS = {Step.LOCK_STOCK: ("erp", "reserve", "paid"), Step.SHIP_OUT: ("wms", "create", "locked")}
 """Step -> role and method of its effect, and how an order gets to it."""
+EFFECTS = {Step.LOCK_STOCK: "erp.reserve", Step.SHIP_OUT: "wms.create"}
 NO = Refused(System.QIMEN, "the number is taken")
 
 steps = pytest.mark.parametrize("step", CALLS)
@@ -82,6 +84,88 @@ async def test_pieces_are_not_locked_for_an_order_that_was_closed_meanwhile(
     await slow
     assert await stage.rows("select 1 from stock_lock where state <> 'released'") == []
     assert (await stage.world.truth(order_no))["erp"]["sale_order"] is None
+
+
+DOORS = {Step.LOCK_STOCK: tasks.erp, Step.SHIP_OUT: tasks.wms}
+"""Step -> the module whose `carry_out` makes its effect."""
+
+
+async def assert_never_sent(stage: Stage, order_no: str, step: Step) -> None:
+    truth = await stage.world.truth(order_no)
+    made = truth["erp"]["sale_order"] if step is Step.LOCK_STOCK else truth["wms"]["creates"]
+    assert not made
+    assert await stage.rows("select 1 from effect where kind = :kind", kind=EFFECTS[step]) == []
+
+
+@steps
+@pytest.mark.parametrize("stop", ["closed", "held"])
+async def test_what_was_stopped_since_it_was_claimed_is_not_sent(
+    stage: Stage, step: Step, stop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slow one has read the order and not yet called anybody."""
+    order_no = await getattr(stage, CALLS[step][2])()
+    stall = Stall(monkeypatch, DOORS[step], "carry_out", before=True)
+    slow = await begin(stage, step)
+    await stall.wait()
+    if stop == "closed":
+        stage.later(LEASE_IS_OVER)
+        assert "now CLOSED" in await cancel_order.fn(order_no, "拍错了", "li", False)
+    else:
+        assert (await hold_order.fn(order_no, "the customer called", "li", False)).startswith("held")
+    before = await stage.order(order_no)
+    stall.go.set()
+    assert await slow == {}
+    assert await stage.order(order_no) == before
+    await assert_never_sent(stage, order_no, step)
+
+
+@steps
+async def test_the_lease_begins_anew_with_the_call(stage: Stage, step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was over and nobody had noticed: who cancels now waits for the call that is under way."""
+    role, method, way = CALLS[step]
+    order_no = await getattr(stage, way)()
+    first, second = Stall(monkeypatch, DOORS[step], "carry_out", before=True), None
+    slow = await begin(stage, step)
+    await first.wait()
+    stage.later(LEASE_IS_OVER)
+    second = Stall(monkeypatch, getattr(stage.house, role), method, before=True)
+    first.go.set()
+    await second.wait()
+    assert "within about a minute" in await cancel_order.fn(order_no, "拍错了", "li", False)
+    second.go.set()
+    assert await slow == {}
+    stage.later(LEASE_IS_OVER)
+    assert await stage.work(Step.CALL_OFF) == {"called off": 1}
+    await assert_nothing_is_left(stage, order_no)
+    assert [one.key for one in await stage.alerts() if one.key.startswith("too-late")] == []
+
+
+async def assert_nothing_is_left(stage: Stage, order_no: str) -> None:
+    """Of an order that was cancelled: neither goods on their way nor pieces reserved for it."""
+    truth = await stage.world.truth(order_no)
+    sale = truth["erp"]["sale_order"]
+    assert sale is None or sale["cancelled"]
+    assert truth["wms"]["status"] in (None, "CANCELED")
+    assert await stage.rows("select 1 from stock_lock where state <> 'released'") == []
+
+
+@steps
+async def test_what_arrives_there_after_the_cancellation_rings(
+    stage: Stage, step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that took longer than its lease: the other system knew nothing of the order when it was to be stopped."""
+    role, method, way = CALLS[step]
+    order_no = await getattr(stage, way)()
+    stall = Stall(monkeypatch, getattr(stage.house, role), method, before=True)
+    slow = await begin(stage, step)
+    await stall.wait()
+    stage.later(LEASE_IS_OVER)
+    assert "now CLOSED" in await cancel_order.fn(order_no, "拍错了", "li", False)
+    stall.go.set()
+    assert await slow == {}
+    assert await stage.state(order_no) is State.CLOSED
+    [alert] = [one for one in await stage.alerts() if one.level == "urgent"]
+    assert alert.key == f"too-late:{EFFECTS[step]}:{order_no}"
 
 
 # -- messages ----------------------------------------------------------------------------------------------------
@@ -175,6 +259,47 @@ async def test_held_and_rerun_while_the_first_answer_is_on_its_way(
     assert await slow == {}
     assert await stage.order(order_no) == before
     await assert_done_once(stage, order_no, step)
+
+
+@pytest.mark.parametrize("system", ["wms", "erp"])
+async def test_a_rerun_while_the_order_is_called_off_leaves_it_alone(
+    stage: Stage, system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let go now, it would be on its way in our books, and stopped where it is known."""
+    order_no = await stage.handed_over()
+    stall = Stall(monkeypatch, getattr(stage.house, system), "cancel")
+    slow = asyncio.create_task(cancel_order.fn(order_no, "拍错了", "li", False))
+    await stall.wait()
+    before = await stage.order(order_no)
+    assert await rerun(order_no) == "a run is working on it at this moment"
+    assert await stage.order(order_no) == before
+    stall.go.set()
+    assert "now CLOSED" in await slow
+    await assert_nothing_is_left(stage, order_no)
+    assert await stage.world.duplicates() == {}
+
+
+@pytest.mark.parametrize("first", ["cancel", "rerun"])
+async def test_a_cancellation_and_a_rerun_at_the_same_instant(stage: Stage, first: str) -> None:
+    """Let go by the one or called off by the other, in our books as outside: never half of each."""
+    order_no = await stage.locked()
+    assert (await hold_order.fn(order_no, "the customer called", "li", False)).startswith("held")
+
+    async def cancel() -> str:
+        return str(await cancel_order.fn(order_no, "拍错了", "wang", False))
+
+    both = [lambda: rerun(order_no), cancel]
+    async with in_line(stage, order_no, *(both if first == "rerun" else both[::-1])):
+        stage.later(LEASE_IS_OVER)
+        await stage.work(Step.CALL_OFF)
+        await stage.work(Step.SHIP_OUT)
+    truth = await stage.world.truth(order_no)
+    if await stage.state(order_no) is State.CLOSED:
+        await assert_nothing_is_left(stage, order_no)
+    else:
+        assert await stage.state(order_no) is State.STOCK_LOCKED
+        assert (truth["erp"]["sale_order"]["cancelled"], truth["wms"]["status"]) == (False, "NEW")
+    assert await stage.world.duplicates() == {}
 
 
 async def test_reruns_at_once_release_and_do_the_step_once(stage: Stage) -> None:

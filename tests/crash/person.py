@@ -1,0 +1,26 @@
+"""`python -m tests.crash.person FLOW [ORDER]`: what a person or a schedule starts, as a process of its own."""
+
+import asyncio
+import logging
+import sys
+from typing import Any
+
+from flows.cancel_orders import cancel_orders
+from flows.hold_orders import hold_orders
+from flows.rerun_orders import rerun_orders
+from flows.sync_inventory import sync_inventory
+
+FORMS = {flow.name: flow for flow in (cancel_orders, hold_orders, rerun_orders)}
+
+
+async def act(name: str, order_no: str) -> None:
+    if name == sync_inventory.name:
+        await sync_inventory()
+        return
+    form: Any = FORMS[name]
+    await form(order_numbers=(order_no,), by="li")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    asyncio.run(act(sys.argv[1], sys.argv[2]))
