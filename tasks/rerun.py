@@ -13,6 +13,7 @@ from ballast.db import moves
 from ballast.db.case import Case
 from ballast.db.claims import Chunk, claim_one, give_back
 from ballast.db.outbox import send_again
+from ballast.domain.life_cycle import CALLED_OFF
 from ballast.domain.words import STATE_LABELS, Event, HoldReason, State, Step
 from ballast.wiring import House, house
 from tasks.calling_off import call_off_chunk
@@ -63,6 +64,8 @@ def _prepare(case: Case, by: str, note: str) -> str:
     if state in (State.SIGNED, State.CLOSED):
         return f"{STATE_LABELS[state].en}: nothing to rerun"
     what = ""
+    if wait := _called_off_now(case):
+        return wait
     if state is State.ON_HOLD and case.due and case.standing.reason is HoldReason.REFUNDED_ON_THE_WAY:
         what = "being called off, pulled forward"
         case.events.append(_asked(case, by, note))
@@ -80,6 +83,22 @@ def _prepare(case: Case, by: str, note: str) -> str:
     if case.due:
         case.due = (case.due[0], case.now)
     return what
+
+
+def _called_off_now(case: Case) -> str:
+    """Why an order that is being called off cannot be touched at this moment; empty when it can.
+
+    Let go on now, it would go on while the others stop it. Called off now, the call of a step that is still under way
+    would come behind it, and leave behind what it made.
+    """
+    reason, due = case.standing.reason, case.due
+    if reason not in CALLED_OFF or due is None or due[0] is not Step.CALL_OFF or due[1] <= case.now:
+        return ""
+    if case.lease_owner:
+        return "a run is calling it off at this moment"
+    if reason is HoldReason.REFUNDED_ON_THE_WAY and not case.attempts:  # a failed attempt ended, and only pauses
+        return f"being called off: a step was at work on it{_next(case)}"
+    return ""
 
 
 def _next(case: Case) -> str:

@@ -20,23 +20,31 @@ LEASE_IS_OVER = timedelta(minutes=2)
 
 
 class Stall:
-    """A method of which the first caller stops after the effect, until it is let `go`; it then gets `answer`."""
+    """A method of which the first caller stops after the effect, until it is let `go`; it then gets `answer`.
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: object, method: str) -> None:
-        self._call = getattr(owner, method)
+    `before`: it stops before the effect.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: object, method: str, *, before: bool = False) -> None:
+        self._call, self._before = getattr(owner, method), before
         self.reached, self.go = asyncio.Event(), asyncio.Event()
         self.answer: Exception | None = None
         monkeypatch.setattr(owner, method, self)
 
     async def __call__(self, *args: Any, **more: Any) -> Any:
         first = not self.reached.is_set()
+        if first and self._before:
+            await self._stop()
         made = await self._call(*args, **more)
-        if first:
-            self.reached.set()
-            await self.go.wait()
+        if first and not self._before:
+            await self._stop()
             if self.answer is not None:
                 raise self.answer
         return made
+
+    async def _stop(self) -> None:
+        self.reached.set()
+        await self.go.wait()
 
     async def wait(self) -> None:
         await asyncio.wait_for(self.reached.wait(), 30)
