@@ -79,11 +79,16 @@ def _in_erp(case: Case) -> bool:
 
 
 async def _stop(here: House, kind: str, cases: Iterable[Case]) -> Stage:
+    """Have one system let go. Its yes to an earlier cancellation is not enough: a person may have let the order go on
+    since, and it is there again. What the system says of it now decides.
+    """
     stage = Stage(kind, [Job(f"{kind}:{case.order_no}", case.id, case.order(), case.id) for case in cases])
     calls: Mapping[str, Callable[[Order, bool], Awaitable[Receipt]]] = {
         "wms.cancel": lambda order, look: here.wms.cancel(order, WHY, look_first=look),
         "erp.cancel": lambda order, look: here.erp.cancel(order, look_first=look),
     }
+    async with here.transaction() as tx:
+        await effects.reopen(tx, [job.key for job in stage.jobs], error="stopped before: asked whether it still is")
     stage.outcomes = await carry_out(here, kind, stage.jobs, calls[kind])
     async with here.moving(kind) as tx:
         await effects.finish(tx, results(stage.jobs, stage.outcomes), here.clock.now())

@@ -13,6 +13,7 @@ from ballast.domain.words import HoldReason, State, Step, System
 from ballast.ports import Message
 from flows.cancel_orders import cancel_orders
 from tasks.calling_off import call_off_chunk
+from tasks.rerun import rerun_order
 from tests.adapters.wire import SAMPLES
 from tests.flows.stage import SHELF, Stage, artifact, run
 from tests.flows.test_holds import provider_says
@@ -279,3 +280,20 @@ async def test_goods_that_leave_after_the_closing_ring_at_once(stage: Stage) -> 
     await stage.read()
     assert await stage.state(order_no) is State.CLOSED
     assert [a.level for a in await stage.alerts() if a.key.startswith("closed-at-work:")] == ["urgent"]
+
+
+# -- again, and after it was let go on
+
+
+async def test_a_warehouse_that_was_never_asked_since_is_asked_again(stage: Stage) -> None:
+    """It had never heard of the order; then the order was let go on and handed over. Its old yes stops nothing now."""
+    order_no = await stage.locked()
+    await stage.world.faults(system="kingdee", success_without_effect=1.0)
+    await cancel(stage, order_no)
+    [stopped] = await stage.rows("select state, receipt from effect where kind = 'wms.cancel'")
+    assert (stopped.state, stopped.receipt["status"]) == ("done", "never heard of it")
+    await stage.world.calm()
+    assert "handed over" in await rerun_order.fn(order_no, "li", "", False)
+    await shop_cancels(stage, order_no)
+    await stage.work(Step.CALL_OFF)
+    await assert_ended_well(stage, order_no)
