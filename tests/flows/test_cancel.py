@@ -297,3 +297,14 @@ async def test_a_warehouse_that_was_never_asked_since_is_asked_again(stage: Stag
     await shop_cancels(stage, order_no)
     await stage.work(Step.CALL_OFF)
     await assert_ended_well(stage, order_no)
+
+
+async def test_one_order_that_cannot_be_read_does_not_stop_the_others(stage: Stage) -> None:
+    spoilt, sound = await stage.handed_over(), await stage.handed_over()
+    await stage.rows("update sales_order set receiver = '{}' where order_no = :no returning 1", no=spoilt)
+    ran = await run(cancel_orders, order_numbers=(spoilt, sound), by="li")
+    assert not ran.green
+    assert spoilt in str(ran.state.message)
+    rows = {row["order"].split("]")[0].strip("["): row["what happened"] for row in await artifact(ran)}
+    assert rows[spoilt] == "failed: TypeError, see its task run"
+    assert rows[sound].endswith("now CLOSED")
