@@ -28,6 +28,7 @@ from tasks.chunks import (
     raise_if_down,
     refund_alerts,
     results,
+    return_alerts,
 )
 from tasks.listening import Answer, ask_all, nobody_answered
 from tasks.policy import ALONE, CHUNK, SystemDown
@@ -111,7 +112,7 @@ async def _settle(
         for case in held:
             tally[_decide(here, case, answers.get(case.id, ()), trouble.get(case.id), case.id in too_late)] += 1
         await moves.write(tx, held)
-        alerts = hold_alerts(held) + refund_alerts(held) + _alerts(here, held, trouble)
+        alerts = hold_alerts(held) + refund_alerts(held) + return_alerts(held) + _stuck_alerts(here, held, trouble)
         await raise_alerts(tx, alerts, here.clock.now())
     return tally
 
@@ -134,6 +135,8 @@ def _decide(here: House, case: Case, answer: Answer, trouble: OutsideError | Non
         return "again later"
     if too_late:
         return _outrun(case, str(trouble))
+    text = f"could not be called off: {trouble}; stop it by hand there, then cancel it again"
+    case.take(Event.NOTED, cause=f"call_off:refused:v{case.version}", actor="ballast", text=text)
     case.due, case.lease_owner, case.touched = None, None, True
     return "refused"
 
@@ -155,20 +158,9 @@ def _close(case: Case) -> str:
     return "called off"
 
 
-def _alerts(here: House, held: Iterable[Case], trouble: Mapping[int, OutsideError]) -> list[dict[str, object]]:
-    """A return for every order that was outrun; one alert for each that a system refuses or will not answer about."""
-    asked = [
-        {
-            "key": f"return:{case.order_no}:v{case.version}",
-            "level": "warning",
-            "order_id": case.id,
-            "title": f"{case.order_no}: cancelled too late, a return is opened",
-            "text": str(case.returns[-1]["why"])[:300],
-        }
-        for case in held
-        if case.returns
-    ]
-    stuck = [
+def _stuck_alerts(here: House, held: Iterable[Case], trouble: Mapping[int, OutsideError]) -> list[dict[str, object]]:
+    """One alert for each order that a system refuses to stop or will not answer about."""
+    return [
         {
             "key": f"call_off:{case.order_no}",
             "level": "urgent",
@@ -180,7 +172,6 @@ def _alerts(here: House, held: Iterable[Case], trouble: Mapping[int, OutsideErro
         if case.id in trouble and case.standing.state is State.ON_HOLD and not case.returns
         if case.due is None or case.attempts >= here.settings.patience.attempts
     ]
-    return asked + stuck
 
 
 @task(name="cancel order", task_run_name="cancel {order_no}", tags=["cancel"], **ALONE)
@@ -197,7 +188,7 @@ async def cancel_order(order_no: str, why: str, by: str, dry_run: bool) -> str:
         if dry_run:
             return f"would be: {said}"
         await moves.write(tx, found)
-        await raise_alerts(tx, hold_alerts(found) + _alerts(here, found, {}), asked_at)
+        await raise_alerts(tx, hold_alerts(found) + return_alerts(found), asked_at)
     return said if case.standing.reason is not HoldReason.CANCEL_ASKED else await _carry_out_now(here, order_no)
 
 
@@ -208,7 +199,7 @@ async def _carry_out_now(here: House, order_no: str) -> str:
     if chunk is None:
         return "a step is at work on it: it is stopped when that has ended, within about a minute"
     try:
-        await call_off_chunk.fn(chunk)
+        tally = await call_off_chunk.fn(chunk)
     except (SystemDown, Unavailable) as down:
         async with here.transaction() as tx:
             await give_back(tx, chunk, here.back_off(1))
@@ -216,4 +207,6 @@ async def _carry_out_now(here: House, order_no: str) -> str:
     async with here.transaction() as tx:
         [case] = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no], lock=False)
         last = await moves.last_text(tx, case.id)
+    if tally["again later"]:
+        last = "it is being stopped: no clear answer yet, tried again later"
     return f"{last}; now {case.standing.state}" + (f" ({case.standing.reason})" if case.standing.reason else "")
