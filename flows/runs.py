@@ -229,12 +229,19 @@ async def run_messages(
 async def answer_each(
     run: Run, numbers: Sequence[str], work: Callable[[str], Awaitable[str]], word: Callable[[str], str] = first_words
 ) -> dict[str, str]:
-    """Have `work` say a sentence of every order, some side by side: they are the run's table, `word`s its name."""
+    """Have `work` say a sentence of every order, some side by side: they are the run's table, `word`s its name.
+
+    An order at which `work` fails says so and makes the run red; the others go on.
+    """
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(order_no: str) -> str:
         async with room:
-            return await work(order_no)
+            try:
+                return await work(order_no)
+            except Exception as failure:  # noqa: BLE001  # of any kind: it is one order's, and no reason to leave the others
+                run.failures.append(f"{order_no}: {type(failure).__name__}: {failure}")
+                return f"failed: {type(failure).__name__}, see its task run"
 
     said = dict(zip(numbers, await asyncio.gather(*map(one, numbers)), strict=True))
     run.table = [{"order": run.house.order_link(number), "what happened": what} for number, what in said.items()]

@@ -29,6 +29,7 @@ from tasks.chunks import (
     raise_if_down,
     refund_alerts,
     results,
+    return_alerts,
 )
 from tasks.listening import Answer, ask_all, nobody_answered
 from tasks.policy import ALONE, CHUNK, SystemDown
@@ -80,11 +81,16 @@ def _in_erp(case: Case) -> bool:
 
 
 async def _stop(here: House, chunk: Chunk, kind: str, cases: Iterable[Case]) -> Stage:
+    """Have one system let go. Its yes to an earlier cancellation is not enough: a person may have let the order go on
+    since, and it is there again. What the system says of it now decides.
+    """
     stage = Stage(kind, [Job(f"{kind}:{case.order_no}", case.id, case.order(), case.id) for case in cases])
     calls: Mapping[str, Callable[[Order, bool], Awaitable[Receipt]]] = {
         "wms.cancel": lambda order, look: here.wms.cancel(order, WHY, look_first=look),
         "erp.cancel": lambda order, look: here.erp.cancel(order, look_first=look),
     }
+    async with here.transaction() as tx:
+        await effects.reopen(tx, [job.key for job in stage.jobs], error="stopped before: asked whether it still is")
     stage.outcomes = await carry_out(here, kind, stage.jobs, calls[kind], chunk=chunk)
     async with here.moving(kind) as tx:
         await effects.finish(tx, results(stage.jobs, stage.outcomes), here.clock.now())
@@ -107,7 +113,7 @@ async def _settle(
         for case in held:
             tally[_decide(here, case, answers.get(case.id, ()), trouble.get(case.id), case.id in too_late)] += 1
         await moves.write(tx, held)
-        alerts = hold_alerts(held) + refund_alerts(held) + _alerts(here, held, trouble)
+        alerts = hold_alerts(held) + refund_alerts(held) + return_alerts(held) + _stuck_alerts(here, held, trouble)
         await raise_alerts(tx, alerts, here.clock.now())
     return tally
 
@@ -130,6 +136,8 @@ def _decide(here: House, case: Case, answer: Answer, trouble: OutsideError | Non
         return "again later"
     if too_late:
         return _outrun(case, str(trouble))
+    text = f"could not be called off: {trouble}; stop it by hand there, then cancel it again"
+    case.take(Event.NOTED, cause=f"call_off:refused:v{case.version}", actor="ballast", text=text)
     case.due, case.lease_owner, case.touched = None, None, True
     return "refused"
 
@@ -151,20 +159,9 @@ def _close(case: Case) -> str:
     return "called off"
 
 
-def _alerts(here: House, held: Iterable[Case], trouble: Mapping[int, OutsideError]) -> list[dict[str, object]]:
-    """A return for every order that was outrun; one alert for each that a system refuses or will not answer about."""
-    asked = [
-        {
-            "key": f"return:{case.order_no}:v{case.version}",
-            "level": "warning",
-            "order_id": case.id,
-            "title": f"{case.order_no}: cancelled too late, a return is opened",
-            "text": str(case.returns[-1]["why"])[:300],
-        }
-        for case in held
-        if case.returns
-    ]
-    stuck = [
+def _stuck_alerts(here: House, held: Iterable[Case], trouble: Mapping[int, OutsideError]) -> list[dict[str, object]]:
+    """One alert for each order that a system refuses to stop or will not answer about."""
+    return [
         {
             "key": f"call_off:{case.order_no}",
             "level": "urgent",
@@ -176,7 +173,6 @@ def _alerts(here: House, held: Iterable[Case], trouble: Mapping[int, OutsideErro
         if case.id in trouble and case.standing.state is State.ON_HOLD and not case.returns
         if case.due is None or case.attempts >= here.settings.patience.attempts
     ]
-    return asked + stuck
 
 
 @task(name="cancel order", task_run_name="cancel {order_no}", tags=["cancel"], **ALONE)
@@ -194,7 +190,7 @@ async def cancel_order(order_no: str, why: str, by: str, dry_run: bool) -> str:
         if dry_run:
             return f"would be: {said}"
         await moves.write(tx, found)
-        await raise_alerts(tx, hold_alerts(found) + _alerts(here, found, {}), asked_at)
+        await raise_alerts(tx, hold_alerts(found) + return_alerts(found), asked_at)
     return said if case.standing.reason is not HoldReason.CANCEL_ASKED else await _carry_out_now(here, order_no)
 
 
@@ -203,9 +199,10 @@ async def _carry_out_now(here: House, order_no: str) -> str:
         owner = f"cancel:{uuid4().hex[:12]}"
         now, until = here.clock.now(), here.lease()
         chunk = await claim_one(tx, order_no, owner=owner, now=now, until=until, step=Step.CALL_OFF)
+    tally = Tally()
     if chunk is not None:
         try:
-            await call_off_chunk.fn(chunk)
+            tally = await call_off_chunk.fn(chunk)
         except (SystemDown, Unavailable) as down:
             async with here.transaction() as tx:
                 await give_back(tx, chunk, here.back_off(1))
@@ -215,5 +212,7 @@ async def _carry_out_now(here: House, order_no: str) -> str:
         last = await moves.last_text(tx, case.id)
     if chunk is None and case.standing.reason in CALLED_OFF:
         return "a step is at work on it: it is stopped when that has ended, within about a minute"
+    if tally["again later"]:
+        last = "it is being stopped: no clear answer yet, tried again later"
     reason = f" ({case.standing.reason})" if case.standing.reason else ""
     return f"{last or 'let go meanwhile'}; now {case.standing.state}{reason}"

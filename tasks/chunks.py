@@ -343,6 +343,21 @@ def _too_much(case: Case) -> str:
     return "was paid after it was closed" if case.standing.state is State.CLOSED else "was paid though nothing was due"
 
 
+def return_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """A cancellation that came too late waits for a person as a return, whoever asked for it."""
+    return [
+        {
+            "key": f"return:{case.order_no}:v{case.version}",
+            "level": "warning",
+            "order_id": case.id,
+            "title": f"{case.order_no}: cancelled too late, a return is opened",
+            "text": str(case.returns[-1]["why"])[:300],
+        }
+        for case in cases
+        if case.returns
+    ]
+
+
 def closed_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     """The warehouse goes on with an order that was closed before it left: somebody has to run."""
     return [

@@ -24,7 +24,15 @@ from ballast.domain.words import System
 from ballast.points import Point, reached
 from ballast.ports import Codes, Hook, News
 from ballast.wiring import House, hooks, house
-from tasks.chunks import Tally, closed_alerts, hold_alerts, refund_alerts, surplus_alerts, unknown_code_alert
+from tasks.chunks import (
+    Tally,
+    closed_alerts,
+    hold_alerts,
+    refund_alerts,
+    return_alerts,
+    surplus_alerts,
+    unknown_code_alert,
+)
 from tasks.policy import CHUNK
 
 
@@ -113,7 +121,7 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
     await mark_charges(tx, charged)
     await inbox.settle(tx, states, now)
     alerts = hold_alerts(cases) + surplus_alerts(charged) + refund_alerts(cases) + closed_alerts(cases)
-    await raise_alerts(tx, alerts + _puzzles(reads), now)
+    await raise_alerts(tx, alerts + return_alerts(cases) + _puzzles(reads), now)
     return states
 
 

@@ -65,9 +65,8 @@ def _prepare(case: Case, by: str, note: str) -> str:
     state = case.standing.state
     if state in (State.SIGNED, State.CLOSED):
         return f"{STATE_LABELS[state].en}: nothing to rerun"
-    at_work = bool(case.lease_owner and case.due and case.due[1] > case.now)
-    if at_work and (state is not State.ON_HOLD or case.standing.reason in CALLED_OFF):
-        return "a run is working on it at this moment"
+    if wait := _called_off_now(case):
+        return wait
     what = ""
     if state is State.ON_HOLD and case.due and case.standing.reason is HoldReason.REFUNDED_ON_THE_WAY:
         what = "being called off, pulled forward"
@@ -75,6 +74,8 @@ def _prepare(case: Case, by: str, note: str) -> str:
     elif state is State.ON_HOLD:
         what = f"released from {case.standing.reason}"
         case.take(Event.RELEASED, cause=f"release:v{case.version}", actor=f"person:{by}", text=note, note=note)
+    elif case.lease_owner and case.due and case.due[1] > case.now:
+        return "a run is working on it at this moment"
     elif case.due is None or not case.attempts:
         return f"not on hold: {STATE_LABELS[state].en}{_next(case)}"
     else:
@@ -84,6 +85,22 @@ def _prepare(case: Case, by: str, note: str) -> str:
     if case.due:
         case.due = (case.due[0], case.now)
     return what
+
+
+def _called_off_now(case: Case) -> str:
+    """Why an order that is being called off cannot be touched at this moment; empty when it can.
+
+    Let go on now, it would go on while the others stop it. Called off now, the call of a step that is still under way
+    would come behind it, and leave behind what it made.
+    """
+    reason, due = case.standing.reason, case.due
+    if reason not in CALLED_OFF or due is None or due[0] is not Step.CALL_OFF or due[1] <= case.now:
+        return ""
+    if case.lease_owner:
+        return "a run is calling it off at this moment"
+    if reason is HoldReason.REFUNDED_ON_THE_WAY and not case.attempts:  # a failed attempt ended, and only pauses
+        return f"being called off: a step was at work on it{_next(case)}"
+    return ""
 
 
 def _next(case: Case) -> str:

@@ -8,35 +8,50 @@ from ballast.domain.words import Event, HoldReason, State
 GONE = frozenset({State.OUTBOUND, State.IN_TRANSIT, State.SIGNED})
 """The goods are with the courier or the customer."""
 
+PERSON = "person:"
+"""What an actor begins with that is one."""
+
 
 def has_left(case: Case) -> bool:
-    """Whether any piece left the warehouse: a rest alone cannot be cancelled any more."""
-    return case.place in GONE or any(line.shipped for line in case.lines)
+    """Whether any piece left the warehouse: a rest alone cannot be cancelled any more.
+
+    A parcel is enough: a warehouse that confirms a part need not say what is in it.
+    """
+    return case.place in GONE or bool(case.parcels) or any(line.shipped for line in case.lines)
 
 
 def ask(case: Case, *, cause: str, actor: str, why: str, evidence: str, at: datetime | None = None) -> str:
     """Somebody wants the order cancelled; a sentence that says what comes of it.
 
-    What has not left is held and due at `call_off` at once. What has left becomes a return, and goes on its way. Asking
-    again for one that waits tries again; a closed order stays as it is, and so does one that a person released from the
-    same `evidence`.
+    What has not left is held and due at `call_off` at once. What has left becomes a return, goes on its way, and stays
+    on hold if it was. Asking again for one that waits tries again; a closed order stays as it is, and so does one that
+    a person released, when a system repeats the same `evidence`. A person's own word is a judgement of its own.
     """
     if case.standing.state is State.CLOSED:
         return "it is closed already"
-    if case.overrode(HoldReason.CANCEL_ASKED, evidence):
+    if not actor.startswith(PERSON) and case.overrode(HoldReason.CANCEL_ASKED, evidence):
         case.take(Event.NOTED, cause=cause, actor=actor, happened_at=at, text=f"{why} (a person let it go on)")
         return "a person let it go on in spite of this"
-    moved = case.take(Event.CANCEL_ASKED, cause=cause, actor=actor, happened_at=at, text=why, evidence=evidence)
     if has_left(case):
-        return open_return(case, why=why, by=actor)
-    if not moved and case.due is None:  # somebody refused to let it go, and a person mended that
-        case.reschedule()
+        event = Event.CANCEL_ASKED if case.place in GONE else Event.NOTED  # partly shipped: not to be held
+        case.take(event, cause=cause, actor=actor, happened_at=at, text=f"cancellation asked for: {why}")
+        return outrun(case, cause=f"{cause}:outrun", why=why, by=actor)
+    if not case.take(Event.CANCEL_ASKED, cause=cause, actor=actor, happened_at=at, text=why, evidence=evidence):
+        _try_again(case)
     return "it is being stopped"
 
 
-def outrun(case: Case, *, cause: str, why: str) -> str:
+def _try_again(case: Case) -> None:
+    """A person mended what was in the way, or does not want to wait for the next attempt."""
+    if case.due is None:
+        case.reschedule()
+    elif case.attempts and not case.lease_owner:  # it failed and pauses: no call is under way
+        case.due, case.attempts, case.touched = (case.due[0], case.now), 0, True
+
+
+def outrun(case: Case, *, cause: str, why: str, by: str = "ballast") -> str:
     """It cannot be stopped any more: a hold for the cancellation ends, a return is opened."""
-    said = open_return(case, why=why, by="ballast")
+    said = open_return(case, why=why, by=by)
     if case.standing.reason is HoldReason.CANCEL_ASKED:
         case.take(Event.RELEASED, cause=cause, actor="ballast", text=said, note=said)
     return said

@@ -65,18 +65,21 @@ async def begin(
     return {r.key: Begun(r.key, r.state == "done", r.attempts > 1 or r.forgotten, r.receipt) for r in found}
 
 
-async def reopen(tx: AsyncConnection, keys: Sequence[str]) -> frozenset[str]:
-    """Done, they said, and nothing came of it: to be made again, and looked for first. Those that were done.
+async def reopen(
+    tx: AsyncConnection, keys: Sequence[str], *, error: str = "done by its answer, and nothing came of it"
+) -> frozenset[str]:
+    """Done, and to be made again, for what is in `error`; it is looked for first. Those that were done.
 
     What a file reports as done stays done: the system may know it by another number.
     """
     found = await rows(
         tx,
         """
-        update effect set state = 'unknown', error = 'done by its answer, and nothing came of it'
+        update effect set state = 'unknown', error = :error
         where key = any(cast(:keys as text[])) and state = 'done' and receipt ->> 'reference' <> :elsewhere
         returning key""",
         keys=list(keys),
+        error=error,
         elsewhere=BEFORE_IMPORT,
     )
     return frozenset(row.key for row in found)

@@ -26,6 +26,7 @@ from tests.db.stage import (
     refunded,
     release,
     said,
+    shipped,
     tell,
 )
 from tests.times import NOON
@@ -135,6 +136,17 @@ async def test_a_cancellation_of_what_has_left_is_a_return(a_house: House, state
     await bring(a_house, state)
     assert await tell(a_house, SHOP_CANCELLED) == ["noted"]
     assert (await read_case(a_house)).standing.state is state
+    assert await column(a_house, "select state from return_case") == ["requested"]
+
+
+async def test_a_parcel_of_which_the_contents_were_not_told_has_left_all_the_same(a_house: House) -> None:
+    """Closing the order would give back all the money, and its pieces to the next."""
+    await bring(a_house, State.STOCK_LOCKED)
+    await tell(a_house, shipped({"SF-1": {}}, final=False))
+    assert (await read_case(a_house)).lines[0].shipped == 0
+    await tell(a_house, SHOP_CANCELLED)
+    case = await read_case(a_house)
+    assert (case.standing.state, case.standing.reason) == (State.STOCK_LOCKED, None)
     assert await column(a_house, "select state from return_case") == ["requested"]
 
 

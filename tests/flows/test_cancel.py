@@ -1,6 +1,7 @@
 """Cancelling: at every stage at which the outside still allows it, and what happens when it does not any more."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from ballast.domain.words import HoldReason, State, Step, System
 from ballast.ports import Message
 from flows.cancel_orders import cancel_orders
 from tasks.calling_off import call_off_chunk
+from tasks.holding import hold_order
+from tasks.rerun import rerun_order
 from tests.adapters.wire import SAMPLES
 from tests.flows.stage import SHELF, Stage, artifact, run
 from tests.flows.test_holds import provider_says
@@ -279,3 +282,99 @@ async def test_goods_that_leave_after_the_closing_ring_at_once(stage: Stage) -> 
     await stage.read()
     assert await stage.state(order_no) is State.CLOSED
     assert [a.level for a in await stage.alerts() if a.key.startswith("closed-at-work:")] == ["urgent"]
+
+
+# -- again, and after it was let go on
+
+
+async def test_asking_again_tries_again_at_once(stage: Stage) -> None:
+    """The next attempt is an hour away; a person who mended what was in the way does not wait for it."""
+    order_no = await stage.handed_over()
+    stage.patience(back_off=timedelta(hours=1), back_off_most=timedelta(hours=1))
+    await stage.world.faults(system="qimen", success_without_effect=1.0)
+    said = await cancel(stage, order_no)
+    assert said[order_no].startswith("it is being stopped: no clear answer yet, tried again later; now ON_HOLD")
+    await stage.world.calm()
+    assert (await cancel(stage, order_no))[order_no].endswith("now CLOSED")
+    await assert_ended_well(stage, order_no)
+
+
+async def test_who_let_an_order_go_on_may_cancel_it_after_all(stage: Stage) -> None:
+    """The same person in the same words: each time is a judgement of its own. The shop's repeated message is none."""
+    order_no = await stage.handed_over()
+    await stage.world.faults(system="qimen", success_without_effect=1.0)
+    await cancel(stage, order_no)
+    await stage.world.calm()
+    assert (await rerun_order.fn(order_no, "li", "", False)).startswith("released from CANCEL_ASKED")
+    said = await cancel(stage, order_no)
+    assert said[order_no].endswith("now CLOSED")
+    await assert_ended_well(stage, order_no)
+
+
+async def test_a_warehouse_that_was_never_asked_since_is_asked_again(stage: Stage) -> None:
+    """It had never heard of the order; then the order was let go on and handed over. Its old yes stops nothing now."""
+    order_no = await stage.locked()
+    await stage.world.faults(system="kingdee", success_without_effect=1.0)
+    await cancel(stage, order_no)
+    [stopped] = await stage.rows("select state, receipt from effect where kind = 'wms.cancel'")
+    assert (stopped.state, stopped.receipt["status"]) == ("done", "never heard of it")
+    await stage.world.calm()
+    assert "handed over" in await rerun_order.fn(order_no, "li", "", False)
+    await shop_cancels(stage, order_no)
+    await stage.work(Step.CALL_OFF)
+    await assert_ended_well(stage, order_no)
+
+
+async def test_a_refusal_says_who_refuses_and_why(stage: Stage) -> None:
+    order_no = await stage.handed_over()
+    async with stage.house.transaction() as tx:
+        [case] = await cases.load(tx, now=stage.house.clock.now(), waits=stage.house.waits, order_nos=[order_no])
+    await stage.house.erp.post_outbound(case.order())
+    said = (await cancel(stage, order_no))[order_no]
+    assert said.startswith(f"could not be called off: kingdee [12], order {order_no}: ")
+    assert said.endswith("stop it by hand there, then cancel it again; now ON_HOLD (CANCEL_ASKED)")
+    assert "could not be called off" in await stage.command("order", "show", order_no, "--json")
+
+
+# -- returns
+
+
+async def test_the_shops_cancellation_of_what_has_left_rings_once(stage: Stage) -> None:
+    order_no = await stage.outbound()
+    await shop_cancels(stage, order_no)
+    await shop_cancels(stage, order_no)
+    assert [a.level for a in await stage.alerts() if a.key.startswith("return:")] == ["warning"]
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "held", "at work"])
+async def test_a_partly_shipped_order_becomes_a_return_and_stays_where_it_is(stage: Stage, meanwhile: str) -> None:
+    """Said at once, rung once; a hold that waits for somebody's judgement is still there."""
+    order_no = await stage.handed_over()
+    await stage.world.act(order_no, "ship", packages=[{"items": {SHELF[0]: 1}}])
+    await stage.read()
+    if meanwhile == "held":
+        await hold_order.fn(order_no, "the customer called", "wang", False)
+    if meanwhile == "at work":
+        await stage.rows("update sales_order set lease_owner = 'x', due_at = now() + interval '1 hour' returning 1")
+    before, rung = await stage.order(order_no), len(await stage.alerts())
+
+    said = await cancel(stage, order_no)
+
+    assert said == {order_no: "it has left the warehouse: a return is opened for a person (拍错了)"}
+    after = await stage.order(order_no)
+    assert (after.state, after.hold_reason, after.due_step) == (before.state, before.hold_reason, before.due_step)
+    assert after.lease_owner == before.lease_owner
+    assert [a.key.split(":")[0] for a in (await stage.alerts())[rung:]] == ["return"]
+    assert len(await stage.rows("select 1 from return_case")) == 1
+    assert (await stage.world.truth(order_no))["refunds"] == []
+
+
+async def test_one_order_that_cannot_be_read_does_not_stop_the_others(stage: Stage) -> None:
+    spoilt, sound = await stage.handed_over(), await stage.handed_over()
+    await stage.rows("update sales_order set receiver = '{}' where order_no = :no returning 1", no=spoilt)
+    ran = await run(cancel_orders, order_numbers=(spoilt, sound), by="li")
+    assert not ran.green
+    assert spoilt in str(ran.state.message)
+    rows = {row["order"].split("]")[0].strip("["): row["what happened"] for row in await artifact(ran)}
+    assert rows[spoilt] == "failed: TypeError, see its task run"
+    assert rows[sound].endswith("now CLOSED")

@@ -17,6 +17,7 @@ from tasks.holding import hold_order
 from tasks.rerun import WORK, rerun_order
 from tests.flows.races import LEASE_IS_OVER, Stall, begin, claimed, in_line
 from tests.flows.stage import Stage
+from tests.flows.test_holds import provider_says
 
 CALLS = {Step.LOCK_STOCK: ("erp", "reserve", "paid"), Step.SHIP_OUT: ("wms", "create", "locked")}
 """Step -> role and method of its effect, and how an order gets to it."""
@@ -271,7 +272,7 @@ async def test_a_rerun_while_the_order_is_called_off_leaves_it_alone(
     slow = asyncio.create_task(cancel_order.fn(order_no, "拍错了", "li", False))
     await stall.wait()
     before = await stage.order(order_no)
-    assert await rerun(order_no) == "a run is working on it at this moment"
+    assert await rerun(order_no) == "a run is calling it off at this moment"
     assert await stage.order(order_no) == before
     stall.go.set()
     assert "now CLOSED" in await slow
@@ -300,6 +301,26 @@ async def test_a_cancellation_and_a_rerun_at_the_same_instant(stage: Stage, firs
         assert await stage.state(order_no) is State.STOCK_LOCKED
         assert (truth["erp"]["sale_order"]["cancelled"], truth["wms"]["status"]) == (False, "NEW")
     assert await stage.world.duplicates() == {}
+
+
+async def test_a_refunded_order_is_not_called_off_before_its_step_has_ended(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sale order is on its way to the ERP: voided before it is there, it would stay behind with its reservation."""
+    order_no = await stage.paid()
+    stall = Stall(monkeypatch, stage.house.erp, "reserve", before=True)
+    slow = await begin(stage, Step.LOCK_STOCK)
+    await stall.wait()
+    await provider_says(stage, order_no, "SUCCESS")
+    before = await stage.order(order_no)
+    assert (await rerun(order_no)).startswith("being called off: a step was at work on it, call_off looks at it at ")
+    assert await stage.order(order_no) == before
+    stall.go.set()
+    assert await slow == {}
+    stage.later(LEASE_IS_OVER)
+    assert await stage.work(Step.CALL_OFF) == {"called off": 1}
+    sale = (await stage.world.truth(order_no))["erp"]["sale_order"]
+    assert (sale["cancelled"], sale["reserved"]) == (True, {})
 
 
 async def test_reruns_at_once_release_and_do_the_step_once(stage: Stage) -> None:
