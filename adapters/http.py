@@ -20,6 +20,9 @@ NOT_TAKEN = frozenset({408, 425, 429, 503})
 WAIT = 30.0
 """Seconds that a call waits for its turn when `max_calls` are under way."""
 
+LONGEST = 25.0
+"""Seconds for one attempt, from connecting to the last byte: a reply that drips must not hold an order for ever."""
+
 LARGEST_REPLY = 8 * 1024 * 1024
 
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -63,7 +66,10 @@ class VendorHttp:
 
     async def _once(self, method: str, url: str, order_no: str, request: Mapping[str, Any]) -> httpx.Response:
         try:
-            reply = await self._client.request(method, url, **request)
+            async with asyncio.timeout(LONGEST):
+                reply = await self._client.request(method, url, **request)
+        except TimeoutError as blip:
+            raise OutcomeUnknown(self.system, f"no whole answer within {LONGEST:g} s", order_no=order_no) from blip
         except httpx.RequestError as blip:
             if _never_sent(blip):
                 raise Unavailable(self.system, f"no connection ({_name(blip)})", order_no=order_no) from blip

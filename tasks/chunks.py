@@ -6,8 +6,10 @@ One bad order never fails its chunk; only a system that takes no call at all doe
 """
 
 import asyncio
+import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -29,6 +31,7 @@ from ballast.db import effects, moves
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case, ChargeCase
 from ballast.db.claims import Chunk, hold_on
+from ballast.db.engine import DATABASE_ERRORS
 from ballast.db.refunding import by_hand, refund_no
 from ballast.db.status_map import added_codes
 from ballast.domain.life_cycle import CALLED_OFF
@@ -41,6 +44,7 @@ from ballast.wiring import House
 from tasks.policy import SystemDown
 
 R = TypeVar("R")
+log = logging.getLogger("ballast.chunks")
 CANCELS = frozenset({"wms.cancel", "erp.cancel"})
 """Kinds of effects that stop an order where it is known."""
 Tally = Counter[str]
@@ -91,7 +95,7 @@ async def carry_out(
     """Make each effect once; job id -> outcome. `call(request, look_first)` is an adapter's method.
 
     With the `chunk` of a step, orders that are not ours any more are left out: whoever took them may have closed them.
-    The lease of the others begins anew with the calls.
+    The lease of the others begins anew with the calls, and again while they last.
 
     All are started together: how many calls are under way at once, and which travel as one, is the adapter's matter.
     """
@@ -119,8 +123,33 @@ async def carry_out(
         reached(kind, Point.CALLED)
         return outcome
 
-    ended = await asyncio.gather(*(attempt(job) for job in jobs))
+    async with kept(house, lambda tx: hold_on(tx, chunk, house.lease())) if chunk else nullcontext():
+        ended = await asyncio.gather(*(attempt(job) for job in jobs))
     return {job.id: outcome for job, outcome in zip(jobs, ended, strict=True)}
+
+
+@asynccontextmanager
+async def kept(house: House, hold_on: Callable[[AsyncConnection], Awaitable[object]]) -> AsyncIterator[None]:
+    """Renew leases while calls are under way: who waits for a slow system is not dead, and who is dead renews nothing.
+
+    A call that outlived its lease could arrive after somebody else had called the order off.
+    """
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(house.settings.patience.lease.total_seconds() / 3)
+            try:
+                async with house.transaction() as tx:
+                    await hold_on(tx)
+            except DATABASE_ERRORS as lost:
+                log.warning("a lease could not be renewed (%s): the next try, or its end", type(lost).__name__)
+
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await asyncio.wait([renewing])
 
 
 def results(jobs: Sequence[Job[R]], outcomes: Mapping[int, Outcome]) -> list[effects.Result]:

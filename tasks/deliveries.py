@@ -16,7 +16,7 @@ from ballast.db.outbox import Outgoing, end_messages, hold_on
 from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Order, Receipt
 from ballast.wiring import House
-from tasks.chunks import Job, Outcome, Tally, carry_out, hold_alerts, is_down, raise_if_down, results
+from tasks.chunks import Job, Outcome, Tally, carry_out, hold_alerts, is_down, kept, raise_if_down, results
 
 R = TypeVar("R")
 
@@ -48,7 +48,8 @@ async def deliver(
         return Tally()
     cases = {case.id: case for case in loaded}
     jobs = [Job(m.key, m.order_id, request_of(cases[m.order_id], m), m.id) for m in batch]
-    outcomes = await carry_out(house, batch[0].kind, jobs, call)
+    async with kept(house, lambda tx: hold_on(tx, owner, [m.id for m in batch], house.lease())):
+        outcomes = await carry_out(house, batch[0].kind, jobs, call)
     down = is_down(jobs, outcomes)
     ends = [_end(house, m, outcomes[m.id]) for m in batch if not (down and outcomes[m.id].error)]
     async with house.moving(batch[0].kind) as tx:

@@ -18,10 +18,14 @@ HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok"
 NOT_ZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok"
 GONE = b""
 SILENT = b"..."
+DRIPS = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"
 
 
 class Server:
-    """Reads each request whole, then answers from the list: bytes are written, GONE hangs up, SILENT says nothing."""
+    """Reads each request whole, then answers from the list: bytes are written, GONE hangs up, SILENT says nothing.
+
+    DRIPS never comes to its end.
+    """
 
     def __init__(self, answers: list[bytes]) -> None:
         self.answers = answers
@@ -37,6 +41,9 @@ class Server:
         elif answer:
             writer.write(answer)
             await writer.drain()
+        while answer is DRIPS and not writer.is_closing():
+            writer.write(b".")
+            await asyncio.sleep(0.1)
         writer.close()
 
 
@@ -51,6 +58,18 @@ async def serve(*answers: bytes) -> AsyncIterator[tuple[Server, VendorHttp]]:
     finally:
         await http.close()
         listener.close()
+
+
+@pytest.mark.parametrize(("does", "ends", "taken"), [("write", OutcomeUnknown, 1), ("read", Unavailable, 3)])
+async def test_a_reply_that_drips_comes_to_an_end(
+    does: str, ends: type[Exception], taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is always one more byte in time."""
+    monkeypatch.setattr(adapters.http, "LONGEST", 0.5)
+    async with serve(DRIPS, DRIPS, DRIPS) as (server, http):
+        with pytest.raises(ends, match="no whole answer within"):
+            await getattr(http, does)("POST", server.url, content=b"")
+        assert server.taken == taken
 
 
 async def test_who_gets_no_turn_is_told_so_and_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
@@ -118,6 +119,36 @@ async def test_what_was_stopped_since_it_was_claimed_is_not_sent(
     assert await slow == {}
     assert await stage.order(order_no) == before
     await assert_never_sent(stage, order_no, step)
+
+
+@steps
+async def test_a_lease_is_renewed_as_long_as_its_calls_last(
+    stage: Stage, step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow system is no dead worker: nobody else takes the order, and it moves when the answer comes."""
+    stage.patience(lease=timedelta(seconds=1.2))
+    order_no, stall, slow = await stalled(stage, step, monkeypatch)
+    await asyncio.sleep(2.5)
+    assert await stage.work(step) == {}
+    stall.go.set()
+    assert sum((await slow).values()) == 1
+    await assert_done_once(stage, order_no, step)
+    assert (await stage.order(order_no)).lease_owner is None
+
+
+async def test_the_lease_of_a_message_is_renewed_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_no = await stage.handed_over()
+    await stage.ship(order_no)
+    await stage.read()
+    stage.patience(lease=timedelta(seconds=1.2))
+    stall = Stall(monkeypatch, stage.house.storefront, "tell_shipped")
+    slow = asyncio.create_task(stage.send())
+    await stall.wait()
+    await asyncio.sleep(2.5)
+    assert await stage.send() == {}
+    stall.go.set()
+    assert (await slow)["sent"] == 3
+    assert await stage.world.duplicates() == {}
 
 
 @steps
