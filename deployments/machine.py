@@ -98,12 +98,6 @@ def _server_env(database_url: str, port: int) -> dict[str, str]:
     }
 
 
-def _prefect_server(port: int) -> list[str]:
-    where = ["--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--log-level", "warning"]
-    where += ["--timeout-graceful-shutdown", "1"]  # whoever still holds a connection does not hold up the end
-    return modules("uvicorn", "--factory", "prefect.server.api.server:create_app", *where)
-
-
 @contextmanager
 def machine(
     settings: Settings,
@@ -125,7 +119,9 @@ def machine(
         found = stack.enter_context(database(settings, fresh=fresh))
         both = {**(env or {}), **prefect_env(api, settings.home), "BALLAST_DATABASE_URL": found.ours}
         served = {**both, **_server_env(found.prefects, prefect_port)}
-        server = stack.enter_context(child("prefect", _prefect_server(prefect_port), env=served, logs=logs))
+        server = stack.enter_context(
+            child("prefect", modules("deployments.prefect_server", str(prefect_port)), env=served, logs=logs)
+        )
         web_port = settings.web_port
         if "web_url" not in settings.model_fields_set:
             both |= {"BALLAST_WEB_URL": f"http://127.0.0.1:{web_port}"}

@@ -1,5 +1,6 @@
 """Machines of one host do not get in each other's way, and what ends by itself is started again."""
 
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.processes import EARLY_ENDS, Child, StartFailed, alone, child, ending_together
+from deployments.processes import EARLY_ENDS, Child, StartFailed, alone, child, ending_together, modules
 
 Run = Callable[[str], Child]
 
@@ -106,3 +107,13 @@ def test_the_log_of_the_last_life_is_kept(run: Run) -> None:
     revived(one)
     one.process.wait(timeout=30)
     assert one.log.read_text() == "life\nlife\n"
+
+
+def test_a_prefect_server_that_finds_its_port_taken_does_not_start(tmp_path: Path) -> None:
+    """Another machine was quicker: whoever answers there must not be taken for our own."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with child("prefect", modules("deployments.prefect_server", str(port)), env={}, logs=tmp_path) as one:
+            assert one.process.wait(timeout=60) == 1
+            with pytest.raises(StartFailed, match=f"port {port} cannot be opened .*: start again"):
+                one.check()
