@@ -144,7 +144,7 @@ def _decide(here: House, case: Case, answer: Answer, trouble: OutsideError | Non
 
 def _outrun(case: Case, why: str) -> str:
     cancelling.outrun(case, cause=f"call_off:outrun:v{case.version}", why=why)
-    if case.standing.state is State.ON_HOLD:  # refunded, and on its way: a person stops it at the courier
+    if case.standing.reason is HoldReason.REFUNDED_ON_THE_WAY:  # a person stops it at the courier
         case.due, case.lease_owner, case.touched = None, None, True
     return "return opened"
 
@@ -156,6 +156,8 @@ def _close(case: Case) -> str:
         refunding.give_back(case, charge, why="order cancelled")
     text = "called off" + (f"; {back} goes back to the customer" if back.amount else "")
     case.take(Event.CANCELLED, cause=f"call_off:{case.order_no}", actor="ballast", text=text)
+    if case.charges and not back.amount:  # no notice of a refund is still to come that would tell the shop
+        case.send("shop.refunded")
     return "called off"
 
 

@@ -133,6 +133,7 @@ async def test_a_refund_at_the_providers_console_calls_the_order_off(stage: Stag
     truth = await stage.world.truth(order_no)
     assert (truth["wms"]["status"], truth["erp"]["sale_order"]["cancelled"]) == ("CANCELED", True)
     assert truth["refunds"] == []  # the one at the console was not ours, and there is no second
+    assert len(await stage.rows("select 1 from outbox where kind = 'shop.refunded'")) == 1, "the shop has to show it"
 
 
 async def test_what_the_warehouse_will_not_stop_becomes_a_return_and_goes_on(stage: Stage) -> None:

@@ -23,7 +23,7 @@ from adapters.payments.wechatpay.signing import authorization, is_genuine, load_
 from adapters.payments.wechatpay.status import CODES
 from adapters.replies import Reply, read_reply
 from ballast.clock import Clock
-from ballast.domain.words import System
+from ballast.domain.words import Event, System
 from ballast.ports import Codes, News, Receipt, RefundRequest
 from ballast.settings import WechatpaySettings
 
@@ -188,10 +188,15 @@ def _check_amount(request: RefundRequest) -> None:
 
 
 def _refund_receipt(refund: RefundReply, request: RefundRequest) -> Receipt:
+    """Only a refund that came to nothing is a refusal. What else is not as it was asked for may have moved money."""
     if refund.out_refund_no != request.refund_no or refund.amount.refund != request.amount.amount:
         what = f"refund {request.refund_no} exists with {refund.amount.refund} instead of {request.amount.amount} 分"
-        raise Refused(System.WECHATPAY, f"{what}; compare in the merchant console", order_no=request.order_no)
-    if refund.status not in ("PROCESSING", "SUCCESS"):
-        what = f"refund {request.refund_no} is {refund.status}; finish it in the merchant console"
-        raise Refused(System.WECHATPAY, what, order_no=request.order_no, code=refund.status)
-    return Receipt(reference=refund.refund_id, detail={"status": refund.status, "out_refund_no": refund.out_refund_no})
+        raise NotUnderstood(System.WECHATPAY, f"{what}; compare in the merchant console", order_no=request.order_no)
+    if refund.status in ("PROCESSING", "SUCCESS"):
+        return Receipt(
+            reference=refund.refund_id, detail={"status": refund.status, "out_refund_no": refund.out_refund_no}
+        )
+    known = CODES.get(("refund_status", refund.status))
+    error = Refused if known is not None and known.event is Event.HELD else NotUnderstood
+    what = f"refund {request.refund_no} is {refund.status}; finish it in the merchant console"
+    raise error(System.WECHATPAY, what, order_no=request.order_no, code=refund.status)
