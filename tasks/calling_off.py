@@ -18,19 +18,8 @@ from ballast.domain.words import Event, HoldReason, State, Step
 from ballast.points import Point, reached
 from ballast.ports import Order, Receipt
 from ballast.wiring import House, house
-from tasks.chunks import (
-    Job,
-    Outcome,
-    Tally,
-    carry_out,
-    hold_alerts,
-    is_down,
-    open_chunk,
-    raise_if_down,
-    refund_alerts,
-    results,
-    return_alerts,
-)
+from tasks.alarms import hold_alerts, refund_alerts, return_alerts
+from tasks.chunks import Job, Outcome, Tally, carry_out, is_down, open_chunk, raise_if_down, results
 from tasks.listening import Answer, ask_all, nobody_answered
 from tasks.policy import ALONE, CHUNK, SystemDown
 

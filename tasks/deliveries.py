@@ -16,7 +16,8 @@ from ballast.db.outbox import Outgoing, end_messages, hold_on
 from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Order, Receipt
 from ballast.wiring import House
-from tasks.chunks import Job, Outcome, Tally, carry_out, hold_alerts, is_down, kept, raise_if_down, results
+from tasks.alarms import hold_alerts
+from tasks.chunks import Job, Outcome, Tally, carry_out, is_down, kept, raise_if_down, results
 
 R = TypeVar("R")
 

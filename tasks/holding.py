@@ -10,7 +10,7 @@ from ballast.domain.life_cycle import after
 from ballast.domain.words import STATE_LABELS, Event, HoldReason, State
 from ballast.points import Point, reached
 from ballast.wiring import house
-from tasks.chunks import hold_alerts
+from tasks.alarms import hold_alerts
 from tasks.policy import ALONE
 
 

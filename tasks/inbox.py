@@ -24,15 +24,8 @@ from ballast.domain.words import System
 from ballast.points import Point, reached
 from ballast.ports import Codes, Hook, News
 from ballast.wiring import House, hooks, house
-from tasks.chunks import (
-    Tally,
-    closed_alerts,
-    hold_alerts,
-    refund_alerts,
-    return_alerts,
-    surplus_alerts,
-    unknown_code_alert,
-)
+from tasks.alarms import closed_alerts, hold_alerts, refund_alerts, return_alerts, surplus_alerts, unknown_code_alert
+from tasks.chunks import Tally
 from tasks.policy import CHUNK
 
 

@@ -17,7 +17,8 @@ from ballast.domain.life_cycle import TooEarly
 from ballast.points import Point, reached
 from ballast.ports import News
 from ballast.wiring import House
-from tasks.chunks import Tally, hold_alerts, later, unknown_code_alert
+from tasks.alarms import hold_alerts, unknown_code_alert
+from tasks.chunks import Tally, later
 from tasks.policy import SystemDown
 
 MOST_MONEY = 2**63 - 1

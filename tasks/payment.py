@@ -22,16 +22,8 @@ from ballast.domain.words import Event, HoldReason, State, Step
 from ballast.points import Point, reached
 from ballast.ports import Receipt, RefundRequest
 from ballast.wiring import House, house
-from tasks.chunks import (
-    Tally,
-    hold,
-    hold_alerts,
-    later,
-    open_chunk,
-    refund_alerts,
-    surplus_alerts,
-    unknown_code_alert,
-)
+from tasks.alarms import hold_alerts, refund_alerts, surplus_alerts, unknown_code_alert
+from tasks.chunks import Tally, hold, later, open_chunk
 from tasks.deliveries import deliver
 from tasks.listening import Answer, ask_all, nobody_answered
 from tasks.policy import CHUNK, SystemDown

@@ -15,7 +15,8 @@ from ballast.db.payments import OpenRefund, ask_later
 from ballast.db.status_map import added_codes
 from ballast.points import Point, reached
 from ballast.wiring import house
-from tasks.chunks import Tally, hold_alerts, refund_alerts, unknown_code_alert
+from tasks.alarms import hold_alerts, refund_alerts, unknown_code_alert
+from tasks.chunks import Tally
 from tasks.listening import Answer, ask_all, knows_nothing, nobody_answered
 from tasks.policy import CHUNK, SystemDown
 

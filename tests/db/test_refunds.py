@@ -17,7 +17,7 @@ from ballast.domain.payments import REFUNDED_BY_US
 from ballast.domain.words import HoldReason, State, System
 from ballast.ports import News
 from ballast.wiring import House
-from tasks.chunks import refund_alerts, surplus_alerts
+from tasks.alarms import refund_alerts, surplus_alerts
 from tests.db.stage import (
     bring,
     captured,
