@@ -72,7 +72,7 @@ class Hands:
                 count = (await rows(tx, "select count(*) as orders from sales_order"))[0].orders
         except DATABASE_ERRORS:
             return ()
-        wanted = max(2, round(SHARE[what] * count))
+        wanted = max(1, round(SHARE[what] * count))
         return self._rng.sample([r.order_no for r in found], min(wanted, len(found)))
 
     async def _run(self, what: What, numbers: Sequence[str]) -> bool:

@@ -17,6 +17,10 @@ PREFECT_STARTS = 20.0
 """Seconds that the Prefect server takes until it answers again; without it no run begins."""
 
 
+OUTAGES_MOST = 5
+"""An outage goes on until somebody has called in vain, but not longer than so many times what was planned."""
+
+
 @dataclass(slots=True)
 class LeftBehind:
     """What a killed process worked on, until others took it over."""
@@ -39,6 +43,8 @@ class Killer:
     freed_after_kill: list[float] = field(default_factory=list)
     freed_without_prefect: list[float] = field(default_factory=list)  # it was away meanwhile
     _again: list[Disturbance] = field(default_factory=list)
+    _outage_ends_at: float = 0.0
+    _outage_seconds: float = 0.0  # as planned
     _prefect_back_at: float = 0.0
     _prefect_stopped_at: float = 0.0
     _restarted_at: float = 0.0
@@ -48,7 +54,7 @@ class Killer:
     @property
     def done(self) -> bool:
         """Nothing of it is under way any more."""
-        return not (self._again or self._prefect_back_at or self.hands.busy)
+        return not (self._again or self._prefect_back_at or self._outage_ends_at or self.hands.busy)
 
     def disturb(self, one: Disturbance, claimed: Claims) -> None:
         """Do it. `claimed` is what was seen a moment ago."""
@@ -63,20 +69,21 @@ class Killer:
                 self._prefect_back_at = self._prefect_stopped_at + one.seconds
                 self.stage.house.child("prefect").stop()
             case What.OUTAGE:
-                self._say(f"{one.target} is out for {one.seconds:.0f} s")
-                self.outage = {"system": one.target, "seconds": round(one.seconds, 1)}
-                self.stage.outside.post("faults", system=one.target, outage_seconds=one.seconds)
+                self.outage = {"system": one.target, "seconds": 0.0}
+                self._go_out(one.seconds)
             case What.CANCEL | What.RERUN:
                 self.hands.press(one.what)
 
     def go_on(self) -> None:
-        """What takes its time: victims that were not up yet, the Prefect server that comes back."""
+        """What takes its time: victims that were not up yet, the Prefect server that comes back, a vendor, too."""
         again, self._again = self._again, []
         for one in again:
             self._kill(one, set())
         if self._prefect_back_at and time.monotonic() >= self._prefect_back_at:
             self.stage.house.child("prefect").start()
             self.prefect_stopped, self._prefect_back_at = time.monotonic() - self._prefect_stopped_at, 0.0
+        if self._outage_ends_at and time.monotonic() >= self._outage_ends_at:
+            self._end_outage()
 
     def note(self, work_done: int, claimed: Claims) -> None:
         """How long it took until work went on, and until nothing hung on a dead process any more.
@@ -116,6 +123,21 @@ class Killer:
         self._say(f"SIGKILL to {one.target}")
         if claimed and one.target in KILLED[:-1]:
             self._left_behind.append(LeftBehind(time.monotonic(), set(claimed)))
+
+    def _go_out(self, seconds: float) -> None:
+        system = self.outage["system"]
+        self._say(f"{system} is out for {seconds:.0f} s")
+        self.stage.outside.post("faults", system=system, outage_seconds=seconds)
+        self.outage["seconds"] += round(seconds, 1)
+        self._outage_seconds, self._outage_ends_at = seconds, time.monotonic() + seconds
+
+    def _end_outage(self) -> None:
+        """An outage that met nobody, because everything stood still just then, was none."""
+        felt = self.stage.outside.get("faults")["done"].get(f"{self.outage['system']}.outage")
+        if felt or self.outage["seconds"] >= OUTAGES_MOST * self._outage_seconds:
+            self._outage_ends_at = 0.0
+        else:
+            self._go_out(self._outage_seconds)
 
     def _restart(self, one: Disturbance) -> None:
         server: EmbeddedServer | None = self.stage.house.postgres

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ballast.wiring import House
+from deployments.rehearsal.disturbances import Disturbance, What
 from deployments.rehearsal.killer import Killer
 from deployments.rehearsal.watching import what_is_shown
 from tests.db.stage import make_order, place
@@ -35,18 +37,48 @@ async def test_an_order_that_nobody_lets_go_of_is_unfinished(a_house: House, eng
     assert (await what_is_shown(engine, patience=0.5))["SO-1"].unfinished
 
 
-def killer(monkeypatch: pytest.MonkeyPatch) -> tuple[Killer, list[float]]:
-    """One that has just restarted the database, and the clock on its wall."""
-    wall = [100.0]
+class Outside:
+    """The faults of a world that counts refused calls: nobody has called yet."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, int] = {}
+        self.posted: list[float] = []
+
+    def get(self, _path: str) -> dict[str, Any]:
+        return {"done": self.done}
+
+    def post(self, _path: str, *, system: str, outage_seconds: float) -> None:
+        assert system == "kdniao"
+        self.posted.append(outage_seconds)
+
+
+def killer(monkeypatch: pytest.MonkeyPatch) -> tuple[Killer, Outside, list[float]]:
+    """One in a world of which only the faults answer, and the clock on its wall."""
+    wall, outside = [100.0], Outside()
     monkeypatch.setattr("deployments.rehearsal.killer.time", SimpleNamespace(monotonic=lambda: wall[0]))
-    stage: Any = None
-    one = Killer(stage, stage, restarts=[{"mode": "fast"}])
-    one._restarted_at = 100.0
-    return one, wall
+    stage: Any = SimpleNamespace(outside=outside, console=Console(quiet=True), began=0.0)
+    hands: Any = SimpleNamespace(busy=False)
+    return Killer(stage, hands), outside, wall
+
+
+@pytest.mark.parametrize("somebody_calls", [True, False])
+def test_an_outage_goes_on_until_somebody_called_in_vain(monkeypatch: pytest.MonkeyPatch, somebody_calls: bool) -> None:
+    one, outside, wall = killer(monkeypatch)
+    one.disturb(Disturbance(0.0, What.OUTAGE, "kdniao", 10.0), set())
+    for wall[0] in (105.0, 111.0):
+        one.go_on()
+    assert outside.posted == [10.0, 10.0] and not one.done
+    if somebody_calls:
+        outside.done["kdniao.outage"] = 1
+    for wall[0] in (122.0, 133.0, 144.0, 155.0, 166.0):
+        one.go_on()
+    assert one.done and one.outage == {"system": "kdniao", "seconds": 20.0 if somebody_calls else 50.0}
 
 
 def test_what_was_done_before_a_restart_is_no_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, wall = killer(monkeypatch)
+    one, _, wall = killer(monkeypatch)
+    one.restarts.append({"mode": "fast"})
+    one._restarted_at = 100.0
     for wall[0], work_done in ((100.5, 70), (101.0, 70), (103.2, 71)):
         assert "worked_again_after_s" not in one.restarts[0]
         one.note(work_done, set())
