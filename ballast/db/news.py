@@ -78,8 +78,12 @@ def _before_its_parcel(case: Case, news: News) -> bool:
 
 
 def _before_the_warehouse(case: Case, news: News) -> bool:
-    """Its trouble with an order that is not locked here yet: whatever could end that hold has to wait, too."""
-    return case.place is State.PENDING_PAYMENT and news.event is Event.HELD and news.refund is None
+    """Its trouble with an order that is not locked here yet: the confirm that ends such a hold has to wait, too."""
+    return case.place is State.PENDING_PAYMENT and _ends_with_the_confirm(news)
+
+
+def _ends_with_the_confirm(news: News) -> bool:
+    return news.event is Event.HELD and news.reason is not None and Event.SHIPPED in ENDS_WITH.get(news.reason, ())
 
 
 def says_the_same(case: Case, news: News) -> bool:
@@ -99,8 +103,7 @@ def _is_older(case: Case, news: News) -> bool:
         known.append(heard["happened_at"])
     if (parcel := case.parcels.get(news.waybill or "")) and parcel.said_at is not None:
         known.append(parcel.said_at)  # couriers say one thing in this field and the next in that
-    if news.waybill is None and news.event is Event.HELD and case.place in ON_ITS_WAY:
-        # a warehouse has a field for every kind of trouble; its confirm ends them all
+    if case.place in ON_ITS_WAY and _ends_with_the_confirm(news):  # a warehouse has a field for each kind of trouble
         known += [parcel.shipped_at for parcel in case.parcels.values()]
     return news.event in AGES and any(news.happened_at < at for at in known)
 

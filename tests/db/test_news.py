@@ -96,6 +96,19 @@ async def test_a_warehouses_trouble_waits_for_the_order_to_be_there(
     assert (await read_case(a_house)).standing.state is State.PENDING_PAYMENT
 
 
+@pytest.mark.parametrize("state", [None, State.OUTBOUND])
+async def test_a_complaint_counts_whenever_it_was_made(a_house: House, state: State | None) -> None:
+    """No confirm of a warehouse answers a customer."""
+    if state is None:
+        await place(a_house, make_order())
+    else:
+        await bring(a_house, State.STOCK_LOCKED)
+        await tell(a_house, shipped({"Y-1": {"SKU-1": 2}}, minutes=20))
+    told = said(System.WECHAT, Event.HELD, "true", minutes=10, field="in_complaint", reason=HoldReason.COMPLAINT)
+    assert await tell(a_house, told) == ["moved"]
+    assert (await read_case(a_house)).standing.reason is HoldReason.COMPLAINT
+
+
 async def test_the_newest_word_of_a_system_stands_whatever_order_it_came_in(a_house: House) -> None:
     await bring(a_house, State.STOCK_LOCKED)
     words = [said(System.QIMEN, Event.WAREHOUSE_PROGRESS, word, minutes=m) for m, word in ((3, "PACK"), (1, "PICK"))]
