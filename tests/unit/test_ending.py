@@ -41,7 +41,7 @@ async def work(ending):
     {at_last}
 
 stopping.run_until_told(work)
-print("in order")
+print("in order", flush=True)
 """
 
 
