@@ -61,6 +61,9 @@ class System(StrEnum):
     WECHAT = "wechat"
     WECHATPAY = "wechatpay"
     DINGTALK = "dingtalk"
+    WECOM = "wecom"
+    FEISHU = "feishu"
+    APPRISE = "apprise"  # e-mail and whatever else the package speaks
     DIRECT = "direct"  # a shop's own backend, in Ballast's own order format
     IMPORT = "import"  # a file
     BALLAST = "ballast"  # our own steps

@@ -20,6 +20,7 @@ class SalesOrder(SQLModel, table=True):
         Index("order_due", "due_step", "due_at", postgresql_where=text("due_at is not null")),
         Index("order_held", "hold_reason", "placed_at", postgresql_where=text("state = 'ON_HOLD'")),
         Index("order_placed", "placed_at"),
+        Index("order_sla", "sla_due_at", postgresql_where=text("sla_due_at is not null")),
     )
 
     id: int = identity()
@@ -50,6 +51,7 @@ class SalesOrder(SQLModel, table=True):
     receiver: dict[str, str] = document()
     warehouse: str = ""
     recorded_at: datetime = moment()
+    sla_due_at: datetime | None = moment(null=True)  # when a clock of the SLA policy next passes a threshold
 
 
 class OrderLine(SQLModel, table=True):
@@ -132,7 +134,7 @@ class Hold(SQLModel, table=True):
 
 
 class ReturnCase(SQLModel, table=True):
-    """Goods that should come back. state: requested; what follows is a person's."""
+    """Goods that should come back. state: requested, accepted, refused; what follows an answer is a person's."""
 
     __tablename__ = "return_case"
     __table_args__ = (
@@ -146,6 +148,9 @@ class ReturnCase(SQLModel, table=True):
     asked_by: str
     asked_at: datetime = moment()
     state: str
+    answered_by: str | None = None
+    answered_at: datetime | None = moment(null=True)
+    note: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class Customer(SQLModel, table=True):
@@ -157,3 +162,4 @@ class Customer(SQLModel, table=True):
     name: str
     openid: str | None = None
     first_order_at: datetime = moment()
+    tier: str = Field(default="", sa_column_kwargs={"server_default": ""})  # the seller's own word: vip, wholesale ...

@@ -1,10 +1,9 @@
-"""What comes in, what goes out, and what was said: messages, effects, alerts, the words of other systems."""
+"""What comes in, what goes out, and what was said: messages, effects, the words of other systems."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from ballast.db.tables.columns import big, document, identity, key, moment
@@ -74,30 +73,6 @@ class Effect(SQLModel, table=True):
     done_at: datetime | None = moment(null=True)
 
 
-class Alert(SQLModel, table=True):
-    """Something a person should know. Unique key: the same cause rings once."""
-
-    __tablename__ = "alert"
-    __table_args__ = (
-        UniqueConstraint("key", name="one_alert_per_key"),
-        Index("alert_due", "due_at", postgresql_where=text("due_at is not null")),
-    )
-
-    id: int = identity()
-    key: str
-    level: str  # info, warning, urgent
-    title: str
-    text: str
-    order_id: int | None = big(null=True)
-    raised_at: datetime = moment()
-    due_at: datetime | None = moment(null=True)
-    attempts: int = 0
-    perhaps_sent: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # calls that may have been heard
-    sent_at: datetime | None = moment(null=True)
-    acknowledged_by: str | None = None
-    acknowledged_at: datetime | None = moment(null=True)
-
-
 class ExternalStatus(SQLModel, table=True):
     """What each system last said of each order, raw and mapped. The newest source time wins."""
 
@@ -114,7 +89,7 @@ class ExternalStatus(SQLModel, table=True):
 
 
 class StatusMap(SQLModel, table=True):
-    """Codes that people added to the adapters' own tables."""
+    """Codes that people added to the adapters' own tables. `version` is the publication that last set the row."""
 
     __tablename__ = "status_map"
 
@@ -129,10 +104,13 @@ class StatusMap(SQLModel, table=True):
     changed_at: datetime = moment()
 
 
-class RobotSlot(SQLModel, table=True):
-    """When a group robot last sent, machine time: its limit holds across processes."""
+class StatusMapVersion(SQLModel, table=True):
+    """One publication of the status map: `rows` is all of it as it was from then on, so that it can be put back."""
 
-    __tablename__ = "robot_slot"
+    __tablename__ = "status_map_version"
 
-    robot: str = Field(primary_key=True)
-    sent: list[datetime] = Field(sa_column=Column(ARRAY(DateTime(timezone=True)), nullable=False))
+    version: int = Field(primary_key=True)
+    rows: list[dict[str, Any]] = document("[]")
+    note: str = ""
+    published_by: str
+    published_at: datetime = moment()
