@@ -3,6 +3,8 @@
 Stop the processes of the version before first (the web process may go on): they send alerts from columns that move.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
@@ -15,19 +17,19 @@ depends_on = None
 OPEN = "acknowledged_at is null and ended_at is null"
 
 
-def moment(name: str, *, null: bool = False) -> sa.Column[object]:
+def moment(name: str, *, null: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=null)
 
 
-def words(name: str, default: str | None = None) -> sa.Column[object]:
+def words(name: str, default: str | None = None) -> sa.Column[Any]:
     return sa.Column(name, sa.String(), nullable=False, server_default=default)
 
 
-def identity() -> sa.Column[object]:
+def identity() -> sa.Column[Any]:
     return sa.Column("id", sa.BigInteger(), sa.Identity(), primary_key=True)
 
 
-def of_order() -> sa.Column[object]:
+def of_order() -> sa.Column[Any]:
     return sa.Column("order_id", sa.BigInteger(), sa.ForeignKey("sales_order.id"), nullable=False)
 
 
