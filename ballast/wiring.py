@@ -96,6 +96,13 @@ class House:
             f"[{order_no}]({self.settings.web_url}/orders/{order_no}?key={page_key(key.get_secret_value(), order_no)})"
         )
 
+    def alert_link(self, alert_id: int) -> str:
+        """The address at which an alert is answered; empty when pages are switched off."""
+        key = self.settings.console_key
+        if key is None:
+            return ""
+        return f"{self.settings.web_url}/alerts/{alert_id}?key={alert_key(key.get_secret_value(), alert_id)}"
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One transaction. No network call belongs inside."""
@@ -127,6 +134,11 @@ class House:
 def page_key(secret: str, order_no: str) -> str:
     """What opens the page of one order, and of no other."""
     return hmac.new(secret.encode(), order_no.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def alert_key(secret: str, alert_id: int) -> str:
+    """What opens the page of one alert, and of no other."""
+    return page_key(secret, f"alert/{alert_id}")  # no order number has a slash
 
 
 def _need(part: T | None, name: str) -> T:
