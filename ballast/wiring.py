@@ -64,8 +64,9 @@ class House:
         return self._role("payment", lambda: Wechatpay(_need(self.settings.wechatpay, "WECHATPAY"), self.clock))
 
     @property
-    def alerts(self) -> Alerts:
-        return self._role("alerts", lambda: Dingtalk(_need(self.settings.dingtalk, "DINGTALK"), self.clock))
+    def channels(self) -> Mapping[str, Alerts]:
+        """Every configured way to reach people by its name, the first one first. Empty when there is none."""
+        return {name: self._role(f"alerts.{name}", make) for name, make in _channels(self.settings, self.clock).items()}
 
     @property
     def waits(self) -> Waits:
@@ -147,6 +148,14 @@ def _need(part: T | None, name: str) -> T:
             f"BALLAST_{name}__... is not set: this system is needed here; see README.md, «Your own systems»"
         )
     return part
+
+
+def _channels(config: Settings, clock: Clock) -> Mapping[str, Callable[[], Alerts]]:
+    """How each configured channel is made, in the order in which they are used."""
+    found: dict[str, Callable[[], Alerts]] = {}
+    if dingtalk := config.dingtalk:
+        found["dingtalk"] = lambda: Dingtalk(dingtalk, clock)
+    return found
 
 
 def hooks(config: Settings) -> Mapping[str, Hook]:

@@ -7,7 +7,7 @@ from prefect import task
 from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused, Throttled
 from ballast.db.alerts import MOST_HEARD, Ringing, claim_alerts, end_alerts, not_heard, put_back, send_slot
 from ballast.points import Point, reached
-from ballast.ports import Digest
+from ballast.ports import Digest, Item
 from ballast.wiring import House, house
 from tasks.chunks import Tally
 from tasks.policy import ALONE
@@ -35,18 +35,16 @@ async def send_digest() -> Tally:
     if not alerts:
         return Tally()
     reached("alerts", Point.WRITTEN)
-    return await _send(here, alerts, dingtalk.mentions)
+    return await _send(here, alerts)
 
 
-async def _send(here: House, alerts: list[Ringing], mentions: tuple[str, ...]) -> Tally:
-    urgent = any(alert.level == "urgent" for alert in alerts)
+async def _send(here: House, alerts: list[Ringing]) -> Tally:
     digest = Digest(
         title=f"Ballast: {len(alerts)} alert(s), {alerts[0].title}",
-        lines=tuple(f"**{alert.title}** {alert.text}" for alert in alerts),
-        mentions=mentions if urgent else (),
+        items=tuple(Item(alert.title, alert.text) for alert in alerts),
     )
     try:
-        await here.alerts.send(digest)
+        await here.channels["dingtalk"].send(digest)
     except OutsideError as error:
         async with here.transaction() as tx:
             if not isinstance(error, MAY_BE_HEARD):
