@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from ballast.domain.money import Money
+from ballast.domain.people import Person as Person
 from ballast.domain.words import Event, HoldReason, System
 
 # -- what we send ------------------------------------------------------------------------------------------------
@@ -89,20 +90,6 @@ class RefundRequest:
     amount: Money
     captured: Money
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Someone to be told, with a handle of theirs per channel; empty: they cannot be rung there. `repr` shows the name.
-
-    `mobile` is the one that their DingTalk or WeCom account knows, `wecom` a user id, `feishu` an open_id or user_id.
-    """
-
-    name: str
-    mobile: str = field(default="", repr=False)
-    wecom: str = field(default="", repr=False)
-    feishu: str = field(default="", repr=False)
-    email: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

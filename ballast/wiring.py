@@ -27,6 +27,7 @@ from ballast.db.engine import make_engine
 from ballast.domain.schedule import Waits
 from ballast.points import Point, reached
 from ballast.ports import Alerts, Asked, Codes, Courier, Erp, Hook, Payment, Storefront, Wms
+from ballast.rules.current import PolicyInForce, find_rules
 from ballast.settings import Settings, SettingsError, settings
 
 T = TypeVar("T")
@@ -42,6 +43,10 @@ class House:
     roles: dict[str, Any] = field(default_factory=dict)  # role name -> its client, each of its own protocol
     added_codes: Mapping[str, Codes] = field(default_factory=dict)
     stopping: bool = False  # this process ends: runs take nothing new and give back what they cannot finish
+    sla: PolicyInForce = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sla = PolicyInForce(find_rules(self.settings.sla_policy), lambda: self.clock.now())
 
     @property
     def erp(self) -> Erp:
@@ -76,6 +81,7 @@ class House:
             warehouse_quiet=patience.warehouse_quiet,
             courier_quiet=patience.courier_quiet,
             return_window=patience.return_window,
+            sla=self.sla.current(),
         )
 
     def lease(self) -> datetime:

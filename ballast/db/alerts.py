@@ -29,9 +29,13 @@ class Climbing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Climbed:
-    """What one alert's rung came to: who is told through what, and when the next rung is due, if one is."""
+    """What one alert's rung came to: who is told through what, and when the next rung is due, if one is.
+
+    `was`: the rung that was due when it was claimed; `rung`: the one that is told. Nobody is told without a `channel`.
+    """
 
     alert_id: int
+    was: int
     rung: int
     channel: str
     people: tuple[str, ...]
@@ -102,8 +106,8 @@ async def write_rungs(tx: AsyncConnection, climbed: Sequence[Climbed], now: date
         tx,
         """
         update alert a set rung = r.rung + 1, climbs_at = r.next_at
-        from jsonb_to_recordset(cast(:rows as jsonb)) as r(alert_id bigint, rung int, next_at timestamptz)
-        where a.id = r.alert_id and a.rung = r.rung""",
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(alert_id bigint, was int, rung int, next_at timestamptz)
+        where a.id = r.alert_id and a.rung = r.was""",
         rows=written,
     )
     return await run(
@@ -118,6 +122,20 @@ async def write_rungs(tx: AsyncConnection, climbed: Sequence[Climbed], now: date
     )
 
 
+_RINGING = """n.id, n.alert_id, n.rung, n.channel, n.people, a.level, a.ladder, a.title, a.text,
+  a.acknowledged_at is not null or a.ended_at is not null as over, n.attempts, n.perhaps_sent"""
+_CLAIM = """
+with due as (
+  select id from alert_notice where due_at <= :now and channel = :channel
+  order by due_at limit :most for update skip locked)
+update alert_notice n set due_at = :until, attempts = n.attempts + 1, perhaps_sent = n.perhaps_sent + 1
+from due, alert a where n.id = due.id and a.id = n.alert_id returning """
+_OF_OTHERS = """
+select {ringing} from alert_notice n join alert a on a.id = n.alert_id
+where n.due_at <= :now and n.channel <> all(cast(:channels as text[]))
+order by n.due_at limit :most for update of n skip locked"""
+
+
 async def claim_notices(
     tx: AsyncConnection, channel: str, *, most: int, now: datetime, until: datetime
 ) -> list[Ringing]:
@@ -126,24 +144,19 @@ async def claim_notices(
     The attempt is counted beforehand. One of which the end of `MOST_HEARD` calls is not known, for whoever made them
     died, is returned with `perhaps_sent` above it: it must not be sent here again.
     """
-    found = await rows(
-        tx,
-        """
-        with due as (
-          select id from alert_notice where due_at <= :now and channel = :channel
-          order by due_at limit :most for update skip locked)
-        update alert_notice n set due_at = :until, attempts = n.attempts + 1, perhaps_sent = n.perhaps_sent + 1
-        from due, alert a where n.id = due.id and a.id = n.alert_id
-        returning n.id, n.alert_id, n.rung, n.channel, n.people, a.level, a.ladder, a.title, a.text,
-          a.acknowledged_at is not null or a.ended_at is not null as over, n.attempts, n.perhaps_sent""",
-        channel=channel,
-        most=most,
-        now=now,
-        until=until,
-    )
+    found = await rows(tx, _CLAIM + _RINGING, channel=channel, most=most, now=now, until=until)
     ladder = {"urgent": 0, "warning": 1, "info": 2}
-    notices = [Ringing(**{**row._mapping, "people": tuple(row.people)}) for row in found]
-    return sorted(notices, key=lambda notice: (ladder.get(notice.level, 3), notice.alert_id))
+    return sorted(map(_ringing, found), key=lambda notice: (ladder.get(notice.level, 3), notice.alert_id))
+
+
+async def claim_of_others(tx: AsyncConnection, channels: Sequence[str], *, most: int, now: datetime) -> list[Ringing]:
+    """Due notices of channels that are not among these, locked until this transaction ends."""
+    found = await rows(tx, _OF_OTHERS.format(ringing=_RINGING), channels=list(channels), most=most, now=now)
+    return [_ringing(row) for row in found]
+
+
+def _ringing(row: Any) -> Ringing:
+    return Ringing(**{**row._mapping, "people": tuple(row.people)})
 
 
 async def not_heard(tx: AsyncConnection, notices: Sequence[Ringing]) -> None:

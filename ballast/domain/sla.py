@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from ballast.domain.people import Person
 from ballast.domain.words import State
 from ballast.domain.working_time import Span, WorkingHours, reached
 
@@ -152,17 +153,6 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """A person as each channel knows them; empty: not there."""
-
-    name: str
-    mobile: str = field(default="", repr=False)
-    wecom: str = field(default="", repr=False)
-    feishu: str = field(default="", repr=False)
-    email: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
     """Who plays it: all of them, or with `turn` one after the other, from `begins` on."""
 
@@ -233,7 +223,7 @@ class Policy:
     clocks: tuple[Clock, ...] = ()
     ladders: Mapping[str, tuple[Rung, ...]] = field(default_factory=dict)
     roles: Mapping[str, Role] = field(default_factory=dict)
-    people: Mapping[str, Contact] = field(default_factory=dict)
+    people: Mapping[str, Person] = field(default_factory=dict)
     hours: WorkingHours | None = None
     warnings: tuple[str, ...] = ()
 

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
+from ballast.domain.people import Person
 from ballast.domain.sla import (
     ENDS_AT,
     RUNS_IN,
     Clock,
-    Contact,
     Level,
     Limits,
     Moment,
@@ -52,7 +52,7 @@ def read_policy(file: Path, now: datetime) -> Policy:
     draft = _Draft(top)
     if "working_hours" in fields:
         draft.hours = _working_hours(fields["working_hours"])
-    draft.people = {key: _contact(entry) for key, entry in draft.named(fields.get("people"))}
+    draft.people = {key: _person(entry) for key, entry in draft.named(fields.get("people"))}
     draft.roles = {key: _role(entry, draft.people) for key, entry in draft.named(fields.get("roles"))}
     draft.through = tuple(fields["through"].words()) if "through" in fields else ()
     draft.ladders = {key: _ladder(entry, draft) for key, entry in draft.named(fields.get("ladders"))}
@@ -69,7 +69,7 @@ class _Draft:
 
     top: Entry
     hours: WorkingHours | None = None
-    people: dict[str, Contact] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
     through: tuple[str, ...] = ()
     ladders: dict[str, tuple[Rung, ...]] = field(default_factory=dict)
@@ -108,12 +108,12 @@ def _time_of_day(entry: Entry) -> time | None:
         return None
 
 
-def _contact(entry: Entry) -> Contact:
+def _person(entry: Entry) -> Person:
     fields = entry.fields(needed=("name",), known=("dingtalk", "wecom", "feishu", "mail"))
     said = {key: value.word() for key, value in fields.items()}
     if (mobile := said.get("dingtalk", "")) and not re.fullmatch(r"\+?[0-9-]{5,20}", mobile):
         fields["dingtalk"].problem("dingtalk rings a mobile number")
-    return Contact(
+    return Person(
         name=said.get("name", ""),
         mobile=mobile,
         wecom=said.get("wecom", ""),
@@ -122,7 +122,7 @@ def _contact(entry: Entry) -> Contact:
     )
 
 
-def _role(entry: Entry, people: Mapping[str, Contact]) -> Role:
+def _role(entry: Entry, people: Mapping[str, Person]) -> Role:
     """`zhang`, `[zhang, li]`, or {roster: [zhang, li], turn: 1w, begins: 2026-01-05}."""
     if _is_mapping(entry):
         fields = entry.fields(needed=("roster", "turn", "begins"))
