@@ -40,10 +40,21 @@ def plain(text: str, most_bytes: int) -> str:
 def marked(item: Item, *, title: int, text: int, link: int) -> str:
     """An item in markdown: bold title, text, link; each part at most that many bytes, a longer link left out."""
     words = [f"**{plain(item.title, title)}**" if item.title.strip() else "", plain(item.text, text)]
-    whole = BREAKS_A_LINK.sub(lambda found: quote(found[0]), item.link)
-    if whole and len(whole.encode("utf-8", "replace")) <= link:
+    if whole := address(item.link, link):
         words.append(f"[{LINK_WORDS}]({whole})")
     return " ".join(word for word in words if word)
+
+
+def unmarked(item: Item, *, title: int, text: int, link: int) -> str:
+    """An item where markdown is not understood."""
+    words = ": ".join(part for part in (one_line(item.title, title), one_line(item.text, text)) if part)
+    return f"{words} {address(item.link, link)}".strip()
+
+
+def address(link: str, most_bytes: int) -> str:
+    """A link that ends where it ends; none when it is longer, for half a link leads nowhere."""
+    whole = BREAKS_A_LINK.sub(lambda found: quote(found[0]), link)
+    return whole if len(whole.encode("utf-8", "replace")) <= most_bytes else ""
 
 
 def more(left_out: int) -> str:

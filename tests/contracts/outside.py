@@ -21,11 +21,13 @@ from pydantic import SecretStr
 from ballast.settings import (
     DingtalkSettings,
     DirectSettings,
+    FeishuSettings,
     KdniaoSettings,
     KingdeeSettings,
     QimenSettings,
     WechatpaySettings,
     WechatSettings,
+    WecomSettings,
 )
 
 START = "2026-01-05T01:00:00+00:00"
@@ -84,6 +86,8 @@ def secrets() -> dict[str, dict[str, str]]:
             "merchant_serial": "3775B6A45ACD588826D15E583A95F5DD00000001",
         },
         "dingtalk": {"access_token": "dingtalk-access-token", "secret": "SECdingtalksecret"},
+        "wecom": {"key": "wecom-robot-key"},
+        "feishu": {"token": "feishu-bot-token", "secret": "feishu-bot-secret"},
         "direct": {"secret": "direct-secret"},
     }
 
@@ -194,6 +198,8 @@ class OutsideSettings:
     wechat: WechatSettings
     wechatpay: WechatpaySettings
     dingtalk: DingtalkSettings
+    wecom: WecomSettings
+    feishu: FeishuSettings
     direct: DirectSettings
 
 
@@ -221,6 +227,12 @@ def settings_for(world: World | str) -> OutsideSettings:
             url=f"{url}/dingtalk/robot/send",
             access_token=SecretStr(mine["dingtalk"]["access_token"]),
             secret=SecretStr(mine["dingtalk"]["secret"]),
+        ),
+        wecom=WecomSettings(url=f"{url}/wecom/cgi-bin/webhook/send", key=SecretStr(mine["wecom"]["key"])),
+        feishu=FeishuSettings(
+            url=f"{url}/feishu/open-apis/bot/v2/hook",
+            token=SecretStr(mine["feishu"]["token"]),
+            secret=SecretStr(mine["feishu"]["secret"]),
         ),
         direct=DirectSettings(secret=SecretStr(mine["direct"]["secret"])),
     )

@@ -1,0 +1,27 @@
+"""The message in plain text: apprise turns it into what each service wants. Pure."""
+
+from typing import Final
+
+from adapters.alerts.digests import how_many_fit, more, one_line, unmarked
+from ballast.ports import Digest
+
+MOST_BYTES: Final = 20_000
+LONGEST_TITLE: Final = 200
+LONGEST_TEXT: Final = 1_500
+LONGEST_LINK: Final = 1_000
+
+
+def subject(digest: Digest) -> str:
+    """One line: a line break in a subject would begin another header."""
+    return one_line(digest.title, LONGEST_TITLE) or "Ballast"
+
+
+def text(digest: Digest) -> str:
+    """One line per item, then whom it is meant for. Items that do not fit are counted at the end."""
+    items = [f"- {unmarked(item, title=LONGEST_TITLE, text=LONGEST_TEXT, link=LONGEST_LINK)}" for item in digest.items]
+    names = " ".join(f"@{one_line(person.name, 90)}" for person in digest.people[:50])
+
+    def whole(shown: int) -> str:
+        return "\n".join(part for part in (*items[:shown], more(len(items) - shown), names) if part)
+
+    return whole(how_many_fit(len(items), lambda shown: len(whole(shown).encode()), MOST_BYTES))
