@@ -34,7 +34,7 @@ def one_line(text: str, most_bytes: int) -> str:
 
 def plain(text: str, most_bytes: int) -> str:
     """One line that rings nobody and links nowhere, wherever markdown is understood."""
-    return cut(one_line(text, most_bytes).replace("<", "＜").replace("](", "] (").replace("**", "*\u200a*"), most_bytes)
+    return cut(one_line(text, most_bytes).replace("<", "＜").replace("](", "] (").replace("*", "＊"), most_bytes)
 
 
 def marked(item: Item, *, title: int, text: int, link: int) -> str:

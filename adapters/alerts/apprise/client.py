@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.alerts.apprise import services
-from adapters.alerts.apprise.documents import subject, text
+from adapters.alerts.apprise.documents import addresses, subject, text
 from adapters.alerts.apprise.status import NOBODY, NOT_WHOLE
 from adapters.alerts.pace import MINUTE, Pace
 from adapters.errors import OutcomeUnknown, Refused, Unavailable
@@ -33,7 +33,7 @@ class AppriseChannel:
 
     async def send(self, digest: Digest) -> Receipt:
         """To the receivers of the URL; an e-mail also to those people of the digest who have an address."""
-        plugin = await self._load([person.email for person in digest.people if person.email.strip()])
+        plugin = await self._load(addresses(digest))
         await self._reach(plugin)
         sent_at = self._pace.take_turn()
         body = text(digest)

@@ -1,5 +1,6 @@
 """The message in plain text: apprise turns it into what each service wants. Pure."""
 
+import re
 from typing import Final
 
 from adapters.alerts.digests import how_many_fit, more, one_line, unmarked
@@ -9,6 +10,12 @@ MOST_BYTES: Final = 20_000
 LONGEST_TITLE: Final = 200
 LONGEST_TEXT: Final = 1_500
 LONGEST_LINK: Final = 1_000
+ONE_ADDRESS: Final = re.compile(r"[^\s@<>(),;:\"]+@[^\s@<>(),;:\"]+")
+
+
+def addresses(digest: Digest) -> list[str]:
+    """Of the people who have one. A field that holds anything else than one address rings nobody."""
+    return [person.email for person in digest.people if ONE_ADDRESS.fullmatch(person.email)]
 
 
 def subject(digest: Digest) -> str:
