@@ -93,15 +93,12 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone to be told, with a handle of theirs per channel; empty: they cannot be rung there. `repr` shows the name.
-
-    `mobile` is the one that their DingTalk or WeCom account knows, `wecom` a user id, `feishu` an open_id or user_id.
-    """
+    """Someone to be told. A handle that is empty: they cannot be rung there. `repr` shows the name only."""
 
     name: str
-    mobile: str = field(default="", repr=False)
-    wecom: str = field(default="", repr=False)
-    feishu: str = field(default="", repr=False)
+    mobile: str = field(default="", repr=False)  # that their DingTalk or WeCom account knows
+    wecom: str = field(default="", repr=False)  # user id
+    feishu: str = field(default="", repr=False)  # open_id or user_id
     email: str = field(default="", repr=False)
 
 
@@ -366,19 +363,12 @@ class Payment(Role, Protocol):
 
 
 class Alerts(Role, Protocol):
-    """Reaches people. Robots have no keys: after a time-out a message is repeated at most once, by its owner.
+    """Reaches people. Robots have no keys: after a time-out a message is repeated at most once, by its owner."""
 
-    `per_minute`: how many messages it takes, to be kept over all processes by whoever sends.
-    """
-
-    per_minute: int
+    per_minute: int  # messages that it takes; whoever sends keeps to it over all processes
 
     async def send(self, digest: Digest) -> Receipt:
-        """Show the digest and ring its people. Never repeats what may have arrived.
-
-        Raises `Throttled` (wait, merge), `Refused` (a person mends it), `Unavailable` (nobody heard it),
-        `OutcomeUnknown` and `NotUnderstood` (perhaps it was heard).
-        """
+        """Show it and ring its people. `OutcomeUnknown`, `NotUnderstood`: perhaps heard; other errors: not heard."""
         ...
 
 

@@ -12,6 +12,7 @@ from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as NotJson
 
 from ballast.clock import Clock
 
@@ -277,6 +278,9 @@ def settings() -> Settings:
         raise SettingsError(f"there is no setting {', '.join(unknown)}: see .env.example for the names")
     try:
         return Settings()
+    except NotJson as wrong:
+        field = str(wrong).partition('"')[2].partition('"')[0]
+        raise SettingsError(f"settings are not usable:\n  {_variable((field,))}: a value is not JSON") from None
     except ValidationError as wrong:
         lines = [f"  {_variable(error['loc'])}: {error['msg']}" for error in wrong.errors(include_input=False)]
         raise SettingsError("settings are not usable:\n" + "\n".join(lines)) from None
