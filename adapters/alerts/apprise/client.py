@@ -15,8 +15,8 @@ from ballast.domain.words import System
 from ballast.ports import Digest, Receipt
 from ballast.settings import AppriseSettings
 
-LONGEST = 60.0
-"""Seconds for one message: an e-mail server may take 15 for each step."""
+LONGEST = 30.0
+"""Seconds for one message, less than a lease: whoever claims it anew must not meet the first one at work."""
 
 CONNECT = 10.0
 
