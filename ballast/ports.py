@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from ballast.domain.money import Money
+from ballast.domain.people import Person as Person
 from ballast.domain.words import Event, HoldReason, System
 
 # -- what we send ------------------------------------------------------------------------------------------------
@@ -89,17 +90,6 @@ class RefundRequest:
     amount: Money
     captured: Money
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Someone to be told. A handle that is empty: they cannot be rung there. `repr` shows the name only."""
-
-    name: str
-    mobile: str = field(default="", repr=False)  # that their DingTalk or WeCom account knows
-    wecom: str = field(default="", repr=False)  # user id
-    feishu: str = field(default="", repr=False)  # open_id or user_id
-    email: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

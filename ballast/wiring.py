@@ -31,6 +31,7 @@ from ballast.db.engine import make_engine
 from ballast.domain.schedule import Waits
 from ballast.points import Point, reached
 from ballast.ports import Alerts, Asked, Codes, Courier, Erp, Hook, Payment, Storefront, Wms
+from ballast.rules.current import PolicyInForce, find_rules
 from ballast.settings import Settings, SettingsError, settings
 
 T = TypeVar("T")
@@ -46,6 +47,10 @@ class House:
     roles: dict[str, Any] = field(default_factory=dict)  # role name -> its client, each of its own protocol
     added_codes: Mapping[str, Codes] = field(default_factory=dict)
     stopping: bool = False  # this process ends: runs take nothing new and give back what they cannot finish
+    sla: PolicyInForce = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.sla = PolicyInForce(find_rules(self.settings.sla_policy), lambda: self.clock.now())
 
     @property
     def erp(self) -> Erp:
@@ -80,6 +85,7 @@ class House:
             warehouse_quiet=patience.warehouse_quiet,
             courier_quiet=patience.courier_quiet,
             return_window=patience.return_window,
+            sla=self.sla.current(),
         )
 
     def lease(self) -> datetime:
@@ -100,6 +106,13 @@ class House:
         return (
             f"[{order_no}]({self.settings.web_url}/orders/{order_no}?key={page_key(key.get_secret_value(), order_no)})"
         )
+
+    def alert_link(self, alert_id: int) -> str:
+        """The address at which an alert is answered; empty when pages are switched off."""
+        key = self.settings.console_key
+        if key is None:
+            return ""
+        return f"{self.settings.web_url}/alerts/{alert_id}?key={alert_key(key.get_secret_value(), alert_id)}"
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -132,6 +145,11 @@ class House:
 def page_key(secret: str, order_no: str) -> str:
     """What opens the page of one order, and of no other."""
     return hmac.new(secret.encode(), order_no.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def alert_key(secret: str, alert_id: int) -> str:
+    """What opens the page of one alert, and of no other."""
+    return page_key(secret, f"alert/{alert_id}")  # no order number has a slash
 
 
 def _need(part: T | None, name: str) -> T:
