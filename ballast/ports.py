@@ -358,7 +358,10 @@ class Alerts(Role, Protocol):
     per_minute: int  # messages that it takes; whoever sends keeps to it over all processes
 
     async def send(self, digest: Digest) -> Receipt:
-        """Show it and ring its people. `OutcomeUnknown`, `NotUnderstood`: perhaps heard; other errors: not heard."""
+        """Show it and ring its people. The receipt's `shown`: how many items had room, the first ones.
+
+        `OutcomeUnknown`, `NotUnderstood`: perhaps heard. Every other error: nobody heard it.
+        """
         ...
 
 

@@ -170,7 +170,7 @@ def _channels(config: Settings, clock: Clock) -> Mapping[str, Callable[[], Alert
     if feishu := config.feishu:
         found["feishu"] = lambda: Feishu(feishu, clock)
     if apprise := config.apprise:
-        found |= {name: partial(AppriseChannel, name, apprise, clock) for name in apprise.urls}
+        found |= {name: partial(AppriseChannel, name, apprise) for name in apprise.urls}
     return found
 
 

@@ -7,6 +7,7 @@ the bold type, so what would is spelt in a way that is only read.
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
@@ -62,11 +63,20 @@ def more(left_out: int) -> str:
     return f"… and {left_out} more / 另有 {left_out} 条" if left_out else ""
 
 
-def how_many_fit(count: int, size: Callable[[int], int], most: int) -> int:
-    """How many of `count` items are shown so that the message, of `size(shown)` bytes, has at most `most`."""
-    if size(count) <= most:
-        return count
-    return max(bisect_left(range(count), True, key=lambda shown: size(shown) > most) - 1, 0)
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A message within its limit, and how many of the digest's items it shows, the first ones."""
+
+    body: bytes
+    shown: int
+
+
+def fit(count: int, message: Callable[[int], bytes], most: int) -> Fitted:
+    """`message(shown)` with as many of `count` items as at most `most` bytes hold."""
+    shown = count
+    if len(message(count)) > most:
+        shown = max(bisect_left(range(count), True, key=lambda few: len(message(few)) > most) - 1, 0)
+    return Fitted(message(shown), shown)
 
 
 def ring(

@@ -1,10 +1,14 @@
 """What every channel does with foreign words: cut by bytes, made harmless, whole items only."""
 
+import asyncio
+from datetime import timedelta
+
 import pytest
 
-from adapters.alerts.digests import cut, how_many_fit, marked, more, one_line, plain, ring, unmarked
+from adapters.alerts.digests import cut, fit, marked, more, one_line, plain, ring, unmarked
 from adapters.alerts.pace import Pace
 from adapters.errors import Throttled
+from ballast.clock import Clock
 from ballast.domain.words import System
 from ballast.ports import Digest, Item, Person
 from tests.adapters.wire import StoppedClock
@@ -55,7 +59,8 @@ def test_half_a_link_leads_nowhere() -> None:
 
 @pytest.mark.parametrize(("size", "most", "shown"), [(1, 100, 9), (10, 35, 3), (10, 90, 9), (10, 5, 0)])
 def test_as_many_items_as_fit(size: int, most: int, shown: int) -> None:
-    assert how_many_fit(9, lambda count: count * size, most) == shown
+    fitted = fit(9, lambda count: b"x" * count * size, most)
+    assert (len(fitted.body), fitted.shown) == (shown * size, shown)
 
 
 def test_what_is_left_out_is_counted_in_both_languages() -> None:
@@ -78,19 +83,21 @@ def test_how_to_reach_people_is_not_printed() -> None:
     assert repr(Digest("t", (), (person,))) == "Digest(title='t', items=(), people=(Person(name='王五'),))"
 
 
-def test_both_limits_hold_and_what_was_not_sent_is_not_counted() -> None:
+async def test_what_was_not_sent_is_not_counted() -> None:
     clock = StoppedClock()
-    pace = Pace(System.FEISHU, clock, (7, 60.0), (5, 1.0))
-    for _ in range(5):
-        pace.take_turn()
-    with pytest.raises(Throttled) as second:
-        pace.take_turn()
-    assert second.value.seconds == 1
-    clock.pass_seconds(1)
+    pace = Pace(System.WECOM, clock, (2, 60.0))
     for _ in range(2):
-        pace.take_turn()
-    with pytest.raises(Throttled) as minute:
-        pace.take_turn()
-    assert minute.value.seconds == 59
-    clock.pass_seconds(59)
-    pace.take_turn()
+        await pace.take_turn()
+    for _ in range(5):
+        with pytest.raises(Throttled) as minute:
+            await pace.take_turn()
+        assert minute.value.seconds == 60
+    clock.pass_seconds(60)
+    await pace.take_turn()
+
+
+async def test_several_at_once_keep_to_a_second_together() -> None:
+    clock = Clock()
+    pace = Pace(System.FEISHU, clock, (2, 0.05))
+    turns = sorted(await asyncio.gather(*(pace.take_turn() for _ in range(6))))
+    assert all(later - first >= timedelta(seconds=0.049) for first, later in zip(turns, turns[2:], strict=False))

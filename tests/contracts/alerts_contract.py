@@ -49,10 +49,11 @@ class AlertsContract:
 
     async def test_a_very_long_list_arrives_cut_and_says_so(self, alerts: Alerts, world: World) -> None:
         digest = _digest(*(Item(f"SO{number}", "超时未揽收", LINK) for number in range(5000)), people=(WANG,))
-        await alerts.send(digest)
+        receipt = await alerts.send(digest)
         [shown] = await self._shown(world, digest)
         text = str(shown)
         last = text.count("**SO") - 1
+        assert receipt.detail["shown"] == last + 1, "so that the others can be told in the next message"
         assert f"**SO{last}** 超时未揽收" in text
         assert f"… and {4999 - last} more / 另有 {4999 - last} 条" in text
         assert text.count(LINK) == last + 1, "whole items only"

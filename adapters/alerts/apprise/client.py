@@ -7,10 +7,8 @@ from typing import Any
 from adapters.alerts.apprise import services
 from adapters.alerts.apprise.documents import addresses, subject, text
 from adapters.alerts.apprise.status import NOBODY, NOT_WHOLE
-from adapters.alerts.pace import MINUTE, Pace
 from adapters.errors import OutcomeUnknown, Refused, Unavailable
 from adapters.signing import reveal
-from ballast.clock import Clock
 from ballast.domain.words import System
 from ballast.ports import Digest, Receipt
 from ballast.settings import AppriseSettings
@@ -26,27 +24,25 @@ class AppriseChannel:
 
     system = System.APPRISE
 
-    def __init__(self, name: str, settings: AppriseSettings, clock: Clock) -> None:
+    def __init__(self, name: str, settings: AppriseSettings) -> None:
         self._name, self.per_minute = name, settings.per_minute
         self._url = reveal(settings.urls[name], f"BALLAST_APPRISE__URLS, {name}")
-        self._pace = Pace(System.APPRISE, clock, (settings.per_minute, MINUTE))
 
     async def send(self, digest: Digest) -> Receipt:
         """To the receivers of the URL; an e-mail also to those people of the digest who have an address."""
         plugin = await self._load(addresses(digest))
         await self._reach(plugin)
-        sent_at = self._pace.take_turn()
-        body = text(digest)
+        message = text(digest)
         try:
             async with asyncio.timeout(LONGEST):
-                answer = await asyncio.to_thread(services.tell, plugin, subject(digest), body)
+                answer = await asyncio.to_thread(services.tell, plugin, subject(digest), message.body.decode())
         except TimeoutError:
             raise OutcomeUnknown(System.APPRISE, f"{self._name}: no end within {LONGEST:g} s") from None
         if answer is None:
             raise Refused(System.APPRISE, f"{self._name}: {NOBODY}")
         if not answer:
             raise OutcomeUnknown(System.APPRISE, f"{self._name}: {NOT_WHOLE}")
-        return Receipt(reference=str(int(sent_at.timestamp() * 1000)), detail={"bytes": len(body.encode())})
+        return Receipt(reference=self._name, detail={"shown": message.shown})
 
     async def ping(self) -> str:
         """Reads the URL, and knocks at an e-mail server's door. Raises `Refused`, `Unavailable`."""

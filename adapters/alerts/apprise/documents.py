@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from adapters.alerts.digests import how_many_fit, more, one_line, unmarked
+from adapters.alerts.digests import Fitted, fit, more, one_line, unmarked
 from ballast.ports import Digest
 
 MOST_BYTES: Final = 20_000
@@ -23,12 +23,12 @@ def subject(digest: Digest) -> str:
     return one_line(digest.title, LONGEST_TITLE) or "Ballast"
 
 
-def text(digest: Digest) -> str:
+def text(digest: Digest) -> Fitted:
     """One line per item, then whom it is meant for. Items that do not fit are counted at the end."""
     items = [f"- {unmarked(item, title=LONGEST_TITLE, text=LONGEST_TEXT, link=LONGEST_LINK)}" for item in digest.items]
     names = " ".join(f"@{one_line(person.name, 90)}" for person in digest.people[:50])
 
-    def whole(shown: int) -> str:
-        return "\n".join(part for part in (*items[:shown], more(len(items) - shown), names) if part)
+    def whole(shown: int) -> bytes:
+        return "\n".join(part for part in (*items[:shown], more(len(items) - shown), names) if part).encode()
 
-    return whole(how_many_fit(len(items), lambda shown: len(whole(shown).encode()), MOST_BYTES))
+    return fit(len(items), whole, MOST_BYTES)

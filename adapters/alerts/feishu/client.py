@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from adapters.alerts.feishu.documents import card_body
-from adapters.alerts.feishu.status import ADVICE, PAUSE_SECONDS, TOO_FAST
+from adapters.alerts.feishu.status import ADVICE, MOST_PER_MINUTE, MOST_PER_SECOND, PAUSE_SECONDS, TOO_FAST
 from adapters.alerts.pace import MINUTE, SECOND, Pace
 from adapters.errors import OutcomeUnknown, Refused, Throttled
 from adapters.http import VendorHttp
@@ -14,8 +14,6 @@ from ballast.clock import Clock
 from ballast.domain.words import System
 from ballast.ports import Digest, Receipt
 from ballast.settings import FeishuSettings
-
-PER_SECOND = 5
 
 
 class Answer(Reply):
@@ -35,20 +33,20 @@ class Feishu:
         self._token = reveal(settings.token, "BALLAST_FEISHU__TOKEN")
         self._secret = reveal(settings.secret, "BALLAST_FEISHU__SECRET")
         self._http = VendorHttp(System.FEISHU, max_calls=1)
-        self._pace = Pace(System.FEISHU, clock, (settings.per_minute, MINUTE), (PER_SECOND, SECOND))
+        self._pace = Pace(System.FEISHU, clock, (MOST_PER_MINUTE, MINUTE), (MOST_PER_SECOND, SECOND))
 
     async def send(self, digest: Digest) -> Receipt:
         """Rings the digest's people by open_id or user_id; when it names nobody who has one, the standing ones."""
-        seconds = str(int(self._pace.take_turn().timestamp()))
-        body = card_body(digest, self._settings.mentions, timestamp=seconds, secret=self._secret)
+        seconds = str(int((await self._pace.take_turn()).timestamp()))
+        message = card_body(digest, self._settings.mentions, timestamp=seconds, secret=self._secret)
         reply = await self._http.write(
             "POST",
             f"{self._settings.url.rstrip('/')}/{quote(self._token, safe='')}",
-            content=body,
+            content=message.body,
             headers={"Content-Type": "application/json; charset=utf-8"},
         )
         _check(read_reply(Answer, reply_object(reply, System.FEISHU, OutcomeUnknown), System.FEISHU), self._token)
-        return Receipt(reference=seconds, detail={"bytes": len(body)})
+        return Receipt(reference=seconds, detail={"shown": message.shown})
 
     async def ping(self) -> str:
         return "not asked: a robot cannot be read"

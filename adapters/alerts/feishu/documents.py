@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from adapters.alerts.digests import how_many_fit, marked, more, plain, ring
+from adapters.alerts.digests import Fitted, fit, marked, more, plain, ring
 from ballast.ports import Digest
 
 MOST_BYTES: Final = 20_000
@@ -24,7 +24,7 @@ def sign(timestamp: str, secret: str) -> str:
     return b64encode(hmac.new(key.encode(), b"", hashlib.sha256).digest()).decode()
 
 
-def card_body(digest: Digest, standing: Sequence[str], *, timestamp: str, secret: str) -> bytes:
+def card_body(digest: Digest, standing: Sequence[str], *, timestamp: str, secret: str) -> Fitted:
     """The request body. Items that do not fit are counted at the end; none is cut inside a character."""
     ids, others = ring(digest.people, lambda person: person.feishu, standing, MOST_MENTIONS)
     last = " ".join([*(f"<at id={one}></at>" for one in ids), others]).strip()
@@ -38,4 +38,4 @@ def card_body(digest: Digest, standing: Sequence[str], *, timestamp: str, secret
         elements = [{"tag": "div", "text": text} for text in texts]
         return orjson.dumps({**signed, "card": {"header": {"template": "red", "title": title}, "elements": elements}})
 
-    return body(how_many_fit(len(items), lambda shown: len(body(shown)), MOST_BYTES))
+    return fit(len(items), body, MOST_BYTES)

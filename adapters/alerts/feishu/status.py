@@ -3,6 +3,8 @@
 from typing import Final
 
 TOO_FAST: Final = frozenset({11232})
+MOST_PER_MINUTE: Final = 100
+MOST_PER_SECOND: Final = 5
 PAUSE_SECONDS: Final = 60.0
 """Above 100 messages a minute or 5 a second, and when the whole of 飞书 is busy: at whole and half hours."""
 

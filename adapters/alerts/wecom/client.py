@@ -1,8 +1,8 @@
 """Out to a WeCom group robot: one message for people."""
 
 from adapters.alerts.pace import MINUTE, Pace
-from adapters.alerts.wecom.documents import body
-from adapters.alerts.wecom.status import ADVICE, PAUSE_SECONDS, TOO_FAST
+from adapters.alerts.wecom.documents import write
+from adapters.alerts.wecom.status import ADVICE, MOST_PER_MINUTE, PAUSE_SECONDS, TOO_FAST
 from adapters.errors import OutcomeUnknown, Refused, Throttled
 from adapters.http import VendorHttp
 from adapters.json_text import reply_object
@@ -30,21 +30,21 @@ class Wecom:
         self._settings, self.per_minute = settings, settings.per_minute
         self._key = reveal(settings.key, "BALLAST_WECOM__KEY")
         self._http = VendorHttp(System.WECOM, max_calls=1)
-        self._pace = Pace(System.WECOM, clock, (settings.per_minute, MINUTE))
+        self._pace = Pace(System.WECOM, clock, (MOST_PER_MINUTE, MINUTE))
 
     async def send(self, digest: Digest) -> Receipt:
         """Rings people by user id, else by mobile; when it names nobody who has one, the standing user ids."""
-        document = body(digest, self._settings.mentions)
-        sent_at = self._pace.take_turn()
+        message = write(digest, self._settings.mentions)
+        sent_at = await self._pace.take_turn()
         reply = await self._http.write(
             "POST",
             self._settings.url,
             params={"key": self._key},
-            content=document,
+            content=message.body,
             headers={"Content-Type": "application/json; charset=utf-8"},
         )
         _check(read_reply(Answer, reply_object(reply, System.WECOM, OutcomeUnknown), System.WECOM), self._key)
-        return Receipt(reference=str(int(sent_at.timestamp() * 1000)), detail={"bytes": len(document)})
+        return Receipt(reference=str(int(sent_at.timestamp() * 1000)), detail={"shown": message.shown})
 
     async def ping(self) -> str:
         return "not asked: a robot cannot be read"

@@ -6,11 +6,11 @@ somebody of whom only the mobile is known.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-from adapters.alerts.digests import how_many_fit, marked, more, one_line, plain, ring, unmarked
+from adapters.alerts.digests import Fitted, fit, marked, more, one_line, plain, ring, unmarked
 from ballast.ports import Digest, Person
 
 MOST_BYTES: Final = 4096
@@ -22,40 +22,41 @@ LONGEST_MENTIONS: Final = 1200
 MOST_MENTIONS: Final = 50
 
 
-def message(digest: Digest, standing: Sequence[str]) -> dict[str, Any]:
+def write(digest: Digest, standing: Sequence[str]) -> Fitted:
     """The request body. Items that do not fit are counted at the end; none is cut inside a character."""
     only_mobile = any(person.mobile.strip() and not person.wecom.strip() for person in digest.people)
     return _text(digest) if only_mobile else _markdown(digest, standing)
 
 
-def body(digest: Digest, standing: Sequence[str]) -> bytes:
-    return orjson.dumps(message(digest, standing))
-
-
-def _markdown(digest: Digest, standing: Sequence[str]) -> dict[str, Any]:
+def _markdown(digest: Digest, standing: Sequence[str]) -> Fitted:
     userids, others = ring(digest.people, lambda person: person.wecom, standing, MOST_MENTIONS)
     last = " ".join(part for part in (_tags(userids), others) if part)
     title = f"### {plain(digest.title, LONGEST_TITLE)}"
     items = [f"> {marked(item, title=LONGEST_TITLE, text=LONGEST_TEXT, link=LONGEST_LINK)}" for item in digest.items]
-    return {"msgtype": "markdown", "markdown": {"content": _fitting(title, items, last, MOST_BYTES)}}
+    content = _fitting(title, items, last, MOST_BYTES)
+    document = {"msgtype": "markdown", "markdown": {"content": content.body.decode()}}
+    return Fitted(orjson.dumps(document), content.shown)
 
 
-def _text(digest: Digest) -> dict[str, Any]:
+def _text(digest: Digest) -> Fitted:
     userids, _ = ring(digest.people, lambda person: person.wecom, (), MOST_MENTIONS)
     mobiles, _ = ring([one for one in digest.people if not one.wecom.strip()], _mobile, (), MOST_MENTIONS)
     _, others = ring(digest.people, lambda person: person.wecom or person.mobile, (), MOST_MENTIONS)
     items = [f"- {unmarked(item, title=150, text=450, link=LONGEST_LINK)}" for item in digest.items]
     content = _fitting(one_line(digest.title, LONGEST_TITLE), items, others, MOST_TEXT_BYTES)
     lists = {"mentioned_list": userids, "mentioned_mobile_list": mobiles}
-    return {"msgtype": "text", "text": {"content": content, **lists}}
+    document = {"msgtype": "text", "text": {"content": content.body.decode(), **lists}}
+    return Fitted(orjson.dumps(document), content.shown)
 
 
-def _fitting(title: str, items: Sequence[str], last: str, most: int) -> str:
-    def content(shown: int) -> str:
+def _fitting(title: str, items: Sequence[str], last: str, most: int) -> Fitted:
+    """The content alone: its bytes are what the robot counts."""
+
+    def content(shown: int) -> bytes:
         parts = [title, "\n".join(items[:shown]), more(len(items) - shown), last]
-        return "\n".join(part for part in parts if part)
+        return "\n".join(part for part in parts if part).encode()
 
-    return content(how_many_fit(len(items), lambda shown: len(content(shown).encode()), most))
+    return fit(len(items), content, most)
 
 
 def _tags(userids: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from typing import Final
 
 TOO_FAST: Final = frozenset({45009})
+MOST_PER_MINUTE: Final = 20
 PAUSE_SECONDS: Final = 60.0
 """More than 20 messages in a minute: whatever waits should become one digest of the next one."""
 
