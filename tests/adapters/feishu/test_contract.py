@@ -10,13 +10,13 @@ from adapters.errors import Refused
 from ballast.clock import Clock
 from ballast.ports import Digest, Item
 from tests.contracts.alerts_contract import AlertsContract
-from tests.contracts.outside import World, settings_for
+from tests.contracts.outside import World, feishu_for
 
 
 @pytest.fixture
 async def alerts(world: World) -> AsyncIterator[Feishu]:
     await world.post("robot", {"robot": "feishu", "per_minute": 1000, "per_second": 1000})
-    client = Feishu(settings_for(world).feishu, Clock())
+    client = Feishu(feishu_for(world), Clock())
     yield client
     await client.close()
 
@@ -32,7 +32,7 @@ class TestFeishu(AlertsContract):
     )
     async def test_a_wrong_secret_is_not_taken_for_success(self, world: World, name: str, advice: str) -> None:
         """HTTP says 200: only code tells."""
-        settings = settings_for(world).feishu.model_copy(update={name: SecretStr("wrong")})
+        settings = feishu_for(world).model_copy(update={name: SecretStr("wrong")})
         client = Feishu(settings, Clock())
         with pytest.raises(Refused, match=advice):
             await client.send(Digest("t", (Item("l"),)))

@@ -10,13 +10,13 @@ from adapters.errors import Refused
 from ballast.clock import Clock
 from ballast.ports import Digest, Item, Person
 from tests.contracts.alerts_contract import LINK, WANG, AlertsContract
-from tests.contracts.outside import World, settings_for
+from tests.contracts.outside import World, wecom_for
 
 
 @pytest.fixture
 async def alerts(world: World) -> AsyncIterator[Wecom]:
     await world.post("robot", {"robot": "wecom", "per_minute": 1000})
-    client = Wecom(settings_for(world).wecom, Clock())
+    client = Wecom(wecom_for(world), Clock())
     yield client
     await client.close()
 
@@ -29,7 +29,7 @@ class TestWecom(AlertsContract):
 
     async def test_a_wrong_key_is_not_taken_for_success(self, world: World) -> None:
         """HTTP says 200: only errcode tells."""
-        client = Wecom(settings_for(world).wecom.model_copy(update={"key": SecretStr("wrong")}), Clock())
+        client = Wecom(wecom_for(world).model_copy(update={"key": SecretStr("wrong")}), Clock())
         with pytest.raises(Refused, match="BALLAST_WECOM__KEY"):
             await client.send(Digest("t", (Item("l"),)))
         await client.close()
