@@ -43,7 +43,8 @@ def read_next(case: Case) -> datetime | None:
     if not case.watched or not policy.clocks:
         return None
     held_before = case.standing.state is State.ON_HOLD and not case.held
-    if held_before or case.released or case.has_return:
+    unread = case.head["sla_due_at"] is not None and case.head["sla_due_at"] <= case.now
+    if unread or held_before or case.released or case.has_return:
         return case.now
     fresh = [Moment.HELD] * bool(case.held) + [Moment.RETURN_ASKED] * bool(case.returns)
     before, after = moments(case.head), moments({**case.milestones, "placed_at": case.placed_at})
