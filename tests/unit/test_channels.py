@@ -187,6 +187,7 @@ async def test_a_doctor_names_the_channel_that_is_not_well(monkeypatch: pytest.M
     findings = {finding.what: finding for finding in await _alerts(here)}
     assert findings["alerts (wecom)"].ok
     assert not findings["alerts (email)"].ok and "not understood" in findings["alerts (email)"].text
+    assert "BALLAST_APPRISE__URLS" in findings["alerts (email)"].mend
     await here.close()
 
 
