@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from ballast.domain.money import Money
 from ballast.domain.people import Person as Person
-from ballast.domain.words import Event, HoldReason, System
+from ballast.domain.words import Event, HoldReason, State, System
 
 # -- what we send ------------------------------------------------------------------------------------------------
 
@@ -134,10 +134,14 @@ class StockFigure:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one of their codes means to us. `reason` is set exactly when the event is HELD."""
+    """What one of their codes means to us. `reason` is set exactly when the event is HELD.
+
+    `state` is the standard state that the code stands for, where the event alone does not say it (`domain/truth.py`).
+    """
 
     event: Event
     reason: HoldReason | None = None
+    state: State | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +178,8 @@ class News:
 
     `said` is their code as it stood in the message, `field` the name of the field, `happened_at` their time (aware
     UTC). The optional parts belong to the kind of news: parcels (SHIPPED; `final` False when more confirms follow),
-    waybill with first_scan_at (courier), charge (payment), refund.
+    waybill with first_scan_at (courier), charge (payment), refund. `state` is the meaning's; `waybills` are those that
+    the other side's document shows, None where it does not say.
     """
 
     system: System
@@ -191,6 +196,8 @@ class News:
     first_scan_at: datetime | None = None
     charge: Charge | None = None
     refund: Refund | None = None
+    state: State | None = None
+    waybills: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,7 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     failures: list[str] = field(default_factory=list)
     table: list[dict[str, str]] = field(default_factory=list)  # the artifact, when the flow writes its own
+    headline: str = ""  # the run's name, where the tally does not say it
     over: bool = False
     pulse: "asyncio.Task[None] | None" = None
 
@@ -129,7 +130,8 @@ class Run:
         return self.tally
 
     async def _tell(self) -> None:
-        words = ", ".join(f"{count} {word}" for word, count in self.tally.most_common() if count)
+        counts = ", ".join(f"{count} {word}" for word, count in self.tally.most_common() if count)
+        words = self.headline or counts
         if flow_run.id is not None:
             async with get_client() as client:
                 await client.update_flow_run(flow_run.id, name=f"{self.name} {words or 'nothing due'}"[:250])

@@ -2,27 +2,35 @@
 
 from typing import Final
 
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Codes, Meaning
 
 _NOTED: Final = Meaning(Event.NOTED)
+_DRAFT: Final = Meaning(Event.NOTED, state=State.PENDING_PAYMENT)  # written down; it reserves nothing yet
+_RESERVED: Final = Meaning(Event.NOTED, state=State.STOCK_LOCKED)
+
+RECEIVED: Final = "noted"
+"""Not a code of theirs: a receipt time is there, or it is not."""
 
 CODES: Codes = {
     # Our own steps move the order when they have written these bills; what the ERP says later is kept as evidence.
-    ("SAL_SaleOrder.FDocumentStatus", "Z"): _NOTED,  # 暂存
-    ("SAL_SaleOrder.FDocumentStatus", "A"): _NOTED,  # 创建
-    ("SAL_SaleOrder.FDocumentStatus", "B"): _NOTED,  # 审核中
-    ("SAL_SaleOrder.FDocumentStatus", "C"): _NOTED,  # 已审核: the reservation holds
-    ("SAL_SaleOrder.FDocumentStatus", "D"): _NOTED,  # 重新审核
+    ("SAL_SaleOrder.FDocumentStatus", "Z"): _DRAFT,  # 暂存
+    ("SAL_SaleOrder.FDocumentStatus", "A"): _DRAFT,  # 创建
+    ("SAL_SaleOrder.FDocumentStatus", "B"): _DRAFT,  # 审核中
+    ("SAL_SaleOrder.FDocumentStatus", "C"): _RESERVED,  # 已审核: the reservation holds
+    ("SAL_SaleOrder.FDocumentStatus", "D"): _DRAFT,  # 重新审核
     ("SAL_SaleOrder.FCloseStatus", "A"): _NOTED,  # 未关闭
     ("SAL_SaleOrder.FCloseStatus", "B"): _NOTED,  # 已关闭: also set by the ERP itself once everything was delivered
     ("SAL_SaleOrder.FCancelStatus", "A"): _NOTED,  # 未作废
-    ("SAL_SaleOrder.FCancelStatus", "B"): Meaning(Event.HELD, HoldReason.ERP_REFUSED),  # 已作废 while we go on: ask
+    # 已作废 while we go on: ask
+    ("SAL_SaleOrder.FCancelStatus", "B"): Meaning(Event.HELD, HoldReason.ERP_REFUSED, State.CLOSED),
     ("SAL_OUTSTOCK.FDocumentStatus", "Z"): _NOTED,
     ("SAL_OUTSTOCK.FDocumentStatus", "A"): _NOTED,
     ("SAL_OUTSTOCK.FDocumentStatus", "B"): _NOTED,
-    ("SAL_OUTSTOCK.FDocumentStatus", "C"): _NOTED,  # 已出库 in the books; the warehouse's confirm moved the order
+    # 已出库 in the books; the warehouse's confirm moved the order
+    ("SAL_OUTSTOCK.FDocumentStatus", "C"): Meaning(Event.NOTED, state=State.OUTBOUND),
     ("SAL_OUTSTOCK.FDocumentStatus", "D"): _NOTED,
+    ("SAL_OUTSTOCK.FReceiptTime", RECEIVED): Meaning(Event.NOTED, state=State.SIGNED),  # on every tracking row
 }
 
 PROGRESS: Final = {"Z": 0, "A": 1, "D": 1, "B": 2, "C": 3}

@@ -1,14 +1,17 @@
 """WeChat Pay's trade and refund states, ours. Source: the vendor sheet, §C3 (trade_state values are [M])."""
 
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Codes, Meaning
+
+_UNPAID = Meaning(Event.NOTED, state=State.PENDING_PAYMENT)
 
 CODES: Codes = {
     ("trade_state", "SUCCESS"): Meaning(Event.PAYMENT_CAPTURED),
-    ("trade_state", "NOTPAY"): Meaning(Event.NOTED),  # not yet, may still come
-    ("trade_state", "USERPAYING"): Meaning(Event.NOTED),  # the customer is typing the password
-    ("trade_state", "ACCEPT"): Meaning(Event.NOTED),  # taken, waits for the bank
-    ("trade_state", "REFUND"): Meaning(Event.NOTED),  # some of it went back; how much only the refund itself says
+    ("trade_state", "NOTPAY"): _UNPAID,  # not yet, may still come
+    ("trade_state", "USERPAYING"): _UNPAID,  # the customer is typing the password
+    ("trade_state", "ACCEPT"): _UNPAID,  # taken, waits for the bank
+    # some of it went back; how much only the refund itself says
+    ("trade_state", "REFUND"): Meaning(Event.NOTED, state=State.CLOSED),
     ("trade_state", "CLOSED"): Meaning(Event.PAYMENT_ENDED),
     ("trade_state", "REVOKED"): Meaning(Event.PAYMENT_ENDED),
     ("trade_state", "PAYERROR"): Meaning(Event.PAYMENT_ENDED),

@@ -1,6 +1,6 @@
 """WeChat's order states and events, ours. Source: the vendor sheet, §A2 (order_state) and §A4 (events)."""
 
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Codes, Meaning
 
 SETTLEMENT = "trade_manage_order_settlement"
@@ -10,8 +10,9 @@ CONFIRMED = f"{SETTLEMENT}+confirm_receive_time"
 """One event name, two meanings: with `confirm_receive_time` the customer (or the deadline) confirmed receipt."""
 
 CODES: Codes = {
-    ("order_state", "1"): Meaning(Event.NOTED),  # 待发货: our own truth about the shelf is better
-    ("order_state", "2"): Meaning(Event.NOTED),  # 已发货: it says so because we told it
+    # 待发货, paid and not shipped: our own truth about the shelf is better
+    ("order_state", "1"): Meaning(Event.NOTED, state=State.STOCK_LOCKED),
+    ("order_state", "2"): Meaning(Event.NOTED, state=State.OUTBOUND),  # 已发货: it says so because we told it
     ("order_state", "3"): Meaning(Event.RECEIPT_CONFIRMED),  # 确认收货
     ("order_state", "4"): Meaning(Event.RECEIPT_CONFIRMED),  # 交易完成
     ("order_state", "5"): Meaning(Event.REFUNDED),  # 已退款

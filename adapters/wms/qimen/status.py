@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from adapters.errors import OutcomeUnknown, OutsideError, Throttled, Unavailable
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Codes, Meaning
 
 _NOTED: Final = Meaning(Event.NOTED)
@@ -19,12 +19,12 @@ _BOTH: Final = {
     "PACKAGE": _PROGRESS,  # 打包
     "WEIGH": _PROGRESS,  # 称重
     "READY": _PROGRESS,  # 待提货: packed, but no carrier has it yet
-    "SIGN": _NOTED,  # 签收: hearsay, the courier's own word counts
+    "SIGN": Meaning(Event.NOTED, state=State.SIGNED),  # 签收: hearsay, the courier's own word counts
     "REFUSE": Meaning(Event.HELD, HoldReason.COURIER_REFUSED),  # 买家拒签
     "EXCEPTION": Meaning(Event.HELD, HoldReason.WAREHOUSE_EXCEPTION),  # 异常
     "TMSCANCELED": Meaning(Event.HELD, HoldReason.COURIER_STOPPED),  # 快递拦截
     "CANCELEDFAIL": Meaning(Event.HELD, HoldReason.WAREHOUSE_EXCEPTION),  # 取消失败: it goes on there, a person decides
-    "REJECT": Meaning(Event.HELD, HoldReason.WAREHOUSE_REFUSED),  # 仓库拒单
+    "REJECT": Meaning(Event.HELD, HoldReason.WAREHOUSE_REFUSED, State.CLOSED),  # 仓库拒单
     "CANCELED": Meaning(Event.WAREHOUSE_CANCELLED),
     "CLOSED": Meaning(Event.WAREHOUSE_CANCELLED),
     "PARTFULFILLED": _NOTED,  # inbound only

@@ -96,7 +96,10 @@ class OrderEvent(SQLModel, table=True):
     """History, append-only. `cause` is unique per order: the same news or step result is written once."""
 
     __tablename__ = "order_event"
-    __table_args__ = (UniqueConstraint("order_id", "cause", name="one_row_per_cause"),)
+    __table_args__ = (
+        UniqueConstraint("order_id", "cause", name="one_row_per_cause"),
+        Index("event_recorded", "recorded_at", postgresql_using="brin"),
+    )
 
     id: int = identity()
     order_id: int = big()
