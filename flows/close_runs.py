@@ -34,6 +34,7 @@ FLOWS = (
     "check-stock",
     "list-refunds",
     "ask-refunds",
+    "reconcile",
     "cancel-orders",
     "hold-orders",
     "close-runs",
