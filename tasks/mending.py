@@ -90,14 +90,18 @@ async def _known(tx: AsyncConnection, looks: Sequence[Look]) -> set[tuple[int, s
 
 def _hear(look: Look, known: set[tuple[int, str]]) -> None:
     """Let all that the system said act. A courier whose push was missed is subscribed once more."""
-    case, before = look.case, len(look.case.events)
+    case, before, facts = look.case, len(look.case.events), _facts(look.case)
     told = sorted(look.answer, key=lambda one: one.happened_at)
     moved = [act(case, one) for one in told if (case.id, news.cause_of(one)) not in known]
     if len(case.events) == before:
         return
-    facts = bool(case.payments) or any(parcel.changed for parcel in case.parcels.values())
-    look.mended = "news applied" if any(moved) or facts else "news noted"
+    look.mended = "news applied" if any(moved) or _facts(case) != facts else "news noted"
     case.follow_again(set(unsigned(case)) & set(look.finding.waybills))
+
+
+def _facts(case: Case) -> tuple[int, int]:
+    """Charges and parcels are kept even where the order stays where it is."""
+    return len(case.payments), sum(parcel.changed for parcel in case.parcels.values())
 
 
 async def _tell_again(tx: AsyncConnection, looks: Sequence[Look], run: str) -> None:

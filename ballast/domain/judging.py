@@ -80,6 +80,8 @@ def _but(witness: Witness, books: Books, said: Sequence[Word], theirs: Place) ->
             return Verdict.AGREES  # that is what it is held for
         case Witness.SHOP, Place.OFF:
             return Verdict.AGREES if books.all_back or books.held_for is HoldReason.REFUNDED_ON_THE_WAY else None
+        case Witness.SHOP, Place.LOCKED if books.place is Place.UNPAID:
+            return Verdict.AGREES if books.charges or books.charged_elsewhere else None  # being checked here
         case Witness.SHOP, Place.LOCKED if books.place is Place.OFF:
             return Verdict.AGREES if books.going_back and not books.all_back else None
         case _:
