@@ -47,6 +47,9 @@ class Check:
     verdict: str
     mended: str = ""
 
+    def as_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 async def begin(
     tx: AsyncConnection, *, scope: str, wanted: int, asked_by: str, now: datetime, figures: Mapping[str, Any]
@@ -80,7 +83,7 @@ async def write_checks(tx: AsyncConnection, reconciliation: int, checks: Sequenc
         on conflict (reconciliation_id, order_id, system) do update set ours = excluded.ours,
           theirs = excluded.theirs, said = excluded.said, verdict = excluded.verdict, mended = excluded.mended""",
         id=reconciliation,
-        rows=dumps([{name: getattr(check, name) for name in check.__slots__} for check in checks]),
+        rows=dumps([check.as_dict() for check in checks]),
     )
 
 
