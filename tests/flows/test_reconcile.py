@@ -1,12 +1,22 @@
 """Reconciling: who agrees, who was not asked, what is mended through the normal doors, and what rings once."""
 
-from datetime import timedelta
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
 
-from ballast.domain.words import HoldReason, State, Step
+from ballast.db.claims import Chunk, claim
+from ballast.domain.words import Event, HoldReason, State, Step, System
+from ballast.ports import News
+from flows.cancel_orders import cancel_orders
 from flows.reconcile import reconcile
+from flows.rerun_orders import rerun_orders
+from tasks.rerun import WORK
+from tests.db.stage import read_case
 from tests.flows.stage import LINES, Ran, Stage, artifact, run
 
 
@@ -334,8 +344,6 @@ async def test_a_sale_order_that_somebody_voided_holds_what_is_still_here(stage:
 
 
 async def void(stage: Stage, order_no: str) -> None:
-    from tests.db.stage import read_case
-
     await stage.house.erp.cancel((await read_case(stage.house, order_no)).order())
 
 
@@ -356,8 +364,6 @@ async def test_looking_without_mending_changes_nothing(stage: Stage) -> None:
 
 
 async def test_cancelled_refunded_and_held_orders_agree(stage: Stage) -> None:
-    from flows.cancel_orders import cancel_orders
-
     cancelled, unpaid, short = await stage.handed_over(), await stage.placed(), await stage.paid([("SKU-054", 2)])
     await cancel_orders((cancelled, unpaid))
     await stage.send()
@@ -428,3 +434,182 @@ async def test_no_orders_at_all_is_no_figure(stage: Stage) -> None:
     ran = await run(reconcile, linger=0.0)
     assert ran.green and ran.name == "reconcile 0 orders, -, 0 mended"
     assert (await figures(stage))["share"] is None
+
+
+# -- money
+
+
+def answers(stage: Stage, monkeypatch: pytest.MonkeyPatch, role: str, told: list[News]) -> None:
+    """A system says just this of every order from now on."""
+
+    async def ask(order_no: str) -> list[News]:
+        return [replace(one, order_no=order_no) for one in told]
+
+    monkeypatch.setattr(getattr(stage.house, role), "ask", ask)
+
+
+def one_word(system: System, field: str, said: str, event: Event, state: State | None = None) -> News:
+    at = datetime(2026, 1, 5, 4, tzinfo=UTC)
+    return News(system=system, order_no="", happened_at=at, field=field, said=said, event=event, state=state)
+
+
+MONEY_WENT = one_word(System.WECHATPAY, "trade_state", "REFUND", Event.NOTED, State.CLOSED)
+UNPAID = one_word(System.WECHATPAY, "trade_state", "NOTPAY", Event.NOTED, State.PENDING_PAYMENT)
+SHOP_REFUNDED = one_word(System.WECHAT, "order_state", "5", Event.REFUNDED)
+
+
+async def test_what_provider_and_shop_call_refunded_is_held_before_it_leaves(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_no = await stage.handed_over()
+    answers(stage, monkeypatch, "payment", [MONEY_WENT])
+    answers(stage, monkeypatch, "storefront", [SHOP_REFUNDED])
+    await look(stage, order_no)
+    order = await stage.order(order_no)
+    assert (order.state, order.hold_reason) == ("ON_HOLD", "REFUNDED_ON_THE_WAY")
+    assert (order.due_step, (await checks(stage, order_no))["shop"]) == (
+        "call_off",
+        ("contradicts", "held: REFUNDED_ON_THE_WAY; then agrees"),
+    )
+
+
+async def test_money_that_went_back_without_our_knowledge_rings_and_holds_nothing_when_it_may_be_a_part(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_no = await stage.handed_over()
+    answers(stage, monkeypatch, "payment", [MONEY_WENT])
+    for _ in range(2):
+        await look(stage, order_no)
+    assert await stage.state(order_no) is State.STOCK_LOCKED
+    [alert] = await stage.alerts()
+    assert (alert.key, alert.level) == (f"drift:{order_no}:payment:contradicts:locked/off", "urgent")
+
+
+async def test_goods_that_nobody_paid_for_stay_here(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_no, gone = await stage.handed_over(), await stage.outbound()
+    answers(stage, monkeypatch, "payment", [UNPAID])
+    await look(stage, order_no, gone)
+    assert (await stage.order(order_no)).hold_reason == HoldReason.PAYMENT_MISMATCH
+    assert await stage.state(gone) is State.OUTBOUND
+    assert {alert.key.split(":")[0] for alert in await stage.alerts()} == {"hold", "drift"}
+
+
+async def test_what_a_person_let_pass_is_not_held_for_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_no = await stage.handed_over()
+    answers(stage, monkeypatch, "payment", [UNPAID])
+    await look(stage, order_no)
+    await rerun_orders((order_no,), by="li")
+    ran = await look(stage, order_no)
+    assert ran.name == "reconcile 1 orders, 0.00 %, 0 mended", "it still differs, and says so"
+    assert await stage.state(order_no) is State.STOCK_LOCKED
+
+
+async def test_a_refund_whose_notice_was_lost_is_found(stage: Stage) -> None:
+    order_no = await stage.handed_over()
+    await cancel_orders((order_no,))
+    await stage.send()
+    await stage.world.faults(system="wechatpay", webhook_lost=1.0)
+    await stage.world.act(order_no, "refunded")
+    await look(stage, order_no)
+    assert (await checks(stage, order_no))["payment"] == ("ahead", "news applied; then agrees")
+    assert [row.state for row in await stage.rows("select state from refund")] == ["done"]
+
+
+# -- while others work
+
+
+async def test_a_step_at_work_keeps_its_lease_and_its_order_is_looked_at_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step claims the order while it is asked about, and ends before the run does."""
+    order_no = await stage.handed_over()
+    await stage.world.faults(system="qimen", webhook_lost=1.0)
+    await stage.ship(order_no)
+    await stage.rows("update sales_order set due_at = now() - interval '1 s' returning 1")
+    real, owners = stage.house.storefront.ask, list[str]()
+
+    async def ask(number: str) -> Any:
+        if not owners:
+            async with stage.house.transaction() as tx:
+                owners.append("ship_out:other")
+                chunk = await claim(
+                    tx, Step.SHIP_OUT, owner=owners[0], most=1, now=stage.house.clock.now(), until=stage.house.lease()
+                )
+                assert chunk.ids
+            asyncio.get_running_loop().call_later(0.5, lambda: owners.append("over"))
+        return await real(number)
+
+    monkeypatch.setattr(stage.house.storefront, "ask", ask)
+    stage.patience(linger=timedelta(seconds=1))
+    working = asyncio.create_task(_work_on(stage, owners))
+    ran = await run(reconcile, order_numbers=[order_no], linger=5.0)
+    await working
+    assert ran.green
+    assert await stage.state(order_no) is State.OUTBOUND
+    assert len(await stage.rows("select 1 from order_event where event = 'SHIPPED'")) == 1
+
+
+async def _work_on(stage: Stage, owners: list[str]) -> None:
+    """What the step does with its claim, once it comes to it."""
+    while "over" not in owners:
+        await asyncio.sleep(0.05)
+    found = await stage.rows("select id, lease_owner from sales_order")
+    assert found[0].lease_owner == owners[0], "its lease was left alone"
+    await WORK[Step.SHIP_OUT](Chunk(Step.SHIP_OUT, owners[0], (found[0].id,)))
+
+
+async def test_two_runs_at_once_mend_once(stage: Stage) -> None:
+    order_no = await stage.handed_over()
+    await stage.world.faults(system="qimen", webhook_lost=1.0)
+    await stage.ship(order_no)
+    await asyncio.gather(look(stage, order_no), look(stage, order_no))
+    await stage.world.calm()
+    await stage.send()
+    truth = await stage.world.truth(order_no)
+    assert (truth["shop"]["uploads"], len(truth["erp"]["outstock"])) == (1, 1)
+    assert len(await stage.rows("select 1 from order_event where event = 'SHIPPED'")) == 1
+
+
+# -- forms and pages
+
+
+async def test_a_wrong_form_says_so_and_asks_nobody(stage: Stage) -> None:
+    both = await run(reconcile, order_numbers=["SO1"], since=stage.house.clock.now())
+    assert not both.green and "either which orders or since when" in str(both.state.message)
+    naive = await run(reconcile, since=datetime(2026, 1, 5))  # noqa: DTZ001  # that is the point
+    assert not naive.green and "no time zone" in str(naive.state.message)
+    assert await stage.rows("select 1 from reconciliation") == []
+    for wrong in ({"sample": 0}, {"sample": 10**6}, {"linger": -1.0}):
+        assert not (await run(reconcile, **wrong)).green
+
+
+async def test_the_accuracy_page_tells_every_system_and_the_last_runs(stage: Stage) -> None:
+    order_no = await stage.outbound()
+    await look(stage, order_no)
+    ran = await look(stage, order_no)
+    async with get_client() as client:
+        body = {"artifacts": {"flow_run_id": {"any_": [str(ran.id)]}}}
+        found = {one["key"]: one for one in (await client.request("POST", "/artifacts/filter", json=body)).json()}
+    page = found["reconcile-accuracy"]["data"]
+    assert "| overall (orders) | 1 | 1 | 100 % | 20.65 % - 100 % | 100 % | 0 | 0 | 0 |  |" in page
+    assert all(f"| {name} | 1 | 1 | 100 % |" in page for name in ("ERP", "warehouse", "courier", "shop", "payment"))
+    assert page.count("| orders | 1 | 100 % | 100 % | 0 | 0 |") == 2
+    assert found["reconcile-progress"]["data"] == 100.0
+
+
+async def test_the_commands_tell_the_same(stage: Stage) -> None:
+    order_no = await stage.outbound()
+    await stage.world.act(order_no, "report", status="CANCELED")
+    await stage.read()
+    await look(stage, order_no)
+    [past] = json.loads(await stage.command("reconcile-history", "--json"))
+    assert (past["scope"], past["figures"]["drifted"], past["figures"]["before"]["overall"]["share"]) == (
+        "orders",
+        1,
+        0.0,
+    )
+    assert "0.00 %" in await stage.command("reconcile-history", "--last", "1")
+    shown = json.loads(await stage.command("order", "show", order_no, "--json"))
+    wms = next(one for one in shown["reconciled"] if one["system"] == "wms")
+    assert (wms["theirs"], wms["verdict"]) == ("CLOSED", "contradicts")
+    assert "warehouse: CLOSED (status CANCELED), contradicts: alert" in await stage.command("order", "show", order_no)
