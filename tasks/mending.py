@@ -99,9 +99,9 @@ def _hear(look: Look, known: set[tuple[int, str]]) -> None:
     case.follow_again(set(unsigned(case)) & set(look.finding.waybills))
 
 
-def _facts(case: Case) -> tuple[int, int]:
-    """Charges and parcels are kept even where the order stays where it is."""
-    return len(case.payments), sum(parcel.changed for parcel in case.parcels.values())
+def _facts(case: Case) -> tuple[int, int, int]:
+    """Charges, refunds and parcels are kept even where the order stays where it is."""
+    return len(case.payments), len(case.refunds_told), sum(parcel.changed for parcel in case.parcels.values())
 
 
 async def _tell_again(tx: AsyncConnection, looks: Sequence[Look], run: str) -> None:

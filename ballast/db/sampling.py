@@ -44,7 +44,7 @@ async def choose_sample(tx: AsyncConnection, wanted: int, seed: int) -> list[int
             if row.id not in found:
                 met[State(row.state)].append(row.id)
     quota = stratify(Counter({state: len(ids) for state, ids in met.items() if ids}), wanted, LEAST)
-    chosen = [order_id for state, count in quota.items() for order_id in met[State(state)][:count]]
+    chosen = [order_id for state, count in quota.items() for order_id in met[state][:count]]
     random.shuffle(chosen)
     return chosen
 

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from ballast.domain.figures import share, wilson
 from ballast.domain.truth import DRIFT, Verdict, Witness
 
+S = TypeVar("S", bound=str)
 Verdicts = Mapping[Witness, Verdict]
 """Of one order: every witness that has to do with it."""
 
@@ -78,7 +79,7 @@ def percent(figure: float | None) -> str:
     return f"{hundredths / 100:.2f} %" if figure < 1 else "100 %"
 
 
-def stratify(known: Mapping[str, int], wanted: int, least: int) -> dict[str, int]:
+def stratify(known: Mapping[S, int], wanted: int, least: int) -> dict[S, int]:
     """How many orders of each state to take: in proportion, and `least` of each as far as there are so many.
 
     `known`: how many there are (or were seen) of each state. What `least` adds to small states is taken from the large

@@ -603,11 +603,8 @@ async def test_the_commands_tell_the_same(stage: Stage) -> None:
     await stage.read()
     await look(stage, order_no)
     [past] = json.loads(await stage.command("reconcile-history", "--json"))
-    assert (past["scope"], past["figures"]["drifted"], past["figures"]["before"]["overall"]["share"]) == (
-        "orders",
-        1,
-        0.0,
-    )
+    of_it = past["figures"]
+    assert (past["scope"], of_it["drifted"], of_it["before"]["overall"]["share"]) == ("orders", 1, 0.0)
     assert "0.00 %" in await stage.command("reconcile-history", "--last", "1")
     shown = json.loads(await stage.command("order", "show", order_no, "--json"))
     wms = next(one for one in shown["reconciled"] if one["system"] == "wms")
