@@ -134,14 +134,11 @@ class StockFigure:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one of their codes means to us. `reason` is set exactly when the event is HELD.
-
-    `state` is the standard state that the code stands for, where the event alone does not say it (`domain/truth.py`).
-    """
+    """What one of their codes means to us. `reason` is set exactly when the event is HELD."""
 
     event: Event
     reason: HoldReason | None = None
-    state: State | None = None
+    state: State | None = None  # the standard state that it stands for, where the event alone does not say it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +175,7 @@ class News:
 
     `said` is their code as it stood in the message, `field` the name of the field, `happened_at` their time (aware
     UTC). The optional parts belong to the kind of news: parcels (SHIPPED; `final` False when more confirms follow),
-    waybill with first_scan_at (courier), charge (payment), refund. `state` is the meaning's; `waybills` are those that
-    the other side's document shows, None where it does not say.
+    waybill with first_scan_at (courier), charge (payment), refund.
     """
 
     system: System
@@ -196,8 +192,8 @@ class News:
     first_scan_at: datetime | None = None
     charge: Charge | None = None
     refund: Refund | None = None
-    state: State | None = None
-    waybills: frozenset[str] | None = None
+    state: State | None = None  # the meaning's
+    waybills: frozenset[str] | None = None  # those that their document shows; None: it does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
