@@ -177,7 +177,7 @@ class Work:
     def figures(self, again: Mapping[int, Verdicts]) -> dict[str, Any]:
         """Accuracy as it was found and as it is now, and what was done. Of what was not asked again: as found."""
         before = self.base.plus(self.drifted.values())
-        after = self.base.plus(again.get(order_id, found) for order_id, found in self.drifted.items())
+        after = self.base.plus(_then(found, again.get(order_id, {})) for order_id, found in self.drifted.items())
         found, there = before.figures(), set(configured(self.run.house).values())
         return {
             **found["overall"],
@@ -202,6 +202,14 @@ class Work:
         words = Counter(did.split(":")[0] for did in self.did.values() if did)
         orders = {order_id for (order_id, _), did in self.did.items() if did.split(":")[0] in MENDED}
         return {"orders": len(orders), UNDER_WAY: 0, **words}
+
+
+def _then(found: Verdicts, again: Verdicts) -> Verdicts:
+    """What stands in the end: who does not answer the second time stays as it was found, and is no agreement."""
+    if not again:
+        return found
+    kept = Verdict.NOT_ASKED
+    return {who: found.get(who, kept) if verdict is kept else verdict for who, verdict in again.items()}
 
 
 def _outcome(check: Check) -> str:

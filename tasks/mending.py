@@ -11,8 +11,11 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db import moves, news
+from ballast.db.alerts import end_alerts
 from ballast.db.case import Case
 from ballast.db.outbox import send_again
+from ballast.db.reconciling import open_keys
+from ballast.domain.life_cycle import NoSuchMove
 from ballast.domain.truth import STATE_OF, Books, Finding, Place, Verdict, Witness
 from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import News
@@ -48,10 +51,14 @@ class Look:
         return STATE_OF[self.finding.theirs] if self.finding.theirs is not None else ""
 
     @property
+    def alert_keys(self) -> str:
+        """What the keys of all alerts about this order and system begin with."""
+        return f"drift:{self.case.order_no}:{self.witness}:"
+
+    @property
     def alert_key(self) -> str:
         """Stable: the same difference rings once, however many runs see it."""
-        where = f"{self.books.place}/{self.finding.theirs or 'nothing'}"
-        return f"drift:{self.case.order_no}:{self.witness}:{self.finding.verdict}:{where}"
+        return f"{self.alert_keys}{self.finding.verdict}:{self.books.place}/{self.finding.theirs or 'nothing'}"
 
 
 async def mend(tx: AsyncConnection, looks: Sequence[Look], run: str) -> None:
@@ -92,11 +99,19 @@ def _hear(look: Look, known: set[tuple[int, str]]) -> None:
     """Let all that the system said act. A courier whose push was missed is subscribed once more."""
     case, before, facts = look.case, len(look.case.events), _facts(look.case)
     told = sorted(look.answer, key=lambda one: one.happened_at)
-    moved = [act(case, one) for one in told if (case.id, news.cause_of(one)) not in known]
+    moved = [_act(case, one) for one in told if (case.id, news.cause_of(one)) not in known]
     if len(case.events) == before:
         return
     look.mended = "news applied" if any(moved) or _facts(case) != facts else "news noted"
     case.follow_again(set(unsigned(case)) & set(look.finding.waybills))
+
+
+def _act(case: Case, one: News) -> bool:
+    """A code may be mapped to what no order can take here: it does nothing, and the difference rings in the end."""
+    try:
+        return act(case, one)
+    except NoSuchMove:
+        return False
 
 
 def _facts(case: Case) -> tuple[int, int, int]:
@@ -112,7 +127,7 @@ async def _tell_again(tx: AsyncConnection, looks: Sequence[Look], run: str) -> N
         if look.case.id in handed_over and look.witness is Witness.WMS:
             look.mended = "handed over again"
         elif look.case.standing.reason is HoldReason.REFUSED_BY_SYSTEM:
-            look.mended = "held: REFUSED_BY_SYSTEM"  # a person looks at just that already
+            look.mended = "waits for a person: REFUSED_BY_SYSTEM"  # who looks at just that already
         elif look.finding.lacks:
             _send_once_more(look, run)
             given_up += [look] if set(look.finding.lacks) & look.books.given_up else []
@@ -182,6 +197,16 @@ def drift_alerts(looks: Sequence[Look]) -> list[dict[str, Any]]:
         }
         for look in looks
     ]
+
+
+async def end_drift_alerts(tx: AsyncConnection, looks: Sequence[Look]) -> None:
+    """Who agrees again has nobody climbing a ladder for what is over."""
+    over = tuple(look.alert_keys for look in looks if look.finding.verdict is Verdict.AGREES)
+    if not over:
+        return
+    open_ = await open_keys(tx, sorted({look.case.id for look in looks}), "drift:")
+    if ended := [key for key in open_ if key.startswith(over)]:
+        await end_alerts(tx, looks[0].case.now, keys=ended)
 
 
 def _costs(look: Look) -> bool:

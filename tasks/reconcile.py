@@ -30,7 +30,7 @@ from ballast.wiring import House, house
 from tasks.alarms import unknown_code_alert
 from tasks.courier import track
 from tasks.listening import Answer, ask_all, write_told
-from tasks.mending import UNDER_WAY, Look, drift_alerts, mend
+from tasks.mending import UNDER_WAY, Look, drift_alerts, end_drift_alerts, mend
 from tasks.policy import CHUNK
 
 KIND: Final = "reconcile"
@@ -227,6 +227,7 @@ async def _settle(
         later = {look.case.id for look in drifting if turn is Turn.FIRST and is_leased(look.case)}
         drifting = [look for look in drifting if look.case.id not in later]
         if mending:
+            await end_drift_alerts(tx, list(looks.values()))
             await _mend(here, tx, locked, drifting, f"reconcile:{reconciliation}", turn)
         puzzles = [unknown_code_alert(answer) for answer in answers.values() if isinstance(answer, UnknownCode)]
         await raise_alerts(tx, puzzles, here.clock.now())

@@ -142,6 +142,19 @@ async def drifting(tx: AsyncConnection, reconciliation: int) -> list[Mapping[str
     return [row._mapping for row in found]
 
 
+async def open_keys(tx: AsyncConnection, order_ids: Sequence[int], beginning: str) -> list[str]:
+    """Keys of the alerts about these orders that begin so and are not over."""
+    found = await rows(
+        tx,
+        """
+        select key from alert where order_id = any(cast(:ids as bigint[])) and ended_at is null
+          and starts_with(key, :beginning)""",
+        ids=list(order_ids),
+        beginning=beginning,
+    )
+    return [row.key for row in found]
+
+
 async def last_checks(tx: AsyncConnection, order_no: str) -> tuple[datetime | None, list[Check]]:
     """When an order was last looked at, and what each system said of it then."""
     found = await rows(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import get_client
 
+from adapters.errors import Unavailable
 from ballast.db.claims import Chunk, claim
 from ballast.domain.words import Event, HoldReason, State, Step, System
 from ballast.ports import News
@@ -568,6 +569,62 @@ async def test_two_runs_at_once_mend_once(stage: Stage) -> None:
     truth = await stage.world.truth(order_no)
     assert (truth["shop"]["uploads"], len(truth["erp"]["outstock"])) == (1, 1)
     assert len(await stage.rows("select 1 from order_event where event = 'SHIPPED'")) == 1
+
+
+async def test_who_does_not_answer_the_second_time_does_not_agree_by_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_no = await stage.handed_over()
+    await stage.world.faults(system="qimen", webhook_lost=1.0)
+    await stage.ship(order_no)
+    real, asked = stage.house.wms.ask, list[str]()
+
+    async def ask(number: str) -> Any:
+        asked.append(number)
+        if len(asked) > 2:
+            raise Unavailable(System.QIMEN, "gone", order_no=number)
+        return await real(number)
+
+    monkeypatch.setattr(stage.house.wms, "ask", ask)
+    ran = await look(stage, order_no)
+    assert len(asked) == 3 and ran.green
+    found = await figures(stage)
+    assert (found["before"]["overall"]["share"], found["after"]["overall"]["share"]) == (0.0, 0.0)
+    assert found["after"]["systems"]["wms"]["asked"] == 1
+
+
+async def test_an_alert_is_over_when_the_systems_agree_again(stage: Stage) -> None:
+    order_no = await stage.outbound()
+    await stage.world.act(order_no, "report", status="CANCELED")
+    await stage.read()
+    await look(stage, order_no)
+    [ringing] = await stage.alerts()
+    await stage.world.act(order_no, "report", status="DELIVERED")
+    await stage.read()
+    await look(stage, order_no, mend=False)
+    assert (await stage.alerts())[0].ended_at is None, "who only looks changes nothing"
+    await look(stage, order_no)
+    [over] = await stage.alerts()
+    assert ringing.ended_at is None and over.ended_at is not None
+
+
+async def test_a_code_that_is_mapped_to_what_no_order_can_take_spoils_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, lost = await stage.outbound(), await stage.handed_over()
+    await stage.world.faults(system="qimen", webhook_lost=1.0)
+    await stage.ship(lost)
+    real = stage.house.storefront.ask
+
+    async def ask(number: str) -> Any:
+        event = Event.STOCK_LOCKED if number == odd else Event.NOTED
+        strange = one_word(System.WECHAT, "order_state", "77", event, State.SIGNED)
+        return [replace(strange, order_no=number)] if number == odd else await real(number)
+
+    monkeypatch.setattr(stage.house.storefront, "ask", ask)
+    ran = await look(stage, odd, lost)
+    assert ran.green and await stage.state(lost) is State.OUTBOUND
+    assert [alert.key for alert in await stage.alerts()] == [f"drift:{odd}:shop:ahead:left/arrived"]
 
 
 # -- forms and pages
