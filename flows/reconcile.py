@@ -36,7 +36,7 @@ async def reconcile(
     sample: Annotated[int, Field(ge=1, le=100_000)] = 1000,
     mend: bool = True,
     by: Annotated[str, Field(min_length=1, max_length=60)] = "schedule",
-    seed: int | None = None,
+    seed: Annotated[int, Field(ge=0, lt=2**53)] | None = None,
     linger: Annotated[float, Field(ge=0, le=600)] = 20.0,
 ) -> dict[str, Any]:
     """Ask every system what it says of some orders, show it side by side, and mend what differs.
@@ -53,8 +53,10 @@ async def reconcile(
         seed: Draws the same sample again from the same books. 随机种子, 留空则新抽
         linger: Seconds to wait at most before what was mended is asked about again. 修正后复核前最长等待秒数
     """
+    numbers = numbers_in(order_numbers)
+    _check(numbers, since)
     run = await start("reconcile")
-    chosen = await _choose(run, numbers_in(order_numbers), since, sample, seed)
+    chosen = await _choose(run, numbers, since, sample, seed)
     work = await _begin(run, chosen, by, mend=mend)
     await work.progress.begin(f"{len(chosen.ids)} orders 对账进度")
     await work.look(chosen.ids, Turn.FIRST)
@@ -76,11 +78,15 @@ class Chosen:
     seed: int | None = None
 
 
-async def _choose(run: Run, numbers: Sequence[str], since: datetime | None, sample: int, seed: int | None) -> Chosen:
+def _check(numbers: Sequence[str], since: datetime | None) -> None:
+    """Raises `NothingChosen` for a form that says two things, or a time that says none."""
     if numbers and since is not None:
         raise NothingChosen("say either which orders or since when, not both; nothing was asked")
     if since is not None and since.tzinfo is None:
         raise NothingChosen(f"since {since} has no time zone; write {since}+08:00; nothing was asked")
+
+
+async def _choose(run: Run, numbers: Sequence[str], since: datetime | None, sample: int, seed: int | None) -> Chosen:
     async with run.house.transaction() as tx:
         if numbers:
             known = await ids_of(tx, numbers)

@@ -24,7 +24,7 @@ def reconcile(
     since: datetime | None = None,
     no_mend: bool = False,
     by: str = "operator",
-    seed: int | None = None,
+    seed: Annotated[int | None, Parameter(validator=Number(gte=0, lt=2**53))] = None,
     json: bool = False,
 ) -> int:
     """Ask ERP, warehouse, courier, shop and payment what they say of orders; show what differs, and mend it.
