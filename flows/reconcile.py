@@ -159,8 +159,11 @@ class Work:
         checks = [check for each in looked for check in each.checks]
         async with self.run.house.transaction() as tx:
             differed = [check for check in checks if (check.order_id, Witness(check.system)) in self.did]
-            first = {(check.order_id, check.system): _outcome(check) for check in differed}
-            await reconciling.note_outcome(tx, self.id, first)
+            ends = {
+                (one.order_id, one.system): _outcome(one, self.did[one.order_id, Witness(one.system)])
+                for one in differed
+            }
+            await reconciling.note_outcome(tx, self.id, ends)
         self._count_alerts(checks)
         return {order_id: verdicts for each in looked for order_id, verdicts in each.verdicts.items()}
 
@@ -218,8 +221,9 @@ def _then(found: Verdicts, again: Verdicts) -> Verdicts:
     return {who: found.get(who, kept) if verdict is kept else verdict for who, verdict in again.items()}
 
 
-def _outcome(check: Check) -> str:
-    return f"then {check.verdict}" + (f", {check.mended}" if check.mended else "")
+def _outcome(check: Check, before: str) -> str:
+    """What came of it; `before`: what was done about it at first."""
+    return f"then {check.verdict}" + (f", {check.mended}" if check.mended not in ("", before) else "")
 
 
 async def _begin(run: Run, chosen: Chosen, by: str, *, mend: bool) -> Work:

@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 
 from ballast.clock import to_local
 from ballast.db.reconciling import Past, drifting, history
-from ballast.domain.accuracy import percent
+from ballast.domain.accuracy import interval, percent
 from ballast.domain.truth import VERDICT_LABELS, WITNESS_LABELS, Verdict, Witness
 from ballast.domain.words import Label
 from ballast.wiring import House
@@ -84,9 +84,8 @@ def accuracy_page(figures: Mapping[str, Any], past: Sequence[Past], *, zh: bool)
 
 
 def _line(name: str, before: Row, after: Row, drift: Row, unanswered: str) -> str:
-    interval = f"{percent(before['low'])} - {percent(before['high'])}" if before["asked"] else "-"
     counts = " | ".join(str(drift[kind]) for kind in (Verdict.BEHIND, Verdict.AHEAD, Verdict.CONTRADICTS))
-    shares = f"{percent(before['share'])} | {interval} | {percent(after['share'])}"
+    shares = f"{percent(before['share'])} | {interval(before)} | {percent(after['share'])}"
     return f"| {name} | {before['asked']} | {before['agreeing']} | {shares} | {counts} | {unanswered} |"
 
 

@@ -95,7 +95,7 @@ def reconcile_history(
 def _show(past: "Past", rows: Sequence[Row], failed: str, language: str, console: "Console") -> None:
     from rich.table import Table
 
-    from ballast.domain.accuracy import percent
+    from ballast.domain.accuracy import interval, percent
     from ballast.domain.truth import WITNESS_LABELS, Witness
 
     figures, zh = past.figures, language == "zh"
@@ -111,8 +111,7 @@ def _show(past: "Past", rows: Sequence[Row], failed: str, language: str, console
         before = figures["before"]["overall"] if name == "overall" else figures["before"]["systems"][name]
         after = figures["after"]["overall"] if name == "overall" else figures["after"]["systems"][name]
         silent = "" if name == "overall" else str(figures["not_asked"][name]["no_answer"])
-        interval = f"{percent(before['low'])} - {percent(before['high'])}" if before["asked"] else "-"
-        shares = (percent(before["share"]), interval, percent(after["share"]))
+        shares = (percent(before["share"]), interval(before), percent(after["share"]))
         table.add_row(label, str(before["asked"]), str(before["agreeing"]), *shares, silent)
     console.print(table)
     for row in rows:

@@ -79,6 +79,12 @@ def percent(figure: float | None) -> str:
     return f"{hundredths / 100:.2f} %" if figure < 1 else "100 %"
 
 
+def interval(figures: Mapping[str, Any]) -> str:
+    """`99.43 - 99.98 %` of a `part`; a dash where nothing was asked."""
+    low, high = percent(figures["low"]), percent(figures["high"])
+    return f"{low.removesuffix(' %')} - {high}" if figures["asked"] else "-"
+
+
 def stratify(known: Mapping[S, int], wanted: int, least: int) -> dict[S, int]:
     """How many orders of each state to take: in proportion, and `least` of each as far as there are so many.
 
