@@ -115,22 +115,24 @@ class Work:
     why_down: str = ""
 
     async def look(self, ids: Sequence[int], turn: Turn) -> list[Looked]:
-        """Ask about orders chunk by chunk, some side by side, one task run each."""
+        """Ask about orders chunk by chunk, some side by side, one task run each; what was said when asked again."""
         settings = self.run.house.settings
-        room, looked = asyncio.Semaphore(settings.chunks_at_once), list[Looked]()
+        room, again = asyncio.Semaphore(settings.chunks_at_once), list[Looked]()
 
         async def one(chunk: Sequence[int]) -> None:
             async with room:
                 if self.run.house.stopping:
                     return
                 try:
-                    looked.append(await self._ask(chunk, turn))
+                    looked = await self._ask(chunk, turn)
                 except Exception as failure:  # noqa: BLE001  # of any kind: its retries are used up, the others go on
                     self.run.failures.append(f"{type(failure).__name__}: {failure}")
+                    return
+                again.extend([looked] if turn is Turn.AGAIN else [])  # of a first look, counting it is enough
 
         chunks = [ids[start : start + settings.chunk] for start in range(0, len(ids), settings.chunk)]
         await asyncio.gather(*map(one, chunks))
-        return looked
+        return again
 
     async def _ask(self, chunk: Sequence[int], turn: Turn) -> Looked:
         looked = await ask_everybody(self.id, chunk, mending=self.mending, skip=frozenset(self.down), turn=turn)

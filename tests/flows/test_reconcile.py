@@ -16,8 +16,9 @@ from ballast.ports import News
 from flows.cancel_orders import cancel_orders
 from flows.reconcile import reconcile
 from flows.rerun_orders import rerun_orders
+from tasks.reconcile import ask_everybody
 from tasks.rerun import WORK
-from tests.db.stage import read_case
+from tests.db.stage import read_case, statements
 from tests.flows.stage import LINES, Ran, Stage, artifact, run
 
 
@@ -294,6 +295,37 @@ async def test_a_system_that_is_down_is_not_asked_and_agrees_with_nobody(stage: 
     assert found["systems"]["wms"]["agreeing"] == 3
     assert (await checks(stage, numbers[0]))["erp"] == ("not_asked", "")
     assert "kingdee" in str(ran.state.message)
+
+
+async def test_a_system_that_took_no_question_of_a_chunk_is_left_alone_for_the_rest_of_the_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [await stage.outbound() for _ in range(6)]
+    stage.configure(chunk=3, chunks_at_once=1)
+    asked: list[str] = []
+
+    async def ask(number: str) -> Any:
+        asked.append(number)
+        raise Unavailable(System.QIMEN, "no connection", order_no=number)
+
+    monkeypatch.setattr(stage.house.wms, "ask", ask)
+    ran = await look(stage, *numbers)
+    assert not ran.green and len(asked) == 3
+    found = await figures(stage)
+    assert found["not_asked"]["wms"]["no_answer"] == 6 and found["asked"] == 6
+    said = await stage.rows("select said from order_check where system = 'wms' and verdict = 'not_asked' order by 1")
+    assert [row.said[:13] for row in said] == ["it took no qu"] * 3 + ["qimen, order "] * 3
+
+
+async def test_more_orders_need_no_more_statements(stage: Stage) -> None:
+    numbers = [await stage.outbound() for _ in range(4)]
+    ids = [(await stage.order(number)).id for number in numbers]
+    counts = []
+    for some in (ids[:1], ids):
+        with statements(stage.house.engine) as asked:
+            await ask_everybody.fn(1, some, mending=True)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
 
 
 async def test_a_system_that_is_not_configured_is_said_to_be_so(stage: Stage) -> None:
