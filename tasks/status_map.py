@@ -287,7 +287,7 @@ async def preview_row(here: House, row: Row) -> Preview:
         return await preview(here, tx, before, {**before, entry.key: entry})
 
 
-# -- the form of the Prefect UI --------------------------------------------------------------------------------------
+# -- the form of the Prefect UI ------------------------------------------------------------------------------------
 
 
 @task(name="preview a code", task_run_name="preview {row.system} {row.field} {row.code}", tags=["status-map"], **ALONE)

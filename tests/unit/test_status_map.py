@@ -61,7 +61,7 @@ def about(checked: Checked, level: Level) -> list[tuple[str, str, str]]:
     return [(one.kind, one.place, one.column) for one in checked.findings if one.level is level]
 
 
-# -- the adapters' own tables ----------------------------------------------------------------------------------------
+# -- the adapters' own tables --------------------------------------------------------------------------------------
 
 
 def test_the_adapters_own_tables_have_no_finding() -> None:
@@ -206,7 +206,7 @@ def test_blanks_around_a_code_are_kept_and_told() -> None:
     assert (System.KDNIAO, "StateEx", "208 ") in checked.entries
 
 
-# -- rows beside each other ------------------------------------------------------------------------------------------
+# -- rows beside each other ----------------------------------------------------------------------------------------
 
 
 def test_a_code_with_two_meanings_is_contradictory() -> None:
@@ -256,7 +256,7 @@ def test_an_override_of_the_adapters_meaning_is_a_warning_with_both() -> None:
     assert "here it is PARCEL_SIGNED" in finding.text
 
 
-# -- against the books -----------------------------------------------------------------------------------------------
+# -- against the books ---------------------------------------------------------------------------------------------
 
 
 def test_codes_that_were_heard_and_are_in_no_row() -> None:
@@ -273,7 +273,7 @@ def test_codes_that_were_heard_and_are_in_no_row() -> None:
     assert all(isinstance(one, Finding) and "201" not in one.text.split() for one in unseen)
 
 
-# -- dictionaries ----------------------------------------------------------------------------------------------------
+# -- dictionaries --------------------------------------------------------------------------------------------------
 
 
 def entry(code: str, event: Event = Event.SCANNED, **parts: Any) -> Entry:

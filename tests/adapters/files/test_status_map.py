@@ -42,7 +42,7 @@ def read_back(path: Path) -> MapFile:
     return found
 
 
-# -- there and back --------------------------------------------------------------------------------------------------
+# -- there and back ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -86,7 +86,7 @@ def test_nothing_in_a_workbook_is_a_formula(tmp_path: Path) -> None:
     assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value is not None} == {"s"}
 
 
-# -- as people leave them --------------------------------------------------------------------------------------------
+# -- as people leave them ------------------------------------------------------------------------------------------
 
 
 def csv_file(tmp_path: Path, text: str, encoding: str = "utf-8-sig") -> Path:
@@ -151,7 +151,7 @@ def test_a_column_that_is_not_read_is_told(tmp_path: Path) -> None:
     assert [str(one) for one in found.findings] == ["warning: map.csv: the column 'owner' is not read"]
 
 
-# -- hostile files ---------------------------------------------------------------------------------------------------
+# -- hostile files -------------------------------------------------------------------------------------------------
 
 
 def refused(path: Path) -> str:
