@@ -261,6 +261,8 @@ async def _publish(
         version = await status_map.publish(tx, beyond(own, after), base=base, note=note, by=by, now=here.clock.now())
         if not changed:
             raise PublicationRefused(f"nothing changes: in force is {before.version}, and it says the same")
+        mapped = [one.entry for one in changed if one.kind is Kind.ADDED]
+        await codes_heard.end_code_alerts(tx, mapped, version.version, here.clock.now())
         replayed = await _replay(tx, changed)
     async with here.transaction() as tx:  # and what was being parked meanwhile: see `inbox._mapped_meanwhile`
         await _replay(tx, changed)

@@ -1,10 +1,11 @@
 """Which codes were heard, and by how many orders: what a dictionary is compared with."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ballast.db.engine import dumps, rows
+from ballast.db.engine import dumps, rows, run
 from ballast.domain.status_check import Seen
 from ballast.domain.status_map import Entry
 
@@ -24,6 +25,26 @@ async def told_codes(tx: AsyncConnection) -> list[Seen]:
     found = await rows(tx, "select key from alert where key >= 'code:' and key < 'code;'")
     parts = [row.key.split(":", 3) for row in found]
     return [Seen(part[1], part[2], part[3], told=1) for part in parts if len(part) == 4]
+
+
+async def end_code_alerts(tx: AsyncConnection, mapped: Iterable[Entry], version: int, now: datetime) -> None:
+    """Somebody said what these codes mean: nobody has to hear of them any further.
+
+    Their keys are free again: should a code be taken back, the next message with it rings anew.
+    """
+    await run(
+        tx,
+        """
+        with over as (
+          update alert set ended_at = coalesce(ended_at, cast(:now as timestamptz)), climbs_at = null,
+            key = 'mapped:' || key || cast(:mark as text)
+          where key = any(cast(:keys as text[])) returning id)
+        update alert_notice n set due_at = null, note = 'the code was mapped before it was sent'
+        from over where n.alert_id = over.id and n.due_at is not null""",
+        keys=[f"code:{entry.system}:{entry.field}:{entry.code}" for entry in mapped],
+        mark=f":v{version}",
+        now=now,
+    )
 
 
 async def orders_that_said(tx: AsyncConnection, entries: Iterable[Entry]) -> dict[tuple[str, str, str], int]:

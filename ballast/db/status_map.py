@@ -101,6 +101,8 @@ async def publish(
     `base` is the version that they were made from; None: whatever is in force. Raises `PublicationRefused`, with who
     and when, if another one is in force by now.
     """
+    if not by.strip():
+        raise PublicationRefused("it is not said who publishes it")
     await one_at_a_time(tx)
     before = await current(tx)
     if base is not None and base != before.version.version:

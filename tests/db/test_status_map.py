@@ -125,6 +125,8 @@ async def test_nothing_that_changes_nothing_is_published(a_house: House) -> None
         await put(a_house)
     with pytest.raises(PublicationRefused, match="nothing changes"):
         await publish_row(a_house, row("201", note=OWN[entry("201").key].note), note="", by="li")
+    with pytest.raises(PublicationRefused, match="not said who"):
+        await put(a_house, entry("208"), by=" ")
     assert await history(a_house) == []
 
 

@@ -134,15 +134,19 @@ async def test_a_client_that_is_open_forgets_what_was_taken_back(stage: Stage) -
     assert await stage.state(order_no) is State.OUTBOUND
 
 
-async def test_a_code_that_is_taken_back_is_parked_again(stage: Stage) -> None:
+async def test_a_code_that_is_taken_back_is_parked_again_and_rings_again(stage: Stage) -> None:
     first, second = await stage.outbound(), await stage.outbound()
+    await parked(stage, first)
     await publish_map(stage.house, overlaid(OWN, [UNKNOWN]), base=0, note="", by="li")
-    await stage.world.act(first, "scan", state_ex="998")
     await stage.read()
+    [told, _] = await stage.alerts()
+    assert (told.key, told.climbs_at) == ("mapped:code:kdniao:StateEx:998:v1", None) and told.ended_at is not None
+
     await roll_back(stage.house, 0, note="", by="li")
     await stage.world.act(second, "scan", state_ex="998")
     assert await stage.read() == {"parked": 1}
     assert (await stage.state(first), await stage.state(second)) == (State.ON_HOLD, State.OUTBOUND)
+    assert [one.key for one in await stage.alerts() if one.ended_at is None][-1] == "code:kdniao:StateEx:998"
 
 
 async def test_the_erp_s_codes_can_mean_something_else_too(stage: Stage) -> None:
