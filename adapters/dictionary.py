@@ -10,7 +10,7 @@ from adapters.storefronts.direct import status as direct
 from adapters.storefronts.wechat import status as wechat
 from adapters.wms.qimen import status as qimen
 from ballast.domain.status_check import Known
-from ballast.domain.status_map import Entry, Key
+from ballast.domain.status_map import Dictionary, Entry, Key
 from ballast.domain.words import System
 from ballast.ports import Codes
 
@@ -39,10 +39,10 @@ def own_entries() -> dict[Key, Entry]:
     }
 
 
-def known() -> Known:
-    """What a written dictionary is checked against."""
+def known(before: Dictionary | None = None) -> Known:
+    """What a written dictionary is checked against; `before` is what is in force."""
     fields = {
         system: frozenset(field for field, _ in codes) | ALSO_LOOKED_UP.get(system, frozenset())
         for system, codes in CODES.items()
     }
-    return Known(own_entries(), fields)
+    return Known(own_entries(), fields, before or {})

@@ -117,9 +117,10 @@ def systems_of(changed: Sequence[Change]) -> list[str]:
 # -- checking ------------------------------------------------------------------------------------------------------
 
 
-def check_file(file: MapFile) -> Checked:
-    """The rows of a file by themselves, against each other and against the adapters."""
-    checked = check_rows(file.rows, known(), columns=file.columns)
+def check_file(file: MapFile, current: Current | None = None) -> Checked:
+    """The rows of a file by themselves, against each other, the adapters and what is in force."""
+    before = in_force(current) if current is not None else None
+    checked = check_rows(file.rows, known(before), columns=file.columns)
     checked.findings = file.findings + checked.findings
     return checked
 

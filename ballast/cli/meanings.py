@@ -68,7 +68,7 @@ def check(file: Path | None = None, *, json: bool = False) -> int:
     async def look(here: House) -> Checked:
         async with here.transaction() as tx:
             now = await current(tx)
-            checked = check_file(written) if written is not None else check_in_force(now)
+            checked = check_file(written, now) if written is not None else check_in_force(now)
             checked.findings += check_version(written, now) if written is not None else []
             checked.findings += await check_books(here, tx, checked.entries)
         return checked
@@ -97,13 +97,14 @@ def diff(file: Path, *, json: bool = False) -> int:
     async def look(here: House) -> "tuple[Preview, list[Finding]]":
         async with here.transaction() as tx:
             now = await current(tx)
-            return await preview(here, tx, in_force(now), checked.entries), check_version(written, now)
+            findings = check_file(written, now).findings + check_version(written, now)
+            return await preview(here, tx, in_force(now), checked.entries), findings
 
-    seen, older = with_house(look)
+    seen, findings = with_house(look)
     if json:
-        print_json({**seen.as_dict(), "findings": [_finding(one) for one in (*checked.findings, *older)]})
+        print_json({**seen.as_dict(), "findings": [_finding(one) for one in findings]})
     else:
-        for finding in (*checked.findings, *older):
+        for finding in findings:
             print(finding)
         _show_preview(seen)
     return 0

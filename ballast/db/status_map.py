@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ballast.clock import to_local
 from ballast.db.engine import dumps, rows, run
 from ballast.domain.status_map import Entry, dictionary_of
 from ballast.domain.words import Event, HoldReason, System
@@ -33,7 +34,7 @@ class Version:
         if self.at is None:
             return "version 0, the adapters' own tables"
         note = f": {self.note}" if self.note else ""
-        return f"version {self.version}, published by {self.by} at {self.at.isoformat(timespec='seconds')}{note}"
+        return f"version {self.version}, published by {self.by} at {to_local(self.at)}{note}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _newer(base: int, newest: Version) -> str:
     if base > newest.version:
         return f"this was made from version {base}, which is not in these books ({newest}): export again"
     return (
-        f"this was made from version {base}, and the map is at {newest} by now. Export again and put your changes in, "
+        f"this was made from version {base}; in force by now is {newest}. Export again and put your changes in, "
         f"or publish over it with --over {newest.version}: `ballast status-map diff` shows what that takes away"
     )
 

@@ -66,10 +66,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the adapters know: their own rows, and the fields in which they look codes up."""
+    """What the adapters know: their own rows, and the fields in which they look codes up.
+
+    `before`: what is in force, where that is known. A row that is edited still has the state of its old event.
+    """
 
     own: Dictionary
     fields: Mapping[System, frozenset[str]]
+    before: Dictionary = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -132,12 +136,16 @@ class _Reader:
             self._check_saying(system, event, reason)
         if self.failed or system is None or event is None:
             return None
-        if event is not None and row.state and _states(row.state) != _states(leads_to_text(event)):
-            leads = leads_to_text(event) or "no other state"
-            self._warn(
-                "state", "state", f"{row.state!r} is not read: {event} leads to {leads}; change the event instead"
-            )
-        return Entry(system, row.field.strip(), row.code, event, reason, clean_note(row.note))
+        entry = Entry(system, row.field.strip(), row.code, event, reason, clean_note(row.note))
+        self._check_state(entry)
+        return entry
+
+    def _check_state(self, entry: Entry) -> None:
+        said = [entry, *(rows[entry.key] for rows in (self.known.own, self.known.before) if entry.key in rows)]
+        if self.row.state and _states(self.row.state) not in [_states(leads_to_text(one.event)) for one in said]:
+            leads, event = leads_to_text(entry.event) or "no other state", entry.event
+            what = f"{_short(self.row.state)} is not read: {event} leads to {leads}; change the event instead"
+            self._warn("state", "state", what)
 
     @property
     def failed(self) -> bool:

@@ -90,7 +90,7 @@ async def test_a_file_made_from_an_older_version_is_refused_with_who_and_when(a_
     with pytest.raises(PublicationRefused) as refusal:
         await put(a_house, entry("209"), base=0)
     said = str(refusal.value)
-    assert "made from version 0" in said and "--over 1" in said
+    assert "made from version 0; in force by now is version 1" in said and "--over 1" in said
     assert "version 1, published by zhao at 2026-" in said and ": hubs" in said
     assert (len(await history(a_house)), list(await codes(a_house))) == (1, [("StateEx", "208")])
 

@@ -200,6 +200,14 @@ def test_computed_columns_are_not_read_and_it_says_so() -> None:
     assert check(row(state="in_transit")).findings == []
 
 
+def test_a_row_that_was_edited_may_still_have_the_state_of_its_old_event() -> None:
+    edited = row(code="211", event="NOTED", state="IN_TRANSIT")
+    assert about(check(edited, without=(("StateEx", "211"),)), Level.WARNING) == [("override", "new", "")]
+    before = {entry("208").key: entry("208", Event.PARCEL_SIGNED)}
+    again = check_rows([*rows_of(OWN.values()), row(state="IN_TRANSIT / SIGNED")], known(before))
+    assert again.findings == []
+
+
 def test_blanks_around_a_code_are_kept_and_told() -> None:
     checked = check(row(code="208 "))
     assert about(checked, Level.WARNING) == [("blanks", "new", "code")]
