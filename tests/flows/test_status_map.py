@@ -3,20 +3,20 @@
 import asyncio
 import csv
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
 
-from adapters.dictionary import own_entries
+from adapters.dictionary import known, own_entries
 from adapters.files.status_map import read_map
 from ballast.db import inbox
 from ballast.db.status_map import current
 from ballast.domain.status_check import Row
-from ballast.domain.status_map import Entry, overlaid
+from ballast.domain.status_map import ROLE_OF, Entry, may_say, overlaid
 from ballast.domain.words import Event, HoldReason, State, Step, System
 from ballast.ports import Meaning
-from flows.publish_status_map import publish_status_map
+from flows.publish_status_map import Meant, Speaker, publish_status_map
 from flows.read_inbox import read_inbox
 from tasks import inbox as reading
 from tasks.status_map import Preview, in_force, preview, publish_map, publish_row, roll_back
@@ -159,6 +159,13 @@ async def test_the_erp_s_codes_can_mean_something_else_too(stage: Stage) -> None
 
 
 # -- the form ------------------------------------------------------------------------------------------------------
+
+
+def test_the_form_offers_every_system_with_codes_and_everything_that_a_code_can_mean() -> None:
+    assert set(get_args(Speaker)) == {str(system) for system in ROLE_OF}
+    fields = known().fields
+    sayable = {event for system in fields for field in fields[system] for event in may_say(system, field)}
+    assert set(get_args(Meant)) == {str(event) for event in sayable}
 
 
 async def test_the_form_shows_first_and_then_publishes(stage: Stage) -> None:

@@ -277,5 +277,24 @@ def test_a_yaml_row_with_a_wrong_key_is_told_with_its_line(tmp_path: Path, row: 
     assert (found.rows, [one.place for one in found.findings]) == ([], ["map.yaml, line 3"])
 
 
+@pytest.mark.parametrize("ending", [".yaml", ".csv"])
+@given(cuts=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 9), st.binary(max_size=4)), min_size=1, max_size=8))
+def test_a_bent_file_is_refused_or_read_and_nothing_else(
+    tmp_path: Path, ending: str, cuts: list[tuple[int, int, bytes]]
+) -> None:
+    path = tmp_path / f"map{ending}"
+    write_map(path, Shown(list(FEW.values()), OWN, 1))
+    raw = path.read_bytes()
+    for at, length, instead in cuts:
+        raw = raw[:at] + instead + raw[at + length :]
+    path.write_bytes(raw)
+    try:
+        found = read_map(path)
+    except FileError as refusal:
+        assert str(refusal).startswith(path.name)
+    else:
+        check_rows(found.rows, known(), columns=found.columns)
+
+
 def test_the_columns_are_named_in_both_languages() -> None:
     assert len(set(COLUMNS.values())) == len(COLUMNS) == 9
