@@ -22,6 +22,7 @@ def main() -> None:
     import ballast.cli.backups
     import ballast.cli.cancelling
     import ballast.cli.machine
+    import ballast.cli.meanings
     import ballast.cli.money
     import ballast.cli.orders
     import ballast.cli.stock
@@ -52,6 +53,7 @@ def _is_plain(error: Exception) -> bool:
         "FileError",
         "NotRunning",
         "OutsideError",
+        "PublicationRefused",
         "RefundRefused",
         "RulesError",
         "RunFailed",
