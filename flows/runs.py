@@ -120,16 +120,16 @@ class Run:
         """When the orders or messages of a chunk that was given up are due again."""
         return self.house.clock.after(CUT_OFF if self.house.stopping else DOWN)
 
-    async def finish(self) -> Tally:
-        """Name the run after what it did, show what was held, and fail the run when chunks failed."""
+    async def finish(self, outcome: str = "") -> Tally:
+        """Name the run after what it did (or `outcome`), show what was held, and fail the run when chunks failed."""
         self.over = True
-        await self._tell()
+        await self._tell(outcome)
         if self.failures:
             raise RunFailed(f"{len(self.failures)} chunk(s) failed; first: {self.failures[0]}")
         return self.tally
 
-    async def _tell(self) -> None:
-        words = ", ".join(f"{count} {word}" for word, count in self.tally.most_common() if count)
+    async def _tell(self, outcome: str) -> None:
+        words = outcome or ", ".join(f"{count} {word}" for word, count in self.tally.most_common() if count)
         if flow_run.id is not None:
             async with get_client() as client:
                 await client.update_flow_run(flow_run.id, name=f"{self.name} {words or 'nothing due'}"[:250])

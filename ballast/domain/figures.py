@@ -1,6 +1,7 @@
 """Figures of many measurements: mean, percentiles, and how sure a share of a sample is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import fsum, sqrt
 from typing import Final, NamedTuple
 
@@ -15,7 +16,8 @@ class Interval(NamedTuple):
     high: float
 
 
-class Spread(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Spread:
     """How `count` measurements lie; None where there is none to speak of. All in the measurements' own unit."""
 
     count: int

@@ -80,8 +80,8 @@ class Accuracy:
 class Response:
     """Minutes from an alert to a person acting. Alerts of level warning and urgent.
 
-    ended_alone: their cause was over before anybody acted. open: nobody has acted yet; `open_minutes` is how long all of
-    them have waited together, `oldest_minutes` the longest.
+    ended_alone: their cause was over before anybody acted. open: nobody has acted yet; `open_minutes` is how long
+    all of them have waited together, `oldest_minutes` the longest.
     """
 
     answered: Spread

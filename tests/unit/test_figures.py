@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ballast.domain.figures import Interval, mean, percentile, share, spread, wilson
+from ballast.domain.figures import Interval, Spread, mean, percentile, share, spread, wilson
 
 MEASURED = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=60)
 
@@ -46,7 +46,7 @@ def test_percentiles_lie_among_the_values_and_rise(values: list[float], one: flo
 
 def test_of_nothing_there_is_no_figure() -> None:
     assert mean([]) is None and percentile([], 0.5) is None and share(0, 0) is None
-    assert spread([]) == (0, None, None, None)
+    assert spread([]) == Spread(0, None, None, None)
     with pytest.raises(ValueError, match="between 0 and 1"):
         percentile([1.0], 1.5)
 
