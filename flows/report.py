@@ -34,4 +34,5 @@ async def report(
     for part in tables:
         rows = [dict(zip(part.columns, row, strict=True)) for row in part.rows] or [{part.title: part.empty}]
         await acreate_table_artifact(key=f"report-{part.name}", table=rows, description=part.title)
-    await run.finish(words.outcome(found))
+    run.headline = words.outcome(found)
+    await run.finish()

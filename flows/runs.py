@@ -52,6 +52,7 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     failures: list[str] = field(default_factory=list)
     table: list[dict[str, str]] = field(default_factory=list)  # the artifact, when the flow writes its own
+    headline: str = ""  # the run's name, where the tally does not say it
     over: bool = False
     pulse: "asyncio.Task[None] | None" = None
 
@@ -128,16 +129,17 @@ class Run:
         """When the orders or messages of a chunk that was given up are due again."""
         return self.house.clock.after(CUT_OFF if self.house.stopping else DOWN)
 
-    async def finish(self, outcome: str = "") -> Tally:
-        """Name the run after what it did (or `outcome`), show what was held, and fail the run when chunks failed."""
+    async def finish(self) -> Tally:
+        """Name the run after what it did, show what was held, and fail the run when chunks failed."""
         self.over = True
-        await self._tell(outcome)
+        await self._tell()
         if self.failures:
             raise RunFailed(f"{len(self.failures)} chunk(s) failed; first: {self.failures[0]}")
         return self.tally
 
-    async def _tell(self, outcome: str) -> None:
-        words = outcome or ", ".join(f"{count} {word}" for word, count in self.tally.most_common() if count)
+    async def _tell(self) -> None:
+        counts = ", ".join(f"{count} {word}" for word, count in self.tally.most_common() if count)
+        words = self.headline or counts
         if flow_run.id is not None:
             async with get_client() as client:
                 await client.update_flow_run(flow_run.id, name=f"{self.name} {words or 'nothing due'}"[:250])

@@ -75,18 +75,23 @@ async def read_accuracy(tx: AsyncConnection, window: Window | None = None) -> Ac
     if not found:
         return Accuracy()
     figures: Mapping[str, Any] = found[0].figures
-    counted = {**figures, **_mapping(figures.get("systems"))}
-    agreements = {name: Agreement(int(one["asked"]), int(one["agreeing"])) for name, one in counted.items() if _is(one)}
-    overall = agreements.pop("overall", Agreement(0, 0))
-    return Accuracy(found[0].ended_at, found[0].scope, overall, agreements)
+    systems = _mapping(figures.get("systems"))
+    return Accuracy(
+        measured_at=found[0].ended_at,
+        scope=found[0].scope,
+        overall=_agreement(figures.get("overall", figures)),
+        systems={name: _agreement(one) for name, one in systems.items()},
+    )
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _is(value: Any) -> bool:
-    return isinstance(value, dict) and "asked" in value and "agreeing" in value
+def _agreement(value: Any) -> Agreement:
+    """Nothing was asked where a figure is missing."""
+    counts = _mapping(value)
+    return Agreement(int(counts.get("asked") or 0), int(counts.get("agreeing") or 0))
 
 
 async def read_response(tx: AsyncConnection, window: Window, now: datetime) -> Response:
