@@ -26,6 +26,16 @@ STEP_LABELS: Final[dict[str, Pair]] = {
     "scanned_signed": ("first scan to signed", "揽收到签收"),
     "placed_signed": ("placed to signed (the whole way)", "下单到签收 (全程)"),
 }
+KINDS: Final[dict[str, Pair]] = {
+    "release": ("released", "放行"),
+    "rerun": ("rerun", "重跑"),
+    "hold": ("held", "挂起"),
+    "cancel": ("cancelled", "取消"),
+    "refund": ("refund asked for", "申请退款"),
+    "person": ("refund made by hand", "人工退款"),
+    "booked": ("booked in the ERP by hand", "ERP 人工记账"),
+}
+"""What people do to orders, by the first word of its cause in the history."""
 LEVELS: Final[dict[str, Pair]] = {"yellow": ("yellow", "黄色"), "red": ("red", "红色")}
 
 
@@ -162,10 +172,10 @@ class Words:
 
     def interventions(self, report: Report) -> Part:
         kinds = sorted(report.interventions.kinds.items(), key=lambda one: (-one[1], one[0]))
+        rows = [(self.of(KINDS.get(kind, (kind, kind))), str(count)) for kind, count in kinds]
         return self._part(
-            "interventions", ("What people did to orders", "人工操作"), [(kind, str(count)) for kind, count in kinds],
-            ("action", "操作"), ("times", "次数"),
-        )  # fmt: skip
+            "interventions", ("What people did to orders", "人工操作"), rows, ("action", "操作"), ("times", "次数")
+        )
 
     def duplicates(self, report: Report) -> Part:
         rows = [

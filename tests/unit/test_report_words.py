@@ -148,6 +148,12 @@ def test_chinese_says_the_same_in_chinese() -> None:
     assert chinese.states(GOOD) == "本期下单 1000: 900 客户签收, 100 异常挂起"
 
 
+def test_what_people_did_is_in_words() -> None:
+    assert Words("en").interventions(GOOD).rows == [("released", "7"), ("cancelled", "3")]
+    later = replace(GOOD, interventions=Interventions(1, 1, 1, {"of_a_later_version": 1}))
+    assert Words("zh").interventions(later).rows == [("of_a_later_version", "1")]
+
+
 def test_amounts_of_a_currency_that_nobody_knows_say_so() -> None:
     assert money(2050, "CNY") == "20.50" and money(5, "XTS") == "5 (minor units)"
     assert Words("en").duplicates(GOOD).rows[1][2] == "5 (minor units)"
