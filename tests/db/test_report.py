@@ -11,12 +11,14 @@ from ballast.db.alerts import raise_alerts
 from ballast.db.engine import dumps, run
 from ballast.db.report import make_report
 from ballast.db.three_numbers import read_accuracy
+from ballast.domain.figures import percentile
 from ballast.domain.report import Agreement, Duplicates, Report, Window
 from ballast.domain.words import Event, HoldReason, State, System
 from ballast.wiring import House
 from tests.db.stage import (
     bring,
     captured,
+    column,
     hold_by_hand,
     lock,
     make_order,
@@ -333,3 +335,18 @@ async def test_the_number_of_statements_is_fixed(a_house: House) -> None:
     with statements(a_house.engine) as many:
         assert (await make(a_house)).interventions.orders == 50
     assert len(few) == len(many) <= 10
+
+
+@pytest.mark.parametrize(
+    "values", [[7.0], [3.0, 1.0], [0.0, 0.1, 0.2, 5.0, 1000.0], [float(n * n % 97) for n in range(100)]]
+)
+async def test_percentiles_are_the_same_here_and_there(a_house: House, values: list[float]) -> None:
+    shares = [0.0, 0.05, 0.5, 0.95, 0.99, 1.0]
+    [there] = await column(
+        a_house,
+        """
+        select percentile_cont(cast(:shares as float8[])) within group (order by v)
+        from unnest(cast(:values as float8[])) v""",
+        shares=shares, values=values,
+    )  # fmt: skip
+    assert there == pytest.approx([percentile(values, share) for share in shares])
