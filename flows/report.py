@@ -7,7 +7,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from pydantic import Field
 
 from flows.runs import start
-from tasks.report import collect_report
+from tasks.report import collect_report, window_of
 from tasks.report_words import Words, markdown_table
 
 
@@ -22,8 +22,9 @@ async def report(
         since: From when: an age (24h, 7d) or a date (2026-01-01), China time; empty: yesterday. 起始时间, 留空为昨天
         until: Until when, not in it any more; empty: now. 截止时间 (不含), 留空为现在
     """
+    window = await window_of(since, until)
     run = await start("report")
-    found = await collect_report(since, until)
+    found = await collect_report(window)
     words = Words(run.house.settings.language)
     numbers, *tables = words.parts(found)
     await acreate_markdown_artifact(
