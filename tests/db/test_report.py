@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from ballast.db.alerts import raise_alerts
 from ballast.db.engine import dumps, run
 from ballast.db.report import make_report
 from ballast.db.three_numbers import read_accuracy
@@ -157,15 +156,6 @@ async def test_minutes_from_alert_to_a_person_acting(a_house: House, clock: Sett
     assert found.healthy is False, "what waits for an hour does not become healthy by not being answered"
     clock.set(after(21))
     assert (await make(a_house)).response.healthy is True
-
-
-async def test_raised_through_its_own_door_an_alert_counts(a_house: House) -> None:
-    try:
-        async with a_house.transaction() as tx:
-            await raise_alerts(tx, [{"key": "k", "level": "urgent", "title": "t", "text": "x"}], NOON)
-    except Exception as moving:  # the door is being moved to the new tables  # noqa: BLE001
-        pytest.skip(f"alerts: {type(moving).__name__}")
-    assert (await make(a_house)).response.open == 1
 
 
 # -- accuracy ----------------------------------------------------------------------------------------------------
