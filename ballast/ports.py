@@ -6,7 +6,7 @@ the same either way. Errors are those of `adapters.errors`; each names what the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -138,7 +138,12 @@ class Meaning:
 
     event: Event
     reason: HoldReason | None = None
+    note: str = field(default="", compare=False)  # for people: their own word for the code, or where it is said
     state: State | None = None  # the standard state that it stands for, where the event alone does not say it
+
+    def called(self, note: str) -> "Meaning":
+        """The same meaning, of a code with this note."""
+        return replace(self, note=note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,10 +33,12 @@ FLOWS = (
     "rerun-orders",
     "check-stock",
     "list-refunds",
+    "report",
     "ask-refunds",
     "reconcile",
     "cancel-orders",
     "hold-orders",
+    "publish-status-map",
     "close-runs",
 )
 """Every flow of ours; other programs may share the Prefect server."""

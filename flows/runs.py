@@ -14,6 +14,7 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
+from ballast.counters import CHUNKS, RUN_OUTCOMES
 from ballast.db import beats
 from ballast.db.claims import Chunk, claim, give_back
 from ballast.db.engine import DATABASE_ERRORS
@@ -99,15 +100,22 @@ class Run:
         give_up: Callable[[C], Awaitable[None]] | None,
         room: asyncio.Semaphore,
     ) -> None:
+        outcome = "done"
         try:
-            self.tally.update(await work(found))
+            said = await work(found)
+            self.tally.update(said)
+            for word, count in said.items():
+                RUN_OUTCOMES.labels(self.name, word).inc(max(count, 0))
         except asyncio.CancelledError:  # the run is being stopped: do not make its orders wait for the lease to end
+            outcome = "cut_off"
             await self._give_up(found, give_up)
             raise
         except Exception as failure:  # noqa: BLE001  # a task's failure of any kind: its retries are used up, the run goes on and ends red
+            outcome = "failed"
             self.failures.append(f"{type(failure).__name__}: {failure}")
             await self._give_up(found, give_up)
         finally:
+            CHUNKS.labels(self.name, outcome).inc()
             room.release()
 
     async def _give_up(self, found: C, give_up: Callable[[C], Awaitable[None]] | None) -> None:

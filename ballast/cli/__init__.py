@@ -22,9 +22,11 @@ def main() -> None:
     import ballast.cli.backups
     import ballast.cli.cancelling
     import ballast.cli.machine
+    import ballast.cli.meanings
     import ballast.cli.money
     import ballast.cli.orders
     import ballast.cli.reconciling
+    import ballast.cli.reporting
     import ballast.cli.stock
     import ballast.cli.upkeep
     import ballast.cli.watching  # noqa: F401  # they register their commands
@@ -51,8 +53,10 @@ def _is_plain(error: Exception) -> bool:
     plain = {
         "BackupFailed",
         "FileError",
+        "NoWindow",
         "NotRunning",
         "OutsideError",
+        "PublicationRefused",
         "RefundRefused",
         "RulesError",
         "RunFailed",

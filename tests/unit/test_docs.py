@@ -18,9 +18,11 @@ from pydantic.fields import FieldInfo
 import ballast.cli.backups
 import ballast.cli.cancelling
 import ballast.cli.machine
+import ballast.cli.meanings
 import ballast.cli.money
 import ballast.cli.orders
 import ballast.cli.reconciling
+import ballast.cli.reporting
 import ballast.cli.stock
 import ballast.cli.upkeep
 import ballast.cli.watching  # noqa: F401  # they register their commands
