@@ -699,3 +699,13 @@ async def test_the_commands_tell_the_same(stage: Stage) -> None:
     wms = next(one for one in shown["reconciled"] if one["system"] == "wms")
     assert (wms["theirs"], wms["verdict"]) == ("CLOSED", "contradicts")
     assert "warehouse: CLOSED (status CANCELED), contradicts: alert" in await stage.command("order", "show", order_no)
+
+
+async def test_a_code_with_another_note_still_stands_for_its_state(stage: Stage) -> None:
+    order_no = await stage.outbound()
+    await stage.rows(
+        "insert into status_map (system, field, code, event, note, version, changed_by, changed_at) "
+        "values ('kingdee', 'SAL_OUTSTOCK.FDocumentStatus', 'C', 'NOTED', 'our words', 1, 'li', now()) returning 1"
+    )
+    assert (await look(stage, order_no)).name == "reconcile 1 orders, 100 %, 0 mended"
+    assert (await checks(stage, order_no))["erp"] == ("agrees", "")
