@@ -1,8 +1,7 @@
 """The roles that outside systems play, and the frozen values they exchange with us.
 
-Every method that changes something outside takes `look_first`. False: nobody tried this before. True: an earlier
-attempt may have reached the system (time-out, crash), so read back by key and do only what is missing. The receipt is
-the same either way. Errors are those of `adapters.errors`; each names what the caller should do.
+Every method that changes something outside takes `look_first`. False: nobody tried this before. True: an attempt may
+have reached the system (time-out, crash), so read back by key and do only what is missing; the receipt is the same.
 """
 
 from collections.abc import Mapping, Sequence
