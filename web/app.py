@@ -10,6 +10,7 @@ from adapters.signing import reveal
 from ballast.wiring import House, hooks
 from web.health import Readiness, answer_health
 from web.hooks.collector import Collector, store_into
+from web.hooks.control import ControlDoor
 from web.hooks.door import Door
 from web.orders.page import OrderPage
 
@@ -18,7 +19,9 @@ def make_app(house: House) -> Starlette:
     """The web process of a house. The caller closes the house. Raises `SettingsError`."""
     collector = Collector(store_into(house))
     door = Door(hooks(house.settings), collector, house.clock, house.settings.limits)
+    control = _control(house)
     routes = [
+        *([Route("/hooks/prefect", control.answer, methods=["POST"])] if control else []),
         Route("/hooks/{source}", door.answer, methods=["GET", "POST"]),
         Route("/health", answer_health),
         Route("/ready", Readiness(house).answer),
@@ -32,7 +35,21 @@ def make_app(house: House) -> Starlette:
         yield
         await collector.close()
         door.close()
+        if control is not None:
+            control.close()
 
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False  # a redirect would repeat whatever host the request names
     return app
+
+
+def _control(house: House) -> ControlDoor | None:
+    """The door of Prefect's automations, when they have a key."""
+    key = house.settings.prefect_hook_key
+    if key is None:
+        return None
+    return ControlDoor(house, reveal(key, "BALLAST_PREFECT_HOOK_KEY"), _tell_nobody)
+
+
+async def _tell_nobody(house: House) -> None:
+    """The ring wakes a listener; where none is alive, the next one sends it."""

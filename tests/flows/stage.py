@@ -35,7 +35,7 @@ from tasks.inbox import read_messages
 from tasks.orders import take_in
 from tasks.rerun import WORK
 from tests.contracts.outside import ROOT, World, settings_for
-from tests.web.stage import CONSOLE_KEY
+from tests.web.stage import CONSOLE_KEY, HOOK_KEY
 
 SHELF = ("SKU-001", "SKU-002", "SKU-003")
 """Articles of which the ledger has 1,000 pieces at the beginning of every test."""
@@ -51,7 +51,12 @@ def open_house(url: str, world: World) -> House:
     outside = settings_for(world)
     values: dict[str, Any] = {name: getattr(outside, name) for name in outside.__slots__}
     config = Settings(
-        **values, database_url=SecretStr(url), patience=QUICK, console_key=SecretStr(CONSOLE_KEY), _env_file=None
+        **values,
+        database_url=SecretStr(url),
+        patience=QUICK,
+        console_key=SecretStr(CONSOLE_KEY),
+        prefect_hook_key=SecretStr(HOOK_KEY),
+        _env_file=None,
     )
     return House(config, Clock(), make_engine(url))
 

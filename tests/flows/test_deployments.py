@@ -13,7 +13,8 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import PrefectHTTPStatusError
 
 from ballast.domain.words import State
-from deployments.apply import POOL, apply, flow_of, read_deployments
+from deployments.apply import apply, flow_of, read_deployments
+from deployments.automations import POOL
 from deployments.worker import HouseWorker
 from tests.flows.stage import Stage
 
