@@ -106,8 +106,27 @@ class DingtalkSettings(Part):
     url: str = "https://oapi.dingtalk.com/robot/send"
     access_token: SecretStr
     secret: SecretStr
-    mentions: tuple[str, ...] = ()
-    per_minute: int = 18  # the robot's limit is 20; above it is mute for ten minutes
+    mentions: tuple[str, ...] = ()  # mobiles that are rung when a message names nobody
+    per_minute: int = Field(default=18, ge=1)  # the robot's limit is 20; above it is mute for ten minutes
+
+
+class WecomSettings(Part):
+    """企业微信 group robot: its key is the only credential."""
+
+    url: str = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send"
+    key: SecretStr
+    mentions: tuple[str, ...] = ()  # user ids that are rung when a message names nobody
+    per_minute: int = Field(default=18, ge=1)  # the robot's limit is 20
+
+
+class FeishuSettings(Part):
+    """飞书 or Lark custom bot with 签名校验."""
+
+    url: str = "https://open.feishu.cn/open-apis/bot/v2/hook"  # Lark: https://open.larksuite.com/...
+    token: SecretStr
+    secret: SecretStr
+    mentions: tuple[str, ...] = ()  # open_ids or user_ids that are rung when a message names nobody
+    per_minute: int = Field(default=90, ge=1)  # the bot's limit is 100, and 5 a second
 
 
 class DirectSettings(Part):
@@ -178,6 +197,7 @@ class Settings(BaseSettings):
     console_key: SecretStr | None = None  # opens the order pages that artifacts link to; empty: no pages
     prefect_hook_key: SecretStr | None = None  # what Prefect's automations show us; empty: nothing listens to them
     prefect_hook_url: str = ""  # how the Prefect server reaches the web process; empty: web_url and /hooks/prefect
+    sla_policy: Path = Path("rules/sla.yaml")  # relative: to this folder, or to the one that Ballast came in
     chunk: int = Field(default=100, ge=1, le=1000)
     chunks_at_once: int = Field(default=2, ge=1, le=32)
 
@@ -187,6 +207,8 @@ class Settings(BaseSettings):
     wechat: WechatSettings | None = None
     wechatpay: WechatpaySettings | None = None
     dingtalk: DingtalkSettings | None = None
+    wecom: WecomSettings | None = None
+    feishu: FeishuSettings | None = None
     direct: DirectSettings | None = None
 
     clock: ClockSettings = ClockSettings()

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from adapters.signing import reveal
+from ballast.sending import send_due
 from ballast.wiring import House, hooks
 from web.health import Readiness, answer_health
 from web.hooks.collector import Collector, store_into
@@ -48,8 +49,4 @@ def _control(house: House) -> ControlDoor | None:
     key = house.settings.prefect_hook_key
     if key is None:
         return None
-    return ControlDoor(house, reveal(key, "BALLAST_PREFECT_HOOK_KEY"), _tell_nobody)
-
-
-async def _tell_nobody(house: House) -> None:
-    """The ring wakes a listener; where none is alive, the next one sends it."""
+    return ControlDoor(house, reveal(key, "BALLAST_PREFECT_HOOK_KEY"), send_due)
