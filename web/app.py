@@ -9,6 +9,8 @@ from starlette.routing import Route
 from adapters.signing import reveal
 from ballast.sending import send_due
 from ballast.wiring import House, hooks
+from web.alerts.page import AlertPage
+from web.gate import Gate
 from web.health import Readiness, answer_health
 from web.hooks.collector import Collector, store_into
 from web.hooks.control import ControlDoor
@@ -28,8 +30,12 @@ def make_app(house: House) -> Starlette:
         Route("/ready", Readiness(house).answer),
     ]
     if house.settings.console_key is not None:
-        page = OrderPage(house, reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY"))
-        routes.append(Route("/orders/{order_no}", page.answer))
+        secret, gate = (
+            reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY"),
+            Gate(house.settings.limits, house.clock),
+        )
+        routes.append(Route("/orders/{order_no}", OrderPage(house, secret, gate).answer))
+        routes.append(Route("/alerts/{alert_id}", AlertPage(house, secret, gate).answer, methods=["GET", "POST"]))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -15,6 +15,7 @@ from cyclopts import App
 from pydantic import SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
+import ballast.cli.alerts
 import ballast.cli.backups
 import ballast.cli.cancelling
 import ballast.cli.machine
@@ -54,6 +55,8 @@ def commands(group: App, path: str = "ballast") -> Iterator[tuple[str, App]]:
     for name in group:
         if name.startswith("-"):
             continue
+        if group[name].default_command and list(commands(group[name])):
+            yield f"{path} {name}", group[name]  # a group that does something by itself
         below = list(commands(group[name], f"{path} {name}"))
         yield from below or [(f"{path} {name}", group[name])]
 
