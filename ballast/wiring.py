@@ -43,7 +43,7 @@ class House:
     roles: dict[str, Any] = field(default_factory=dict)  # role name -> its client, each of its own protocol
     added_codes: Mapping[str, Codes] = field(default_factory=dict)
     stopping: bool = False  # this process ends: runs take nothing new and give back what they cannot finish
-    sla: PolicyInForce = field(init=False)
+    sla: PolicyInForce = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.sla = PolicyInForce(find_rules(self.settings.sla_policy), lambda: self.clock.now())

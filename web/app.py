@@ -30,10 +30,8 @@ def make_app(house: House) -> Starlette:
         Route("/ready", Readiness(house).answer),
     ]
     if house.settings.console_key is not None:
-        secret, gate = (
-            reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY"),
-            Gate(house.settings.limits, house.clock),
-        )
+        secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")
+        gate = Gate(house.settings.limits, house.clock)
         routes.append(Route("/orders/{order_no}", OrderPage(house, secret, gate).answer))
         routes.append(Route("/alerts/{alert_id}", AlertPage(house, secret, gate).answer, methods=["GET", "POST"]))
 

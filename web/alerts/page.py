@@ -4,7 +4,7 @@ Chat clients fetch links to show a preview, so only a POST may change anything.
 """
 
 from typing import Final
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -113,7 +113,7 @@ class AlertPage:
             now=self._house.clock.now(),
             other=self._link(seen.id, "en" if language == "zh" else "zh"),
             here=self._link(seen.id, language),
-            order=f"../orders/{no}?" + urlencode({"key": page_key(self._secret, no), "lang": language}),
+            order=f"../orders/{quote(no, safe='')}?" + urlencode({"key": page_key(self._secret, no), "lang": language}),
             people={key: person.name for key, person in policy.people.items()},
             wrong=wrong,
             typed=typed,

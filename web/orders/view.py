@@ -90,7 +90,8 @@ class Page:
         return self._templates.get_template("order.html").render(
             **_words(language), seen=seen, order=seen.order, hold=seen.hold, other=other, now=now,
             stages=walk(seen.order, language), state=_state(seen.order), tone=_tone(seen.order.state),
-            said=_why_held(seen), alerts=alerts, links=links or {}, past_holds=[hold for hold in seen.holds if hold.released_at],
+            said=_why_held(seen), past_holds=[hold for hold in seen.holds if hold.released_at],
+            alerts=alerts, links=links or {},
         )  # fmt: skip
 
     def notice(self, label: Label, language: Language) -> str:
