@@ -36,6 +36,7 @@ FLOWS = (
     "ask-refunds",
     "cancel-orders",
     "hold-orders",
+    "answer-alerts",
     "close-runs",
 )
 """Every flow of ours; other programs may share the Prefect server."""

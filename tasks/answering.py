@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from prefect import task
 
 from ballast.db.answering import Answered, answer
-from ballast.points import Point, reached
 from ballast.wiring import house
 from tasks.policy import ALONE
 
@@ -16,7 +15,6 @@ async def answer_alerts_of(
 ) -> list[Answered]:
     """Acknowledge or resolve what was named; what came of each. Raises `Unanswerable` when nothing was named."""
     here = await house()
-    reached("answer", Point.BEFORE)
-    async with here.moving("answer") as tx:
+    async with here.transaction() as tx:
         now = here.clock.now()
         return await answer(tx, numbers, order_nos, by=by, resolve=resolve, now=now, note=note, dry_run=dry_run)

@@ -35,8 +35,8 @@ class Gate:
         self._asked = per_minute(limits.pages_per_minute, limits.senders)
         self._wrong = per_minute(limits.wrong_keys_per_minute, limits.senders)
 
-    def admit(self, request: Request, key: str) -> None:
-        """Let in whoever shows this key. Raises `Shut`: who guesses learns nothing more."""
+    def admit(self, request: Request, key: str | None) -> None:
+        """Let in whoever shows this key; None opens to nobody. Raises `Shut`: who guesses learns nothing more."""
         now, sender = self._clock.machine_now(), sender_of(request)
         asked, wrong = self._asked.of(sender), self._wrong.of(sender)
         if not asked.take(now):
@@ -44,6 +44,6 @@ class Gate:
         if not wrong.has(now):
             raise Shut("busy", wrong.pause)
         shown = request.query_params.get("key", "").encode("utf-8", "surrogatepass")
-        if not hmac.compare_digest(key.encode(), shown):
+        if key is None or not hmac.compare_digest(key.encode(), shown):
             wrong.take(now)
             raise Shut("missing")

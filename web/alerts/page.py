@@ -62,7 +62,7 @@ class AlertPage:
         language, body = self._language(request), Body(request)
         number = number_of(request.path_params["alert_id"])
         try:
-            self._gate.admit(request, alert_key(self._secret, number) if number else "")
+            self._gate.admit(request, alert_key(self._secret, number) if number else None)
             assert number is not None
             if request.method == "POST":
                 return await self._take(request, body, number, language)
