@@ -145,7 +145,7 @@ class Listener:
             rung.clear()
             try:
                 if await self._due(flow):
-                    with tags(*TAGS[flow]):  # an automation counts the failures of what is tagged like this
+                    with tags(*TAGS.get(flow, ())):  # an automation counts the failures of what is tagged like this
                         await self.under_way.run(flow(patience.linger.total_seconds()))
                 pause.over()
             except DATABASE_ERRORS as lost:

@@ -37,6 +37,7 @@ FLOWS = (
     "cancel-orders",
     "hold-orders",
     "answer-alerts",
+    "sum-up",
     "close-runs",
 )
 """Every flow of ours; other programs may share the Prefect server."""

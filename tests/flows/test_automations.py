@@ -1,5 +1,6 @@
 """The automations on a real Prefect server: an event or a failed run becomes an alert through the real web door."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,12 @@ from prefect.events import emit_event
 from pydantic import SecretStr
 
 from ballast.cli.examining import _automations
+from ballast.db.alerts import raise_alerts
 from ballast.db.engine import bell
+from ballast.domain.words import State
 from deployments.automations import BLOCK, POOL, TRIGGERS, apply_automations, what_is_missing
+from deployments.serve import Listener
+from flows.lock_stock import lock_stock
 from tests.flows.serving import until
 from tests.flows.stage import Stage, run
 from tests.web.stage import HOOK_KEY, open_stage
@@ -123,6 +128,19 @@ async def test_a_worker_that_is_gone_rings_and_its_return_ends_it(watched: Stage
     await until(ended)
 
 
+async def test_people_hear_of_it_though_nobody_listens(watched: Stage) -> None:
+    """No listener, no worker, no run: the web process tells what is due."""
+    async with watched.house.transaction() as tx:
+        row = {"key": "sla:SO1", "level": "urgent", "title": "SO1 red", "text": "", "order_id": None}
+        await raise_alerts(tx, [row], watched.house.clock.now())
+    emit_event("ballast.sla.red", resource={"prefect.resource.id": "ballast.order.SO1"})
+
+    async def told() -> bool:
+        return bool(await watched.rows("select 1 from alert_notice where sent_at is not null"))
+
+    await until(told)
+
+
 @pytest.mark.parametrize("level", ["red", "yellow"])
 async def test_a_breach_rings_the_bell(watched: Stage, level: str, books_url: str) -> None:
     heard: list[str] = []
@@ -175,3 +193,21 @@ async def test_doctor_says_what_is_not_well(
     assert await found() == (False, "PREFECT_API_URL is not set")
     for one in await automations(client):
         await client.delete_automation(one["id"])
+
+
+async def test_what_the_listener_starts_is_tagged_like_its_deployment(stage: Stage, client: PrefectClient) -> None:
+    listener = Listener(stage.house)
+    order_no = await stage.paid()
+    answering = asyncio.create_task(listener.answer(lock_stock))
+    listener.heard("lock_stock")
+
+    async def tagged() -> bool:
+        body = {"flow_runs": {"tags": {"all_": ["ballast", "step"]}, "name": {"any_": ["lock-stock 1 locked"]}}}
+        found = (await client.request("POST", "/flow_runs/filter", json=body)).json()
+        return len(found) == 1 and await stage.state(order_no) is State.STOCK_LOCKED
+
+    try:
+        await until(tagged)
+    finally:
+        answering.cancel()
+        await asyncio.wait([answering])
