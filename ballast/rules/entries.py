@@ -34,8 +34,8 @@ class Findings:
     file: Path
     problems: list[str] = field(default_factory=list)
 
-    def say(self, node: yaml.Node, what: str) -> None:
-        self.problems.append(f"{self.file}:{node.start_mark.line + 1}: {what}")
+    def say(self, line: int, what: str) -> None:
+        self.problems.append(f"{self.file}:{line}: {what}")
 
     def raise_if_any(self) -> None:
         if self.problems:
@@ -49,9 +49,10 @@ class Entry:
 
     node: yaml.Node
     findings: Findings
+    line: int  # of its key, where it has one
 
     def problem(self, what: str) -> None:
-        self.findings.say(self.node, what)
+        self.findings.say(self.line, what)
 
     def fields(self, *, needed: Sequence[str] = (), known: Sequence[str] = ()) -> dict[str, "Entry"]:
         """The keys of a mapping. A missing one, an unknown one and one that stands twice are problems."""
@@ -61,28 +62,29 @@ class Entry:
         found: dict[str, Entry] = {}
         for key, value in self._pairs():
             if (needed or known) and key not in {*needed, *known}:
-                self.findings.say(value, f"unknown key {key!r}; known are {', '.join((*needed, *known))}")
+                value.problem(f"unknown key {key!r}; known are {', '.join((*needed, *known))}")
             elif key in found:
-                self.findings.say(value, f"{key!r} stands twice")
+                value.problem(f"{key!r} stands twice")
             else:
-                found[key] = Entry(value, self.findings)
+                found[key] = value
         for key in needed:
             if key not in found:
                 self.problem(f"{key!r} is missing")
         return found
 
-    def _pairs(self) -> Iterator[tuple[str, yaml.Node]]:
+    def _pairs(self) -> Iterator[tuple[str, "Entry"]]:
         assert isinstance(self.node, yaml.MappingNode)
         for key, value in self.node.value:
+            line = key.start_mark.line + 1
             if isinstance(key, yaml.ScalarNode):
-                yield str(key.value), value
+                yield str(key.value), Entry(value, self.findings, line)
             else:
-                self.findings.say(key, "a key has to be a word")
+                self.findings.say(line, "a key has to be a word")
 
     def items(self) -> list["Entry"]:
         """The entries of a list; a single value is a list of one."""
         if isinstance(self.node, yaml.SequenceNode):
-            return [Entry(node, self.findings) for node in self.node.value]
+            return [Entry(node, self.findings, node.start_mark.line + 1) for node in self.node.value]
         return [self]
 
     def word(self) -> str:
@@ -150,7 +152,7 @@ def read_entries(file: Path) -> Entry:
         raise RulesError([f"{file}: nested too deeply"]) from None
     if node is None:
         raise RulesError([f"{file}:1: the file is empty"])
-    return Entry(node, findings)
+    return Entry(node, findings, node.start_mark.line + 1)
 
 
 def _refuse_references(file: Path, text: str) -> None:
