@@ -28,6 +28,8 @@ FLOWS = (
     "sign-off",
     "read-inbox",
     "send-outbox",
+    "send-alerts",
+    "watch-sla",
     "sync-inventory",
     "call-off",
     "rerun-orders",
