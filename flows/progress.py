@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 from weakref import ReferenceType, ref
@@ -30,6 +31,7 @@ class Progress:
     of: int = 0
     left: Callable[[], Awaitable[int]] | None = None
     artifact: UUID | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     writing: "asyncio.Task[None] | None" = None
 
     def at(self, done: int, of: int) -> None:
@@ -38,12 +40,12 @@ class Progress:
 
     def begin(self) -> None:
         """Write the bar from time to time, until `end`, or until the run is forgotten."""
-        self.writing = asyncio.create_task(_write(ref(self)))
+        self.writing = asyncio.create_task(_write(ref(self), self.over))
 
     async def end(self, *, whole: bool) -> None:
         """The run is over; a bar that was begun is full if all of it was done."""
-        if self.writing is not None:
-            self.writing.cancel()
+        self.over.set()
+        if self.writing is not None:  # not cut off: the server might take its last word after ours
             await asyncio.wait([self.writing])
         if self.artifact is not None:
             if whole:
@@ -54,7 +56,8 @@ class Progress:
         """Write the bar. A bar that cannot be written is no reason to stop the run."""
         try:
             if self.left is not None:
-                self.of = self.done + await self.left()
+                left = await self.left()
+                self.of = self.done + left  # done by now, not before we asked
         except DATABASE_ERRORS as lost:
             log.warning("the bar of a run is late (%s)", type(lost).__name__)
             return
@@ -74,10 +77,13 @@ class Progress:
             log.warning("the bar of a run could not be written (%s)", type(lost).__name__)
 
 
-async def _write(progress: ReferenceType[Progress]) -> None:
+async def _write(progress: ReferenceType[Progress], over: asyncio.Event) -> None:
     pause = BEGIN
     while True:
-        await asyncio.sleep(pause)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), pause)
+        if over.is_set():
+            return
         pause = EVERY
         running = progress()
         if running is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from prefect import task
 
@@ -72,11 +73,10 @@ def _section(title: str, heads: Sequence[Label], rows: Sequence[Sequence[str]], 
 def _alert_row(here: House, one: AlertSeen) -> list[str]:
     link = here.alert_link(one.id)
     return [
-        f"[#{one.id}]({link})" if link else f"#{one.id}",
-        one.level,
+        f"[#{one.id}]({link}) {one.level}" if link else f"#{one.id} {one.level}",
         plain(one.title),
         here.order_link(one.order_no) if one.order_no else "",
-        to_local(one.raised_at),
+        _short(one.raised_at),
         plain(one.acknowledged_by or "-"),
     ]
 
@@ -86,9 +86,14 @@ def _held_row(here: House, one: HeldRow, say: Say) -> list[str]:
         here.order_link(one.order_no),
         say(HOLD_LABELS[one.reason]),
         plain(one.evidence),
-        to_local(one.held_at),
+        _short(one.held_at),
         plain(one.acknowledged_by or "-"),
     ]
+
+
+def _short(at: datetime) -> str:
+    """`01-21 06:23`: the page is narrow, and what is older than a year is no news."""
+    return to_local(at)[5:16]
 
 
 def plain(text: str) -> str:
@@ -117,7 +122,7 @@ FORMS = Label(
 _ALERT, _ORDER, _ORDERS = Label("alert", "告警"), Label("order", "订单"), Label("orders", "订单数")
 _SINCE, _WHO = Label("since", "时间"), Label("looked after by", "处理人")
 _HEADS = {
-    "alerts": (_ALERT, Label("level", "级别"), Label("what", "内容"), _ORDER, _SINCE, _WHO),
+    "alerts": (_ALERT, Label("what", "内容"), _ORDER, _SINCE, _WHO),
     "states": (Label("state", "状态码"), Label("means", "状态"), _ORDERS),
     "holds": (Label("reason", "原因码"), Label("means", "原因"), _ORDERS, Label("oldest", "最早")),
     "orders": (_ORDER, Label("why", "原因"), Label("what was said", "依据"), _SINCE, _WHO),

@@ -13,8 +13,8 @@ from ballast.db.answers import AlertSeen, Told
 from ballast.wiring import House
 
 COLUMNS = {
-    "en": ("alert", "level", "since", "what", "told", "step", "answered by"),
-    "zh": ("编号", "级别", "发出时间", "内容", "已通知", "级", "处理人"),
+    "en": ("alert", "level", "since", "what", "told", "answered by"),
+    "zh": ("编号", "级别", "发出时间", "内容", "已通知", "处理人"),
 }
 
 
@@ -25,16 +25,20 @@ def show_alerts(found: Sequence[AlertSeen], language: str, console: Console) -> 
         return
     table = Table(title=f"{len(found)} 条告警" if language == "zh" else f"{len(found)} alert(s)", title_justify="left")
     for number, column in enumerate(COLUMNS["zh" if language == "zh" else "en"]):
-        table.add_column(column, overflow="fold", no_wrap=number == 0)
+        table.add_column(column, overflow="fold", no_wrap=number == 0, min_width=26 if number == 3 else None)
     for one in found:
-        cells = (f"#{one.id}", one.level, local(one.raised_at), one.title, told(one), str(one.rung), answered(one))
+        cells = (f"#{one.id}", one.level, local(one.raised_at), one.title, told(one), answered(one))
         table.add_row(*map(escape, cells))
     console.print(table)
 
 
 def told(alert: AlertSeen) -> str:
-    """`dingtalk: operations; email: manager (not sent: refused)`."""
-    return "; ".join(f"{one.channel}: {', '.join(one.people) or '-'}{_unsent(one)}" for one in alert.told)
+    """`1 dingtalk: operations; 2 email: manager (not sent: refused)`: the step of its ladder, channel, people."""
+    return "; ".join(f"{_to_whom(one)}{_unsent(one)}" for one in alert.told)
+
+
+def _to_whom(one: Told) -> str:
+    return f"{one.rung + 1} {one.channel}: {', '.join(one.people) or '-'}"
 
 
 def _unsent(one: Told) -> str:

@@ -16,7 +16,6 @@ from deployments.machine import Machine, machine
 from deployments.processes import alone, free_port
 from deployments.rehearsal.world import START, Credentials, World, as_env, world
 
-
 POLICY = Path(__file__).parent / "sla.yaml"
 """How long everything may take there."""
 

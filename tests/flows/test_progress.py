@@ -120,3 +120,21 @@ async def test_a_forgotten_run_is_written_no_more() -> None:
     gc.collect()
     assert kept() is None
     await asyncio.wait_for(writing, 5)
+
+
+async def test_what_is_done_while_we_ask_is_not_left() -> None:
+    bar = Progress("x", done=100)
+
+    async def left() -> int:
+        bar.done = 300
+        return 100
+
+    bar.left, shown = left, []
+
+    async def write(percent: float, key: str, words: str) -> None:
+        shown.append((percent, words))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "acreate_progress_artifact", write)
+        await bar.show()
+    assert shown == [(75.0, "**x**: 300 of 400")]
