@@ -1,21 +1,22 @@
 """The control room: /world/... starts, steers, disturbs and questions the world. Described in README.md."""
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
 
 from sim.autopilot import Autopilot
 from sim.catalogue import ARTICLE, ARTICLES, STOCK_OF_WAREHOUSE
-from sim.config import RobotLimits
 from sim.life import Life
-from sim.systems.dingtalk import DingtalkGate
+from sim.systems.robots import Robot
 from sim.systems.wechat.gate import WechatGate
 from sim.truth import Witness
 from sim.wire import answering
 from sim.world import UnknownOrder, World
 
 MAX_PAGE = 1000
+DEFAULT_ROBOT = "dingtalk"
 
 
 class ControlRoom:
@@ -25,14 +26,14 @@ class ControlRoom:
         life: Life,
         autopilot: Autopilot,
         witness: Witness,
-        robot: DingtalkGate,
+        robots: Mapping[str, Robot],
         shop: WechatGate,
     ) -> None:
         self._world = world
         self._life = life
         self._autopilot = autopilot
         self._witness = witness
-        self._robot = robot
+        self._robots = robots
         self._shop = shop
 
     def mount(self, app: web.Application) -> None:
@@ -50,7 +51,7 @@ class ControlRoom:
             "/world/faults": self._command_faults,
             "/world/settle": self._settle,
             "/world/stock": self._stock,
-            "/world/robot": self._limits,
+            "/world/robot": self._command_robot,
             "/world/tokens/expire": self._expire,
         }
         app.router.add_routes(
@@ -91,10 +92,16 @@ class ControlRoom:
             self._world.stocks.grant(place, sku, int(body["quantity"]))
         return {"sku": sku, "quantity": int(body["quantity"])}
 
-    async def _limits(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-        limits: RobotLimits = replace(self._robot.limits, **body)
-        self._robot.set_limits(limits)
-        return asdict(limits)
+    async def _command_robot(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        name = str(body.pop("robot", DEFAULT_ROBOT))
+        robot = self._find_robot(name)
+        robot.command(body)
+        return {"robot": name, **asdict(robot.limits), "refuse": robot.refuse}
+
+    def _find_robot(self, name: str) -> Robot:
+        if name not in self._robots:
+            raise UnknownOrder(f"there is no robot {name!r}; there are {', '.join(self._robots)}")
+        return self._robots[name]
 
     async def _expire(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
         self._shop.expire_tokens()
@@ -119,5 +126,5 @@ class ControlRoom:
     async def _progress(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
         return self._witness.tell_progress(self._autopilot.placing)
 
-    async def _messages(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
-        return {"messages": self._robot.messages}
+    async def _messages(self, request: web.Request, _: dict[str, Any]) -> dict[str, Any]:
+        return {"messages": self._find_robot(request.query.get("robot", DEFAULT_ROBOT)).messages}

@@ -197,13 +197,14 @@ async def end_notices(
 
 
 async def put_back(tx: AsyncConnection, notices: Sequence[Ringing], due_at: datetime) -> None:
-    """Nothing was sent of these, claimed in this transaction: due again at `due_at`, no attempt counted."""
+    """Nothing was sent of these, if nobody claimed them since: due again at `due_at`, no attempt counted."""
     await run(
         tx,
         """
-        update alert_notice set due_at = :due_at, attempts = attempts - 1, perhaps_sent = perhaps_sent - 1
-        where id = any(cast(:ids as bigint[]))""",
-        ids=[notice.id for notice in notices],
+        update alert_notice n set due_at = :due_at, attempts = n.attempts - 1, perhaps_sent = n.perhaps_sent - 1
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, attempts int)
+        where n.id = r.id and n.attempts = r.attempts and n.sent_at is null""",
+        rows=dumps([{"id": notice.id, "attempts": notice.attempts} for notice in notices]),
         due_at=due_at,
     )
 

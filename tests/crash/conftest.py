@@ -63,7 +63,8 @@ async def stage(crash_books: str, crash_world: World) -> AsyncIterator[Stage]:
     house = open_house(crash_books, crash_world)
     async with open_stage(house) as web:
         await crash_world.post("hooks", {"hooks": f"http://127.0.0.1:{web.port}/hooks"})
-        await crash_world.post("robot", {"per_minute": 1000})  # its patience is a minute long, ours is not
+        for robot in ("dingtalk", "wecom", "feishu"):  # their patience is a minute long, ours is not
+            await crash_world.post("robot", {"robot": robot, "per_minute": 1000})
         yield Stage(house, crash_world)
         await crash_world.post("hooks", {"hooks": None})
     await house.close()

@@ -13,6 +13,7 @@ from ballast.db.claims import due_now
 from ballast.domain.words import State
 from flows.send_alerts import send_alerts
 from flows.watch_sla import watch_sla
+from tests.contracts.outside import wecom_for
 from tests.flows.stage import Stage, artifact, run
 
 HOURS = timedelta(hours=1)
@@ -44,7 +45,7 @@ def policy(stage: Stage, tmp_path: Path) -> Path:
 async def texts(stage: Stage, robot: str = "dingtalk") -> list[str]:
     """What people read in the group, since the world began."""
     told = (await stage.world.get("messages", robot=robot))["messages"]
-    return [str(one["message"]["markdown"]) for one in told]
+    return [str(one["message"]) for one in told]
 
 
 async def events(name: str, order_no: str) -> list[dict[str, Any]]:
@@ -112,6 +113,7 @@ async def test_rungs_that_were_missed_are_told_as_one_to_all_of_their_people(sta
 
 
 async def test_a_robot_that_refuses_is_left_for_the_next_and_that_is_an_alert(stage: Stage, policy: Path) -> None:
+    stage.configure(wecom=wecom_for(stage.world))
     await stage.placed()
     stage.later(2 * HOURS)
     await run(watch_sla)
