@@ -6,30 +6,32 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from ballast.cli.showing import local
 from ballast.db.answers import AlertSeen, Told
 from ballast.wiring import House
 
-COLUMNS = {
-    "en": ("alert", "level", "since", "what", "told", "answered by"),
-    "zh": ("编号", "级别", "发出时间", "内容", "已通知", "处理人"),
+WORDS = {
+    "en": ("alert(s)", "no open alert", "told", "nobody yet", "answered by", "nobody"),
+    "zh": ("条告警", "没有未结告警", "已通知", "尚无", "处理人", "尚无"),
 }
+STYLES = {"urgent": "bold red", "warning": "yellow"}
 
 
 def show_alerts(found: Sequence[AlertSeen], language: str, console: Console) -> None:
-    """A table; one line says that there is none."""
+    """Two lines each: a table would fit no screen, and numbers must stay whole for whoever copies them."""
+    count, none, was_told, not_told, by, nobody = WORDS["zh" if language == "zh" else "en"]
     if not found:
-        console.print("没有未结告警" if language == "zh" else "no open alert")
+        console.print(none)
         return
-    table = Table(title=f"{len(found)} 条告警" if language == "zh" else f"{len(found)} alert(s)", title_justify="left")
-    for number, column in enumerate(COLUMNS["zh" if language == "zh" else "en"]):
-        table.add_column(column, overflow="fold", no_wrap=number == 0, min_width=26 if number == 3 else None)
+    console.print(f"{len(found)} {count}", style="bold")
     for one in found:
-        cells = (f"#{one.id}", one.level, local(one.raised_at), one.title, told(one), answered(one))
-        table.add_row(*map(escape, cells))
-    console.print(table)
+        level = f"[{STYLES.get(one.level, 'default')}]{one.level}[/]"
+        console.print(
+            f"[bold]#{one.id}[/] {level} {local(one.raised_at)} {escape(one.title)}", highlight=False, soft_wrap=True
+        )
+        who = f"  {was_told} {told(one) or not_told}; {by} {answered(one) or nobody}"
+        console.print(who, style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def told(alert: AlertSeen) -> str:

@@ -36,9 +36,14 @@ def pages(api: str, web: str) -> Mapping[str, tuple[Callable[[], str], int]]:
         body = {"flow_runs": {"name": {"like_": begins}}, "sort": "START_TIME_DESC", "limit": 1}
         return f"{ui}/runs/flow-run/{ask('flow_runs', **body)[0]['id']}"
 
-    def artifact(key: str) -> str:
-        body = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
-        return f"{ui}/artifacts/artifact/{ask('artifacts', **body)[0]['id']}"
+    def artifact(key: str, says: str = "") -> str:
+        found = ask("artifacts", artifacts={"key": {"any_": [key]}}, sort="CREATED_DESC", limit=100)
+        return f"{ui}/artifacts/artifact/{next(one['id'] for one in found if says in str(one['description']))}"
+
+    def breach() -> str:
+        names = {"event": {"name": ["ballast.sla.red", "ballast.sla.yellow"]}}
+        found = httpx.post(f"{api}/events/filter", json={"filter": names}, trust_env=False).raise_for_status().json()
+        return f"{ui}/events?resource={found['events'][0]['resource']['prefect.resource.id']}"
 
     def form(name: str) -> str:
         return f"{ui}/deployments/deployment/{ask('deployments', deployments={'name': {'any_': [name]}})[0]['id']}/run"
@@ -56,11 +61,11 @@ def pages(api: str, web: str) -> Mapping[str, tuple[Callable[[], str], int]]:
 
     return {
         "runs": (lambda: f"{ui}/runs", 1300),
-        "room": (lambda: artifact("control-room"), 1500),
+        "room": (lambda: artifact("control-room"), 1300),
         "automations": (lambda: f"{ui}/automations", 1150),
-        "events": (lambda: f"{ui}/events", 1100),
-        "sla": (lambda: artifact("watch-sla"), 900),
-        "bar": (lambda: artifact("rerun-orders-progress"), 620),
+        "events": (breach, 700),
+        "sla": (lambda: artifact("watch-sla", "in_transit"), 900),
+        "bar": (lambda: artifact("lock-stock-progress"), 620),
         "artifacts": (lambda: f"{ui}/artifacts", 1300),
         "answer-form": (lambda: form("answer-alerts"), 1500),
         "hold-form": (lambda: form("hold-orders"), 1100),

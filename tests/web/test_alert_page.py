@@ -187,6 +187,16 @@ async def test_what_others_wrote_is_escaped(stage: Stage) -> None:
     assert "<script" not in page and "<img" not in page and "&lt;script&gt;" in page
 
 
+async def test_the_run_that_failed_is_one_click_away_and_links_of_others_are_words(stage: Stage) -> None:
+    text = "<b> http://prefect.example/runs/1"
+    ours = await alert(stage, key="prefect:step-failed:x:1", text=text)
+    theirs = await alert(stage, "theirs", text=text)
+    link = '<a href="http://prefect.example/runs/1" rel="noopener noreferrer">'
+    assert link in (await stage.http.get(path(ours))).text
+    page = (await stage.http.get(path(theirs))).text
+    assert link not in page and "&lt;b&gt; http://prefect.example/runs/1" in page
+
+
 async def test_order_and_alert_lead_to_each_other(stage: Stage) -> None:
     await tell_to_hold(stage.house, NO)
     async with stage.house.transaction() as tx:

@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 KEY_HEADER: Final = "x-ballast-key"
 NAME: Final = re.compile(r"[A-Za-z0-9][\w-]{0,79}", re.ASCII)
 LONGEST: Final = 300
+SAID_BY_PREFECT: Final = "Flow run encountered an exception: "
 
 FAILED_TWICE: Final = Label("{flow} failed twice within ten minutes", "{flow} 十分钟内失败两次")
 WHAT_FAILED: Final = Label(
-    "last: {run} is {state}: {message}. Orders keep their place and go on with the next run that works; "
-    "`ballast doctor` names a system that is down. {link}",
-    "最近一次：{run} 状态 {state}：{message}。订单保持原位，下一次成功的运行会继续处理；"
-    "哪个系统不通，见 `ballast doctor`。{link}",
+    "last: {run} ({state}): {message}. The next run that works goes on; `ballast doctor` names a system that is down. "
+    "{link}",
+    "最近一次：{run}（{state}）：{message}。下一次成功的运行会继续处理；哪个系统不通，见 `ballast doctor`。{link}",
 )
 GONE: Final = Label("no worker of the pool {pool} is alive", "工作池 {pool} 没有存活的工作进程")
 WHAT_IS_GONE: Final = Label(
@@ -159,7 +159,7 @@ async def _ring(tx: AsyncConnection, house: House, told: Told, machine_now: date
 
 async def _step_failed(tx: AsyncConnection, house: House, told: Told, machine_now: datetime) -> None:
     flow = told.name("flow")
-    words = {name: told.words(name) for name in ("run", "state", "message", "link")}
+    words = {name: told.words(name).removeprefix(SAID_BY_PREFECT) for name in ("run", "state", "message", "link")}
     alert = {
         "level": "warning",
         "title": _say(FAILED_TWICE, house).format(flow=flow),
