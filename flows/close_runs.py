@@ -40,6 +40,7 @@ FLOWS = (
     "hold-orders",
     "answer-alerts",
     "sum-up",
+    "publish-status-map",
     "close-runs",
 )
 """Every flow of ours; other programs may share the Prefect server."""

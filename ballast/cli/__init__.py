@@ -23,6 +23,7 @@ def main() -> None:
     import ballast.cli.backups
     import ballast.cli.cancelling
     import ballast.cli.machine
+    import ballast.cli.meanings
     import ballast.cli.money
     import ballast.cli.orders
     import ballast.cli.stock
@@ -53,6 +54,7 @@ def _is_plain(error: Exception) -> bool:
         "FileError",
         "NotRunning",
         "OutsideError",
+        "PublicationRefused",
         "RefundRefused",
         "RulesError",
         "RunFailed",
