@@ -15,7 +15,7 @@ from ballast.wiring import House, house
 from tasks.policy import ALONE
 
 Say = Callable[[Label], str]
-MOST = 20
+MOST = 12
 """Alerts, and held orders, that the page names one by one."""
 
 
@@ -42,15 +42,15 @@ def write_page(here: House, seen: Overview, alerts: Sequence[AlertSeen], held: S
     def say(label: Label) -> str:
         return label.zh if here.settings.language == "zh" else label.en
 
-    states = [[state, say(STATE_LABELS[state]), str(seen.orders.get(state, 0))] for state in State]
+    states = [[str(seen.orders.get(state, 0)) for state in State]]
     reasons = [
         [reason, say(HOLD_LABELS[reason]), str(count), to_local(since)] for reason, (count, since) in seen.held.items()
     ]
     parts = [
         f"{say(AS_OF)} {to_local(here.clock.now())}. {_waiting(seen, say)}",
+        _section(say(STATES), [STATE_LABELS[state] for state in State], states, say),
         _section(say(ALERTS).format(open=seen.open_alerts, unanswered=seen.unanswered), _HEADS["alerts"],
                  [_alert_row(here, one) for one in alerts], say),
-        _section(say(STATES), _HEADS["states"], states, say),
         _section(say(HOLDS), _HEADS["holds"], reasons, say),
         _section(say(NEWEST), _HEADS["orders"], [_held_row(here, one, say) for one in held], say),
         say(FORMS),
@@ -120,10 +120,9 @@ FORMS = Label(
     "表单：Deployments 中的 `answer-alerts`、`rerun-orders`、`hold-orders`、`cancel-orders`。",
 )
 _ALERT, _ORDER, _ORDERS = Label("alert", "告警"), Label("order", "订单"), Label("orders", "订单数")
-_SINCE, _WHO = Label("since", "时间"), Label("looked after by", "处理人")
+_SINCE, _WHO = Label("since", "时间"), Label("who", "处理人")
 _HEADS = {
     "alerts": (_ALERT, Label("what", "内容"), _ORDER, _SINCE, _WHO),
-    "states": (Label("state", "状态码"), Label("means", "状态"), _ORDERS),
     "holds": (Label("reason", "原因码"), Label("means", "原因"), _ORDERS, Label("oldest", "最早")),
     "orders": (_ORDER, Label("why", "原因"), Label("what was said", "依据"), _SINCE, _WHO),
 }

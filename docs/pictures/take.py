@@ -61,18 +61,17 @@ def pages(api: str, web: str) -> Mapping[str, tuple[Callable[[], str], int]]:
 
     return {
         "runs": (lambda: f"{ui}/runs", 1300),
-        "room": (lambda: artifact("control-room"), 1300),
+        "room": (lambda: artifact("control-room"), 1050),
         "automations": (lambda: f"{ui}/automations", 1150),
         "events": (breach, 700),
         "sla": (lambda: artifact("watch-sla", "in_transit"), 900),
         "bar": (lambda: artifact("lock-stock-progress"), 620),
         "artifacts": (lambda: f"{ui}/artifacts", 1300),
         "answer-form": (lambda: form("answer-alerts"), 1500),
-        "hold-form": (lambda: form("hold-orders"), 1100),
         "answered": (lambda: artifact("answer-alerts"), 620),
         "alert": (alert, 900),
         "alert-zh": (lambda: f"{alert()}&lang=zh", 900),
-        "deployments": (lambda: f"{ui}/deployments", 1500),
+        "deployments": (lambda: f"{ui}/deployments", 960),
         "rerun": (lambda: form("rerun-orders"), 1500),
     }
 

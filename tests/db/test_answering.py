@@ -28,8 +28,8 @@ async def test_pasted_lists_are_taken_apart_and_each_is_answered_once(a_house: H
     await alerts(a_house, "a", "b", "c")
     said = await say(a_house, "#1, 2;2\n", "3")
     assert said == {"#1": "acknowledged", "#2": "acknowledged", "#3": "acknowledged"}
-    found = await table(a_house, "select acknowledged_by, acknowledged_at, climbs_at from alert")
-    assert found == [{"acknowledged_by": "li", "acknowledged_at": a_house.clock.now(), "climbs_at": None}] * 3
+    found = await table(a_house, "select acknowledged_by, acknowledged_at, ended_at from alert")
+    assert found == [{"acknowledged_by": "li", "acknowledged_at": a_house.clock.now(), "ended_at": None}] * 3
 
 
 async def test_what_cannot_be_answered_says_why_and_changes_nothing(a_house: House) -> None:

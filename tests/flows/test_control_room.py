@@ -96,7 +96,8 @@ async def test_the_page_shows_states_holds_and_alerts_with_links(stage: Stage) -
     page = await page_of(ran)
     assert f"[{held}](http://127.0.0.1:8100/orders/{held}?key=" in page
     assert "| COURIER_REFUSED | the customer refused the parcel | 1 |" in page
-    assert "| STOCK_LOCKED | stock locked | 1 |" in page and locked not in page
+    assert "| pending payment | stock locked |" in page and "| 0 | 1 | 0 | 0 | 0 | 1 | 0 |" in page
+    assert locked not in page
     assert r"a \| \<b\> \[x\](http://evil) \# h" in page
     assert re.search(r"\[#\d+\]\(http://127\.0\.0\.1:8100/alerts/\d+\?key=\w+\) urgent \|", page)
 
@@ -106,7 +107,7 @@ async def test_the_page_speaks_chinese(stage: Stage) -> None:
     config = stage.house.settings.model_copy(update={"language": "zh"})
     object.__setattr__(stage.house, "settings", config)
     page = await page_of(await run(sum_up))
-    assert "各状态订单" in page and "| STOCK_LOCKED | 已锁定库存 | 1 |" in page
+    assert "各状态订单" in page and "| 待支付 | 已锁定库存 |" in page
 
 
 def test_words_of_others_cannot_leave_their_cell() -> None:

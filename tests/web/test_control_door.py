@@ -55,7 +55,7 @@ async def test_a_worker_that_is_back_ends_its_alert_and_no_other(stage: Stage) -
     await tell(stage.http, "worker-gone", {"pool": "ballast-2"})
     assert await tell(stage.http, "worker-back", {"pool": "ballast"}) == 204
     ended, other = await alerts(stage.house)
-    assert ended.ended_at is not None and ended.climbs_at is None
+    assert ended.ended_at is not None
     assert other.ended_at is None
     assert await tell(stage.http, "worker-back", {"pool": "ballast"}) == 204
 
@@ -66,10 +66,13 @@ async def test_without_the_key_nothing_happens(stage: Stage, key: str | None) ->
     assert await alerts(stage.house) == []
 
 
-async def test_who_guesses_is_slowed_down(stage: Stage) -> None:
-    most = stage.house.settings.limits.forgeries_per_minute
-    seen = [await tell(stage.http, "step-failed", RUN, key="guess") for _ in range(most + 1)]
-    assert seen[0] == 401 and seen[-1] == 429
+async def test_who_guesses_is_slowed_down(database_url: str, a_house: House) -> None:
+    limits = a_house.settings.limits.model_copy(update={"forgeries_per_minute": 3})
+    house = make_house(database_url, limits=limits)
+    async with open_stage(house) as stage:
+        seen = [await tell(stage.http, "step-failed", RUN, key="guess") for _ in range(4)]
+        assert seen == [401, 401, 401, 429]
+    await house.close()
 
 
 async def test_without_a_key_in_the_settings_there_is_no_door(database_url: str) -> None:
