@@ -35,6 +35,7 @@ FLOWS = (
     "rerun-orders",
     "check-stock",
     "list-refunds",
+    "report",
     "ask-refunds",
     "cancel-orders",
     "hold-orders",

@@ -15,6 +15,7 @@ from web.health import Readiness, answer_health
 from web.hooks.collector import Collector, store_into
 from web.hooks.control import ControlDoor
 from web.hooks.door import Door
+from web.metrics import Metrics
 from web.orders.page import OrderPage
 
 
@@ -28,6 +29,7 @@ def make_app(house: House) -> Starlette:
         Route("/hooks/{source}", door.answer, methods=["GET", "POST"]),
         Route("/health", answer_health),
         Route("/ready", Readiness(house).answer),
+        Route("/metrics", Metrics(house).answer),
     ]
     if house.settings.console_key is not None:
         secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")

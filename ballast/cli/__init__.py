@@ -26,6 +26,7 @@ def main() -> None:
     import ballast.cli.meanings
     import ballast.cli.money
     import ballast.cli.orders
+    import ballast.cli.reporting
     import ballast.cli.stock
     import ballast.cli.upkeep
     import ballast.cli.watching  # noqa: F401  # they register their commands
@@ -52,6 +53,7 @@ def _is_plain(error: Exception) -> bool:
     plain = {
         "BackupFailed",
         "FileError",
+        "NoWindow",
         "NotRunning",
         "OutsideError",
         "PublicationRefused",

@@ -36,8 +36,8 @@ async def end_code_alerts(tx: AsyncConnection, mapped: Iterable[Entry], version:
         tx,
         """
         with over as (
-          update alert set ended_at = coalesce(ended_at, cast(:now as timestamptz)), climbs_at = case when rung = 0 then climbs_at end,
-            key = 'mapped:' || key || cast(:mark as text)
+          update alert set ended_at = coalesce(ended_at, cast(:now as timestamptz)),
+            climbs_at = case when rung = 0 then climbs_at end, key = 'mapped:' || key || cast(:mark as text)
           where key = any(cast(:keys as text[])) returning id)
         update alert_notice n set due_at = null, note = 'the code was mapped before it was sent'
         from over where n.alert_id = over.id and n.due_at is not null and n.rung > 0""",
