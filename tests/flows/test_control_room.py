@@ -71,7 +71,7 @@ def test_every_task_has_a_name_a_tag_and_a_description() -> None:
 @pytest.mark.parametrize("name", SCHEDULED)
 async def test_with_nothing_to_do_a_run_says_so(stage: Stage, name: str) -> None:
     ran = await run(flow_of(ENTRIES[name]["entrypoint"]))
-    assert ran.green and re.fullmatch(rf"{name} (nothing due|\d.*)", ran.name), ran.name
+    assert ran.green and ran.name.startswith(f"{name} "), ran.name
     if ran.name.endswith("nothing due"):
         assert await artifact(ran) == []
 
