@@ -61,7 +61,7 @@ def pages(api: str, web: str) -> Mapping[str, tuple[Callable[[], str], int]]:
 
     return {
         "runs": (lambda: f"{ui}/runs", 1300),
-        "room": (lambda: artifact("control-room"), 1050),
+        "room": (lambda: artifact("control-room"), 985),
         "automations": (lambda: f"{ui}/automations", 1150),
         "events": (breach, 700),
         "sla": (lambda: artifact("watch-sla", "in_transit"), 900),

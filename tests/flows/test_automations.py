@@ -1,6 +1,8 @@
 """The automations on a real Prefect server: an event or a failed run becomes an alert through the real web door."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -21,6 +23,7 @@ from ballast.domain.words import State
 from deployments.automations import BLOCK, POOL, TRIGGERS, apply_automations, what_is_missing
 from deployments.serve import Listener
 from flows.lock_stock import lock_stock
+from tests.contracts.outside import ROOT
 from tests.flows.serving import until
 from tests.flows.stage import Stage, run
 from tests.web.stage import HOOK_KEY, open_stage
@@ -211,3 +214,25 @@ async def test_what_the_listener_starts_is_tagged_like_its_deployment(stage: Sta
     finally:
         answering.cancel()
         await asyncio.wait([answering])
+
+
+@pytest.mark.parametrize("key", ["", HOOK_KEY])
+async def test_the_command_puts_everything_on_the_server(client: PrefectClient, key: str) -> None:
+    """Without a key: the deployments, and a sentence."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("BALLAST_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "deployments.apply", cwd=ROOT,
+        env={**env, **({"BALLAST_PREFECT_HOOK_KEY": key} if key else {})},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said = (await process.communicate())[0].decode()
+    there = {one["name"] for one in (await client.request("POST", "/deployments/filter", json={})).json()}
+    assert {"lock-stock", "answer-alerts", "sum-up"} <= there
+    rings = {one["name"] for one in await automations(client)}
+    if key:
+        assert process.returncode == 0 and "answer-alerts\n" in said and "Ballast: worker gone\n" in said, said
+        assert rings == {name for name, *_ in TRIGGERS.values()}
+    else:
+        assert process.returncode == 1 and "BALLAST_PREFECT_HOOK_KEY is not set" in said and not rings, said
+    for one in await automations(client):
+        await client.delete_automation(one["id"])
