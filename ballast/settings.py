@@ -244,6 +244,8 @@ class Settings(BaseSettings):
     serve_port: int = 0  # where `deployments.serve` says whether it is well, and its figures; 0: nowhere
     web_url: str = "http://127.0.0.1:8100"  # how people reach the web process
     console_key: SecretStr | None = None  # opens the order pages that artifacts link to; empty: no pages
+    prefect_hook_key: SecretStr | None = None  # what Prefect's automations show us; empty: nothing listens to them
+    prefect_hook_url: str = ""  # how the Prefect server reaches the web process; empty: web_url and /hooks/prefect
     sla_policy: Path = Path("rules/sla.yaml")  # relative: to this folder, or to the one that Ballast came in
     metrics_key: SecretStr | None = None  # a bearer token that opens /metrics; empty: only this machine may read it
     chunk: int = Field(default=100, ge=1, le=1000)

@@ -1,8 +1,11 @@
 """Put the deployments of prefect.yaml on a Prefect server: what `prefect deploy --all` does, in this process.
 
 Idempotent: names identify pool and deployments; what changed in the file is changed on the server.
+`python -m deployments.apply` does it from the command line, with the automations, which no prefect.yaml can hold.
 """
 
+import asyncio
+import sys
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +19,10 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyOp
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.utilities.callables import parameter_schema
 
-POOL = "ballast"
+from adapters.signing import reveal
+from ballast.settings import settings
+from deployments.automations import POOL, apply_automations
+
 FILE = Path(__file__).parents[1] / "prefect.yaml"
 
 
@@ -67,3 +73,25 @@ def _schedule(entry: dict[str, Any]) -> IntervalSchedule:
     return IntervalSchedule(
         interval=timedelta(seconds=entry["interval"]), anchor_date=entry["anchor_date"], timezone=entry["timezone"]
     )
+
+
+async def apply_all(hook_url: str, hook_key: str) -> list[str]:
+    """Deployments, then the automations, which show `hook_key` at `hook_url`; the names of both."""
+    names = await apply()
+    async with get_client() as client:
+        return names + await apply_automations(client, hook_url, hook_key)
+
+
+def main() -> None:
+    """Say what is on the server now. Ends with 1 when the automations have no key: the deployments are there then."""
+    config = settings()
+    if config.prefect_hook_key is None:
+        asyncio.run(apply())
+        sys.exit("the deployments are on the server; no automations, for BALLAST_PREFECT_HOOK_KEY is not set")
+    key = reveal(config.prefect_hook_key, "BALLAST_PREFECT_HOOK_KEY")
+    url = config.prefect_hook_url or f"{config.web_url.rstrip('/')}/hooks/prefect"
+    sys.stdout.write("".join(f"{name}\n" for name in asyncio.run(apply_all(url, key))))
+
+
+if __name__ == "__main__":
+    main()

@@ -6,8 +6,9 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 
 from ballast.db.embedded import EmbeddedServer, embedded_server
 from ballast.db.upgrade import create_database, upgrade
@@ -46,6 +47,24 @@ class Databases:
     ours: str
     prefects: str
     embedded: EmbeddedServer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """Where Prefect's automations reach the web process, and the key that they show there."""
+
+    url: str
+    key: str = field(repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings, web_port: int) -> "Hook":
+        """As configured; what is not is made up for this start: server and web process are both ours."""
+        key = settings.prefect_hook_key
+        url = settings.prefect_hook_url or f"http://127.0.0.1:{web_port}/hooks/prefect"
+        return cls(url, key.get_secret_value() if key is not None else token_hex(24))
+
+    def as_env(self) -> dict[str, str]:
+        return {"BALLAST_PREFECT_HOOK_URL": self.url, "BALLAST_PREFECT_HOOK_KEY": self.key}
 
 
 @contextmanager
@@ -125,11 +144,13 @@ def machine(
         web_port = settings.web_port
         if "web_url" not in settings.model_fields_set:
             both |= {"BALLAST_WEB_URL": f"http://127.0.0.1:{web_port}"}
+        hook = Hook.of(settings, web_port)
+        both |= hook.as_env()
         web = stack.enter_context(child("web", modules("web", "--port", str(web_port)), env=both, logs=logs))
         wait_until_up(server, f"{api}/health", seconds=120)
         children = [server, web]
         stack.enter_context(_environment(both))
-        _apply_deployments()
+        _apply_deployments(hook)
         for number in range(1, serves + 1):
             name = "serve" if serves == 1 else f"serve-{number}"
             children.append(stack.enter_context(child(name, modules("deployments.serve"), env=both, logs=logs)))
@@ -172,10 +193,10 @@ def read_running(root: Path) -> dict[str, str]:
     return dict(found)
 
 
-def _apply_deployments() -> None:
-    from deployments.apply import apply  # Prefect reads PREFECT_API_URL when it is imported
+def _apply_deployments(hook: Hook) -> None:
+    from deployments.apply import apply_all  # Prefect reads PREFECT_API_URL when it is imported
 
-    asyncio.run(apply())
+    asyncio.run(apply_all(hook.url, hook.key))
 
 
 @contextmanager

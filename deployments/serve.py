@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import httpx
+from prefect import tags
 from prefect.exceptions import PrefectException
 
 from ballast.db.claims import due_now
@@ -22,7 +23,8 @@ from ballast.db.engine import DATABASE_ERRORS, bell
 from ballast.settings import SettingsError
 from ballast.tracing import start_tracing
 from ballast.wiring import House, close_house, database_url, house
-from deployments.apply import POOL
+from deployments.apply import flow_of, read_deployments
+from deployments.automations import POOL
 from deployments.health import health_port
 from deployments.stopping import CLOSE, Ending, UnderWay, run_until_told
 from deployments.worker import HouseWorker
@@ -56,6 +58,9 @@ ANSWERS: dict[str, Callable[[float], Coroutine[Any, Any, object]]] = {
     "refunds": ask_refunds,
 }
 """What a ring is answered with."""
+
+TAGS: dict[Any, list[str]] = {flow_of(entry["entrypoint"]): entry["tags"] for entry in read_deployments()}
+"""What the runs of a deployment are tagged with, for those that no deployment starts."""
 
 LOOK_EVERY = 1.0
 PAUSE_AFTER_FAILURE = 0.2
@@ -141,7 +146,8 @@ class Listener:
             rung.clear()
             try:
                 if await self._due(flow):
-                    await self.under_way.run(flow(patience.linger.total_seconds()))
+                    with tags(*TAGS.get(flow, ())):  # an automation counts the failures of what is tagged like this
+                        await self.under_way.run(flow(patience.linger.total_seconds()))
                 pause.over()
             except DATABASE_ERRORS as lost:
                 log.warning("the database did not answer (%s), going on", type(lost).__name__)

@@ -17,7 +17,8 @@ async def ask_refunds(linger: float = 0.0) -> None:
     A notice counts as lost after BALLAST_PATIENCE__REFUND_QUIET (six hours of business time). The refund is then asked
     about by the listener's next look (a second), or, where no listener runs, by the next sweep (five minutes).
 
-    linger: seconds to stay for more refunds; 0 ends the run when there are none.
+    Args:
+        linger: Seconds to stay for more refunds; 0 ends the run when there are none. 无事可做后再停留的秒数
     """
     run = await start("ask-refunds", linger)
     here, most = run.house, run.house.settings.chunk

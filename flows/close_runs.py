@@ -28,6 +28,8 @@ FLOWS = (
     "sign-off",
     "read-inbox",
     "send-outbox",
+    "send-alerts",
+    "watch-sla",
     "sync-inventory",
     "call-off",
     "rerun-orders",
@@ -38,6 +40,8 @@ FLOWS = (
     "reconcile",
     "cancel-orders",
     "hold-orders",
+    "answer-alerts",
+    "sum-up",
     "publish-status-map",
     "close-runs",
 )

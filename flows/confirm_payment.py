@@ -17,6 +17,7 @@ async def confirm_payment(linger: float = 0.0) -> None:
     day) the provider is asked once more. A charge that comes later, or is the second of its order, shows by its notice
     only.
 
-    linger: seconds to stay for more work; 0 ends the run when nothing is due.
+    Args:
+        linger: Seconds to stay for more work; 0 ends the run when nothing is due. 无事可做后再停留的秒数
     """
     await run_step(Step.CONFIRM_PAYMENT, check_charges, linger)

@@ -10,6 +10,7 @@ from tasks.inbox import read_messages, tell_overdue
 async def read_inbox(linger: float = 0.0) -> None:
     """Let every new message from shop, payment, warehouse and courier act on its order.
 
-    linger: seconds to stay for more messages; 0 ends the run when there are none.
+    Args:
+        linger: Seconds to stay for more messages; 0 ends the run when there are none. 无事可做后再停留的秒数
     """
     await run_messages("read-inbox", "news", read_messages, linger, after=tell_overdue)

@@ -20,9 +20,11 @@ from ballast.db.claims import Chunk, claim, give_back
 from ballast.db.engine import DATABASE_ERRORS
 from ballast.db.holds import HeldRow, recent_holds
 from ballast.db.inbox import count_new
+from ballast.db.left import letters_left, orders_left
 from ballast.domain.words import HOLD_LABELS, Step
 from ballast.points import Point, reached
 from ballast.wiring import House, house
+from flows.progress import Progress
 from tasks.chunks import Tally
 from tasks.policy import BEAT, CUT_OFF
 
@@ -55,6 +57,10 @@ class Run:
     headline: str = ""  # the run's name, where the tally does not say it
     over: bool = False
     pulse: "asyncio.Task[None] | None" = None
+    progress: Progress = field(init=False)  # the bar of a run that takes long
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(self.name)
 
     async def drain(
         self,
@@ -106,6 +112,7 @@ class Run:
             self.tally.update(said)
             for word, count in said.items():
                 RUN_OUTCOMES.labels(self.name, word).inc(max(count, 0))
+            self.progress.done = self.tally.total()
         except asyncio.CancelledError:  # the run is being stopped: do not make its orders wait for the lease to end
             outcome = "cut_off"
             await self._give_up(found, give_up)
@@ -132,14 +139,17 @@ class Run:
     async def finish(self) -> Tally:
         """Name the run after what it did, show what was held, and fail the run when chunks failed."""
         self.over = True
+        await self.progress.end(whole=not self.failures)
         await self._tell()
         if self.failures:
             raise RunFailed(f"{len(self.failures)} chunk(s) failed; first: {self.failures[0]}")
         return self.tally
 
     async def _tell(self) -> None:
-        counts = ", ".join(f"{count} {word}" for word, count in self.tally.most_common() if count)
-        words = self.headline or counts
+        counts = [f"{count} {word}" for word, count in self.tally.most_common() if count]
+        if self.failures and not self.tally["failed"]:  # forms count theirs by order
+            counts.append(f"{len(self.failures)} failure{'s' if len(self.failures) > 1 else ''}")
+        words = self.headline or ", ".join(counts)
         if flow_run.id is not None:
             async with get_client() as client:
                 await client.update_flow_run(flow_run.id, name=f"{self.name} {words or 'nothing due'}"[:250])
@@ -156,6 +166,7 @@ async def start(name: str, linger: float = 0.0) -> Run:
     run = Run(here, name, timedelta(seconds=linger), here.clock.now())
     if flow_run.id is not None:
         run.pulse = asyncio.create_task(_beat(ref(run), here, str(flow_run.id)))
+        run.progress.begin()
     return run
 
 
@@ -198,6 +209,11 @@ async def run_step(step: Step, work: Callable[[Chunk], Awaitable[Tally]], linger
         async with here.transaction() as tx:
             await give_back(tx, chunk, run.rest())
 
+    async def left() -> int:
+        async with here.transaction() as tx:
+            return await orders_left(tx, step, here.clock.now())
+
+    run.progress.left = left
     await run.drain(
         find,
         work,
@@ -223,12 +239,17 @@ async def run_messages(
 ) -> Tally:
     """Work through every new message of a topic (`news`, `order`), in chunks, one task run per chunk; then `after`."""
     run = await start(name, linger)
-    most = run.house.settings.chunk * LETTERS_PER_CHUNK
+    here, most = run.house, run.house.settings.chunk * LETTERS_PER_CHUNK
 
     async def find() -> int | None:
         async with run.house.transaction() as tx:
             return await count_new(tx, topic, most) or None
 
+    async def left() -> int:  # without the run in it: one that failed has to be forgotten, see `_beat`
+        async with here.transaction() as tx:
+            return await letters_left(tx, topic)
+
+    run.progress.left = left
     at_once = run.house.settings.chunks_at_once
     await run.drain(find, work, at_once=at_once, is_full=lambda found: found == most)
     if after is not None:
@@ -244,6 +265,7 @@ async def answer_each(
     An order at which `work` fails says so and makes the run red; the others go on.
     """
     room = asyncio.Semaphore(AT_ONCE)
+    run.progress.at(0, len(numbers))
 
     async def one(order_no: str) -> str:
         async with room:
@@ -252,6 +274,8 @@ async def answer_each(
             except Exception as failure:  # noqa: BLE001  # of any kind: it is one order's, and no reason to leave the others
                 run.failures.append(f"{order_no}: {type(failure).__name__}: {failure}")
                 return f"failed: {type(failure).__name__}, see its task run"
+            finally:
+                run.progress.done += 1
 
     said = dict(zip(numbers, await asyncio.gather(*map(one, numbers)), strict=True))
     run.table = [{"order": run.house.order_link(number), "what happened": what} for number, what in said.items()]

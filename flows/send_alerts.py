@@ -14,7 +14,8 @@ async def send_alerts(linger: float = 0.0) -> None:
     (rules/sla.yaml). One message per channel holds all of it. A channel that refuses is left for the next one, and that
     is an alert itself.
 
-    linger: not used; one run sends all that is due.
+    Args:
+        linger: Not used; one run sends all that is due. 未使用
     """
     run = await start("send-alerts")
     run.tally.update(await send_digests())

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from prefect import flow
 
+from ballast.db.left import messages_left
 from ballast.db.outbox import Outgoing, claim_messages, give_back_messages
 from flows.runs import start
 from tasks.chunks import Tally
@@ -48,7 +49,8 @@ class Claim:
 async def send_outbox(linger: float = 0.0) -> None:
     """Send every message that a move decided to send: to shop, ERP, courier and payment provider.
 
-    linger: seconds to stay for more messages; 0 ends the run when there are none.
+    Args:
+        linger: Seconds to stay for more messages; 0 ends the run when there are none. 无事可做后再停留的秒数
     """
     run = await start("send-outbox", linger)
     here = run.house
@@ -78,6 +80,11 @@ async def send_outbox(linger: float = 0.0) -> None:
         async with here.transaction() as tx:
             await give_back_messages(tx, claim.owner, claim.ids, run.rest())
 
+    async def left() -> int:
+        async with here.transaction() as tx:
+            return await messages_left(tx, here.clock.now())
+
+    run.progress.left = left
     await run.drain(
         find,
         send,

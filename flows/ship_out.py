@@ -16,6 +16,7 @@ async def ship_out(linger: float = 0.0) -> None:
     listener runs, by the next sweep (a minute). An order of which the warehouse then knows nothing is handed over
     again. A held order is asked about as long as news can end its hold, any other by the rerun that releases it.
 
-    linger: seconds to stay for more work; 0 ends the run when nothing is due.
+    Args:
+        linger: Seconds to stay for more work; 0 ends the run when nothing is due. 无事可做后再停留的秒数
     """
     await run_step(Step.SHIP_OUT, hand_to_warehouse, linger)

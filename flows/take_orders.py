@@ -10,6 +10,7 @@ from tasks.orders import take_in
 async def take_orders(linger: float = 0.0) -> None:
     """Take every pushed order into the books.
 
-    linger: seconds to stay for more orders; 0 ends the run when there are none.
+    Args:
+        linger: Seconds to stay for more orders; 0 ends the run when there are none. 无事可做后再停留的秒数
     """
     await run_messages("take-orders", "order", take_in, linger)

@@ -16,6 +16,7 @@ async def track_transit(linger: float = 0.0) -> None:
     sweep (a minute). The parcels that are asked about are subscribed once more. A held order is asked about as long as
     news can end its hold, any other by the rerun that releases it.
 
-    linger: seconds to stay for more work; 0 ends the run when nothing is due.
+    Args:
+        linger: Seconds to stay for more work; 0 ends the run when nothing is due. 无事可做后再停留的秒数
     """
     await run_step(Step.TRACK_TRANSIT, ask_courier, linger)

@@ -21,7 +21,8 @@ async def watch_sla(linger: float = 0.0) -> None:
     is taken on here. Every breach is kept (`ballast report`), raises an alert, and is a Prefect event
     `ballast.sla.yellow` or `ballast.sla.red`. The cost of a run follows the number of breaches, not of orders.
 
-    linger: not used; one run reads all clocks that are due.
+    Args:
+        linger: Not used; one run reads all clocks that are due. 未使用
     """
     run = await start("watch-sla")
     run.tally.update(await take_on_policy())

@@ -7,9 +7,13 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from adapters.signing import reveal
+from ballast.sending import send_due
 from ballast.wiring import House, hooks
+from web.alerts.page import AlertPage
+from web.gate import Gate
 from web.health import Readiness, answer_health
 from web.hooks.collector import Collector, store_into
+from web.hooks.control import ControlDoor
 from web.hooks.door import Door
 from web.metrics import Metrics
 from web.orders.page import OrderPage
@@ -19,22 +23,36 @@ def make_app(house: House) -> Starlette:
     """The web process of a house. The caller closes the house. Raises `SettingsError`."""
     collector = Collector(store_into(house))
     door = Door(hooks(house.settings), collector, house.clock, house.settings.limits)
+    control = _control(house)
     routes = [
+        *([Route("/hooks/prefect", control.answer, methods=["POST"])] if control else []),
         Route("/hooks/{source}", door.answer, methods=["GET", "POST"]),
         Route("/health", answer_health),
         Route("/ready", Readiness(house).answer),
         Route("/metrics", Metrics(house).answer),
     ]
     if house.settings.console_key is not None:
-        page = OrderPage(house, reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY"))
-        routes.append(Route("/orders/{order_no}", page.answer))
+        secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")
+        gate = Gate(house.settings.limits, house.clock)
+        routes.append(Route("/orders/{order_no}", OrderPage(house, secret, gate).answer))
+        routes.append(Route("/alerts/{alert_id}", AlertPage(house, secret, gate).answer, methods=["GET", "POST"]))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await collector.close()
         door.close()
+        if control is not None:
+            control.close()
 
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False  # a redirect would repeat whatever host the request names
     return app
+
+
+def _control(house: House) -> ControlDoor | None:
+    """The door of Prefect's automations, when they have a key."""
+    key = house.settings.prefect_hook_key
+    if key is None:
+        return None
+    return ControlDoor(house, reveal(key, "BALLAST_PREFECT_HOOK_KEY"), send_due)

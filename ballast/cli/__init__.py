@@ -19,6 +19,7 @@ for group in (order, db, parked):
 
 def main() -> None:
     """Run one command. What people can mend is one sentence on stderr, not a traceback."""
+    import ballast.cli.alerts
     import ballast.cli.backups
     import ballast.cli.cancelling
     import ballast.cli.machine
@@ -62,5 +63,6 @@ def _is_plain(error: Exception) -> bool:
         "RunFailed",
         "SettingsError",
         "StartFailed",
+        "Unanswerable",
     }
     return any(kind.__name__ in plain for kind in type(error).__mro__)

@@ -46,7 +46,7 @@ CHANNELS = "BALLAST_DINGTALK__..., BALLAST_WECOM__..., BALLAST_FEISHU__... or BA
 
 async def examine(here: House) -> list[Finding]:
     """Look at everything, side by side."""
-    checks: list[Callable[[House], Awaitable[Finding]]] = [_database, _backlog, _prefect]
+    checks: list[Callable[[House], Awaitable[Finding]]] = [_database, _backlog, _prefect, _automations]
     found = list(await asyncio.gather(*(check(here) for check in checks)))
     found += await asyncio.gather(*(_system(here, role) for role in ROLES))
     return [_settings(here), *found, *await _alerts(here)]
@@ -97,8 +97,47 @@ async def _prefect(here: House) -> Finding:
     except httpx.HTTPError as error:
         return Finding("prefect", False, f"{url}: {type(error).__name__}", "start the server, or mend PREFECT_API_URL")
     online = sum(worker.get("status") == "ONLINE" for worker in workers) if isinstance(workers, list) else 0
-    mend = "run `prefect deploy --all`" if not count else "" if online else "start `ballast up` or a worker of the pool"
+    mend = "" if online else "start `ballast up` or a worker of the pool"
+    if not count:
+        mend = "run `python -m deployments.apply`"
     return Finding("prefect", not mend, f"{version}, {count} deployment(s), {online} worker(s) online", mend)
+
+
+async def _automations(here: House) -> Finding:
+    """What tells people of failed runs and dead workers."""
+    from deployments.automations import TRIGGERS, what_is_missing
+
+    url = os.environ.get("PREFECT_API_URL", "")
+    if not url:
+        return Finding("automations", False, "PREFECT_API_URL is not set", "as for prefect")
+    try:
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+            missing = await what_is_missing(client, url)
+    except httpx.HTTPError as error:
+        return Finding("automations", False, f"{url}: {type(error).__name__}", "as for prefect")
+    if missing:
+        mend = "run `python -m deployments.apply`, and switch on in the Prefect UI what is off"
+        return Finding("automations", False, "; ".join(missing), mend)
+    return await _knock(here, f"{len(TRIGGERS)} on the server, all of them on")
+
+
+async def _knock(here: House, well: str) -> Finding:
+    """Whether the web process lets in whoever shows the key of the settings."""
+    config = here.settings
+    if config.prefect_hook_key is None:
+        mend = "set it to what it was when `python -m deployments.apply` ran, for the web process, too"
+        return Finding("automations", False, "BALLAST_PREFECT_HOOK_KEY is not set: nobody lets them in", mend)
+    url = config.prefect_hook_url or f"{config.web_url.rstrip('/')}/hooks/prefect"
+    headers = {"x-ballast-key": config.prefect_hook_key.get_secret_value()}
+    try:
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+            answer = await client.post(url, json={"automation": "hello", "about": "{}"}, headers=headers)
+    except httpx.HTTPError as error:
+        return Finding("automations", False, f"{url}: {type(error).__name__}", "start the web process, or set its URL")
+    if answer.status_code != httpx.codes.NO_CONTENT:
+        mend = "start the web process again with the same BALLAST_PREFECT_HOOK_KEY"
+        return Finding("automations", False, f"{url} answers {answer.status_code}", mend)
+    return Finding("automations", True, well)
 
 
 async def _system(here: House, role: str) -> Finding:

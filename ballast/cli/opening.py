@@ -69,9 +69,12 @@ def in_prefect(run: Callable[[], Awaitable[T]]) -> T:
     if not join_running() and "PREFECT_API_URL" not in os.environ:
         raise NotRunning("no Prefect server: start `ballast up` in this folder or set PREFECT_API_URL")
 
+    from prefect import tags
+
     async def closing() -> T:
         try:
-            return await run()
+            with tags("ballast", "by-hand"):  # as if the form had been sent
+                return await run()
         finally:
             await close_house()
 

@@ -54,7 +54,12 @@ def rehearsal(
         console.print("[bold]Ballast[/bold] starts: the outside world, PostgreSQL, Prefect, web, listener ...")
         hooks = f"http://127.0.0.1:{web_port}/hooks"
         outside = stack.enter_context(world(credentials, seed=seed, speed=speed, hooks=hooks, home=home))
-        own = settings.model_copy(update={"home": home, "web_port": web_port, "database_url": None})
+        own = settings.model_copy(
+            update={
+                "home": home, "web_port": web_port, "database_url": None,
+                "prefect_hook_url": "", "prefect_hook_key": None,  # nobody else's door, whatever `.env` says
+            }
+        )  # fmt: skip
         env = _env(own, outside, credentials, patience)
         house = stack.enter_context(machine(own, env=env, fresh=True, root=settings.home, serves=serves))
         console.print(

@@ -36,7 +36,7 @@ from tasks.inbox import read_messages
 from tasks.orders import take_in
 from tasks.rerun import WORK
 from tests.contracts.outside import ROOT, World, settings_for
-from tests.web.stage import CONSOLE_KEY
+from tests.web.stage import CONSOLE_KEY, HOOK_KEY
 
 SHELF = ("SKU-001", "SKU-002", "SKU-003")
 """Articles of which the ledger has 1,000 pieces at the beginning of every test."""
@@ -59,6 +59,7 @@ def open_house(url: str, world: World) -> House:
         database_url=SecretStr(url),
         patience=QUICK,
         console_key=SecretStr(CONSOLE_KEY),
+        prefect_hook_key=SecretStr(HOOK_KEY),
         sla_policy=PLAIN_POLICY,
         _env_file=None,
     )

@@ -11,7 +11,8 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.states import Cancelled, Scheduled
 
 from ballast.domain.words import State, Step
-from deployments.apply import POOL, apply
+from deployments.apply import apply
+from deployments.automations import POOL
 from deployments.stopping import UnderWay
 from deployments.worker import HouseWorker
 from flows.hold_orders import hold_orders

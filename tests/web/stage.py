@@ -19,6 +19,7 @@ from web.__main__ import server_config
 from web.app import make_app
 
 CONSOLE_KEY = "console-key-of-the-tests"
+HOOK_KEY = "key-of-the-automations-of-the-tests"
 NOWHERE = "postgresql+asyncpg://postgres@/none?host=/nonexistent"
 
 
@@ -27,6 +28,7 @@ def make_house(url: str, **changes: Any) -> House:
     outside = settings_for("http://127.0.0.1:9")
     values: dict[str, Any] = {
         "console_key": SecretStr(CONSOLE_KEY),
+        "prefect_hook_key": SecretStr(HOOK_KEY),
         "qimen": outside.qimen,
         "kdniao": outside.kdniao,
         "wechat": outside.wechat,

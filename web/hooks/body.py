@@ -45,14 +45,16 @@ class Body:
 class BodyReader:
     """Reads bodies for one process. What is in hand counts until its request is answered."""
 
-    def __init__(self, *, most_together: int = MOST_TOGETHER, seconds: float = SECONDS) -> None:
-        self._most_together, self._seconds = most_together, seconds
+    def __init__(
+        self, *, most_bytes: int = MOST_BYTES, most_together: int = MOST_TOGETHER, seconds: float = SECONDS
+    ) -> None:
+        self._most_bytes, self._most_together, self._seconds = most_bytes, most_together, seconds
         self._in_hand = 0
 
     @asynccontextmanager
     async def read(self, request: Request, body: Body) -> AsyncIterator[bytes]:
         """The raw bytes. Raises `Refusal`: too large, too slow, compressed, or too many bodies in hand already."""
-        _check_headers(request)
+        _check_headers(request, self._most_bytes)
         raw = bytearray()
         try:
             await self._fill(raw, body)
@@ -72,20 +74,20 @@ class BodyReader:
             raise Refusal(408, f"the body was not sent within {self._seconds:g} s") from None
 
     def _check_size(self, size: int) -> None:
-        if size > MOST_BYTES:
-            raise _too_large()
+        if size > self._most_bytes:
+            raise _too_large(self._most_bytes)
         if self._in_hand > self._most_together:
             raise Refusal(503, "too many requests at once, send it again")
 
 
-def _check_headers(request: Request) -> None:
+def _check_headers(request: Request, most: int) -> None:
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity"):
         raise Refusal(415, "compressed bodies are not taken")
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and (len(announced) > 12 or int(announced) > MOST_BYTES):
-        raise _too_large()
+    if announced.isdecimal() and (len(announced) > 12 or int(announced) > most):
+        raise _too_large(most)
 
 
-def _too_large() -> Refusal:
-    return Refusal(413, f"more than {MOST_BYTES} bytes")
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, f"more than {most} bytes")

@@ -1,6 +1,6 @@
 """A timeline as the page shows it: words, local times and amounts, so that the template only lays out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ballast.clock import to_local
+from ballast.db.answers import AlertSeen
 from ballast.db.timeline import EventSeen, Head, Timeline
 from ballast.domain.money import MINOR_DIGITS, Money
 from ballast.domain.words import STATE_LABELS, Label, State
@@ -81,20 +82,25 @@ class Page:
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
 
-    def order(self, seen: Timeline, language: Language, *, now: datetime, other: str) -> str:
-        """The page of one order. `other` is the link to it in the other language."""
+    def order(
+        self, seen: Timeline, language: Language, *, now: datetime, other: str,
+        alerts: Sequence[AlertSeen] = (), links: Mapping[int, str] | None = None,
+    ) -> str:  # fmt: skip
+        """The page of one order. `other` is the link to it in the other language, `links` those of its open alerts."""
         return self._templates.get_template("order.html").render(
             **_words(language), seen=seen, order=seen.order, hold=seen.hold, other=other, now=now,
             stages=walk(seen.order, language), state=_state(seen.order), tone=_tone(seen.order.state),
             said=_why_held(seen), past_holds=[hold for hold in seen.holds if hold.released_at],
+            alerts=alerts, links=links or {},
         )  # fmt: skip
 
     def notice(self, label: Label, language: Language) -> str:
         """A page that says one thing, in both languages."""
-        return self._templates.get_template("notice.html").render(label=label, lang=_LANG[language])
+        return self._templates.get_template("notice.html").render(label=label, lang=LANG[language])
 
 
-_LANG: Final[Mapping[Language, str]] = {"en": "en", "zh": "zh-CN"}
+LANG: Final[Mapping[Language, str]] = {"en": "en", "zh": "zh-CN"}
+"""What HTML calls the languages."""
 
 
 def _state(order: Head) -> Label:
@@ -121,7 +127,7 @@ def _words(language: Language) -> dict[str, Any]:
         return say(labels[word], language) if word in labels else word
 
     return {
-        "lang": _LANG[language],
+        "lang": LANG[language],
         "w": {name: say(label, language) for name, label in PAGE.items()},
         "local": lambda at: to_local(at) if at else "",
         "money": money,

@@ -112,6 +112,8 @@ PAGE: Final[dict[str, Label]] = {
     "evidence": Label("What was said", "依据"),
     "looked_after": Label("looked after by", "处理人"),
     "nobody": Label("nobody yet", "尚无人处理"),
+    "alerts": Label("Open alerts", "未结告警"),
+    "alert": Label("alert", "告警"),
     "lines": Label("Lines", "商品明细"),
     "item": Label("item", "商品"),
     "quantity": Label("ordered", "数量"),
