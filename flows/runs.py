@@ -23,6 +23,7 @@ from ballast.domain.words import HOLD_LABELS, Step
 from ballast.points import Point, reached
 from ballast.wiring import House, house
 from tasks.chunks import Tally
+from tasks.plainly import is_plain, seen
 from tasks.policy import BEAT, CUT_OFF
 
 log = logging.getLogger("ballast.runs")
@@ -99,7 +100,7 @@ class Run:
         room: asyncio.Semaphore,
     ) -> None:
         try:
-            self.tally.update(await work(found))
+            self.tally.update(await seen(work)(found))
         except asyncio.CancelledError:  # the run is being stopped: do not make its orders wait for the lease to end
             await self._give_up(found, give_up)
             raise
@@ -129,6 +130,8 @@ class Run:
         return self.tally
 
     async def _tell(self) -> None:
+        if is_plain():
+            return
         words = ", ".join(f"{count} {word}" for word, count in self.tally.most_common() if count)
         if flow_run.id is not None:
             async with get_client() as client:
@@ -144,7 +147,7 @@ async def start(name: str, linger: float = 0.0) -> Run:
     """Begin a run. `linger`: seconds to stay for more work; 0 for sweeps, which end when nothing is due."""
     here = await house()
     run = Run(here, name, timedelta(seconds=linger), here.clock.now())
-    if flow_run.id is not None:
+    if flow_run.id is not None and not is_plain():
         run.pulse = asyncio.create_task(_beat(ref(run), here, str(flow_run.id)))
     return run
 

@@ -6,7 +6,8 @@ from typing import Any
 from aiohttp import web
 
 from sim.autopilot import Autopilot
-from sim.catalogue import ARTICLE, ARTICLES, STOCK_OF_WAREHOUSE
+from sim.catalogue import ARTICLE, ARTICLES, STOCK_OF_WAREHOUSE, Article
+from sim.clock import read_instant, utc_text
 from sim.config import RobotLimits
 from sim.life import Life
 from sim.systems.dingtalk import DingtalkGate
@@ -50,6 +51,8 @@ class ControlRoom:
             "/world/faults": self._command_faults,
             "/world/settle": self._settle,
             "/world/stock": self._stock,
+            "/world/clock": self._set_clock,
+            "/world/articles": self._articles,
             "/world/robot": self._limits,
             "/world/tokens/expire": self._expire,
         }
@@ -85,11 +88,22 @@ class ControlRoom:
 
     async def _stock(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
         sku, warehouse = str(body["sku"]), body.get("warehouse")
-        if sku not in ARTICLE:
+        if sku not in self._world.stocks.articles:
             raise UnknownOrder(f"there is no article {sku}; see /world/catalogue")
         for place in [warehouse] if warehouse else STOCK_OF_WAREHOUSE:
             self._world.stocks.grant(place, sku, int(body["quantity"]))
         return {"sku": sku, "quantity": int(body["quantity"])}
+
+    async def _set_clock(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        self._world.set_clock(read_instant(str(body["at"])))
+        return {"now": utc_text(self._world.clock.now())}
+
+    async def _articles(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        for one in body["articles"]:
+            sku = str(one["sku"])
+            article = Article(sku, str(one.get("name") or sku), int(one.get("price", 0)))
+            self._world.stocks.list_article(article, int(one["quantity"]))
+        return {"articles": len(body["articles"])}
 
     async def _limits(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
         limits: RobotLimits = replace(self._robot.limits, **body)

@@ -8,6 +8,7 @@ from sim.autopilot import Autopilot
 from sim.config import Config
 from sim.control import ControlRoom
 from sim.life import Life, News
+from sim.recorded import RecordedRoom
 from sim.steps import StepRoom
 from sim.systems.dingtalk import DingtalkGate
 from sim.systems.kdniao.gate import KdniaoGate
@@ -44,6 +45,7 @@ def build_town(config: Config) -> Town:
         robot,
         ControlRoom(world, life, autopilot, witness, robot, shop),
         StepRoom(world, life, autopilot, witness),
+        RecordedRoom(world, life, autopilot),
     ):
         part.mount(app)
     town = Town(world, autopilot, app)

@@ -24,6 +24,7 @@ def main() -> None:
     import ballast.cli.machine
     import ballast.cli.money
     import ballast.cli.orders
+    import ballast.cli.replaying
     import ballast.cli.stock
     import ballast.cli.upkeep  # noqa: F401  # they register their commands
 
@@ -49,6 +50,7 @@ def _is_plain(error: Exception) -> bool:
     plain = {
         "BackupFailed",
         "FileError",
+        "MappingError",
         "NotRunning",
         "OutsideError",
         "RefundRefused",

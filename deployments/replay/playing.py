@@ -1,0 +1,246 @@
+"""Playing a history: the recorded acts happen outside, our own flows answer, the clock goes from one to the next.
+
+Acts come in slices. Whatever our side has to answer with its own clock (a payment, a cancellation) ends a slice and is
+answered at that very moment. The rest of the work, which only passes on the times of documents, is done once per window.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from ballast.clock import SetClock
+from ballast.db.claims import due_now
+from ballast.db.engine import rows
+from ballast.domain.words import HoldReason
+from ballast.wiring import House
+from deployments.replay.acts import Act, Agenda, Kind
+from deployments.replay.stage import Outside
+from flows.ask_refunds import ask_refunds
+from flows.call_off import call_off
+from flows.confirm_payment import confirm_payment
+from flows.lock_stock import lock_stock
+from flows.read_inbox import read_inbox
+from flows.send_outbox import send_outbox
+from flows.ship_out import ship_out
+from flows.sign_off import sign_off
+from flows.take_orders import take_orders
+from flows.track_transit import track_transit
+from tasks.rerun import rerun_order
+
+WINDOW: Final = timedelta(days=3)
+"""How long of recorded time what can wait may wait: shorter windows tell the same and take longer."""
+
+COMPANY: Final = timedelta(minutes=1)
+"""Payments within it are answered together."""
+
+MOST_ROUNDS: Final = 40
+"""Rounds of work at one moment: more, and something goes in a circle."""
+
+MOST_RELEASES: Final = 3
+"""How often a person lets one order go on because its record does."""
+
+PERSON: Final = "replay"
+
+Duty = Callable[[], Awaitable[object]]
+
+DUTIES: Final[Mapping[str, Duty]] = {
+    "orders": take_orders.fn,
+    "inbox": read_inbox.fn,
+    "confirm_payment": confirm_payment.fn,
+    "lock_stock": lock_stock.fn,
+    "ship_out": ship_out.fn,
+    "call_off": call_off.fn,
+    "track_transit": track_transit.fn,
+    "sign_off": sign_off.fn,
+    "refunds": ask_refunds.fn,
+    "outbox": send_outbox.fn,
+}
+"""What `due_now` finds, and whose work it is, in the order of an order's way."""
+
+AT_ONCE: Final = ("orders", "inbox", "confirm_payment", "lock_stock", "ship_out")
+CALLING_OFF: Final = ("inbox", "call_off")
+
+
+class InACircle(Exception):
+    """The same work was due again and again at one moment of the replay; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """An act that happened after its recorded time, because what it needs came later; or never."""
+
+    order_no: str
+    act: Kind
+    recorded_at: datetime
+    happened_at: datetime | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An act that could not happen at its time, and why."""
+
+    act: Act
+    why: str
+
+    def late(self, happened_at: datetime | None) -> Late:
+        return Late(self.act.order_no, self.act.kind, self.act.at, happened_at, self.why)
+
+
+@dataclass(slots=True)
+class Played:
+    """What playing came to."""
+
+    acts: Counter[Kind] = field(default_factory=Counter)
+    late: list[Late] = field(default_factory=list)
+    released: Counter[str] = field(default_factory=Counter)  # order number -> times
+    slices: int = 0
+    rounds: int = 0
+
+
+@dataclass(slots=True)
+class Player:
+    """One replay under way."""
+
+    house: House
+    clock: SetClock
+    outside: Outside
+    agenda: Agenda
+    progress: Callable[[int, datetime], None]
+    played: Played = field(default_factory=Played)
+    waiting: list[Waiting] = field(default_factory=list)
+    done: int = 0
+
+    async def play(self) -> Played:
+        """Everything, to the last recorded act. What waits then never happened."""
+        while (next_at := self.agenda.next_at) is not None:
+            await self._window(next_at + WINDOW)
+            await self._own_times()
+        self.played.late += [one.late(None) for one in self.waiting]
+        return self.played
+
+    async def _window(self, until: datetime) -> None:
+        while (next_at := self.agenda.next_at) is not None and next_at <= until:
+            acts = self.agenda.take(until, COMPANY)
+            self._go_to(acts[-1].at)
+            await self._happen(acts)
+            await self._answer(acts)
+            await self._catch_up({act.order_no for act in acts})
+            self.done += len(acts)
+            self.played.slices += 1
+            self.progress(self.done, self.clock.now())
+        await self._drain()
+        if await self._catch_up({one.act.order_no for one in self.waiting}):
+            await self._drain()
+
+    def _go_to(self, at: datetime) -> None:
+        if at > self.clock.now():
+            self.clock.set(at)
+
+    async def _happen(self, acts: Sequence[Act]) -> None:
+        """Outside, in the order of time; what comes too early waits."""
+        refused = await self.outside.play([act.told() for act in acts], self.clock.now())
+        self.waiting += [Waiting(acts[number], why) for number, why in refused.items()]
+        self.played.acts.update(act.kind for number, act in enumerate(acts) if number not in refused)
+
+    async def _answer(self, acts: Sequence[Act]) -> None:
+        """What our side does at once."""
+        kinds = {act.kind for act in acts}
+        if Kind.CHARGE in kinds:
+            await self._do(AT_ONCE)
+        if Kind.CANCEL in kinds:
+            await self._do(CALLING_OFF)
+
+    async def _do(self, duties: Sequence[str]) -> None:
+        for duty in duties:
+            await DUTIES[duty]()
+
+    async def _catch_up(self, orders: set[str]) -> int:
+        """Acts of these orders that waited: now, or after a person has let their orders go on, as the record did."""
+        happened = 0
+        while any(one.act.order_no in orders for one in self.waiting):
+            now = await self._try_again(orders)
+            happened += now
+            if now:
+                await self._do(AT_ONCE)
+            elif not await self._release(orders):
+                break
+        return happened
+
+    async def _try_again(self, orders: set[str]) -> int:
+        """How many of those that waited could happen."""
+        asked = [one for one in self.waiting if one.act.order_no in orders]
+        self.waiting = [one for one in self.waiting if one.act.order_no not in orders]
+        before = len(self.waiting)
+        await self._happen([one.act for one in asked])
+        left = {id(one.act) for one in self.waiting[before:]}
+        self.waiting[before:] = [one for one in asked if id(one.act) in left]  # with what was said at their time
+        happened = [one for one in asked if id(one.act) not in left]
+        self.played.late += [one.late(self.clock.now()) for one in happened]
+        return len(happened)
+
+    async def _release(self, orders: set[str]) -> int:
+        """The record goes on with an order that we hold: somebody let it pass. Not a cancellation: that is its end."""
+        waiting = sorted({one.act.order_no for one in self.waiting} & orders)
+        async with self.house.transaction() as tx:
+            held = await rows(
+                tx,
+                """
+                select o.order_no, h.reason from sales_order o
+                join hold h on h.order_id = o.id and h.released_at is null
+                where o.order_no = any(cast(:numbers as text[])) and h.reason <> :cancelled order by o.order_no""",
+                numbers=waiting,
+                cancelled=HoldReason.CANCEL_ASKED.value,
+            )
+        chosen = {row.order_no: row.reason for row in held if self.played.released[row.order_no] < MOST_RELEASES}
+        for order_no in chosen:
+            self.played.released[order_no] += 1
+            await rerun_order.fn(order_no, PERSON, "the record goes on with this order", False)
+        self.waiting = [
+            Waiting(one.act, f"on hold: {chosen[one.act.order_no]}") if one.act.order_no in chosen else one
+            for one in self.waiting
+        ]
+        if chosen:
+            await self._do(AT_ONCE)
+        return len(chosen)
+
+    async def _drain(self) -> None:
+        """Everything that is due now, until nothing is."""
+        for _ in range(MOST_ROUNDS):
+            found = await self._due()
+            if not found:
+                await self.outside.settle()  # a subscription is answered with the scans so far
+                found = await self._due()
+            if not found:
+                return
+            self.played.rounds += 1
+            for duty in found:
+                await DUTIES[duty]()
+        raise InACircle(f"{', '.join(found)} at {self.clock.now():%Y-%m-%d %H:%M} UTC")
+
+    async def _due(self) -> list[str]:
+        async with self.house.transaction() as tx:
+            found = await due_now(tx, self.clock.now())
+        return [duty for duty in DUTIES if duty in found]
+
+    async def _own_times(self) -> None:
+        """Looks of our own that are due before the next act: a silence that lasted."""
+        next_act = self.agenda.next_at
+        while next_act is not None and (due := await self._next_due()) is not None and due < next_act:
+            self._go_to(due)
+            await self._drain()
+
+    async def _next_due(self) -> datetime | None:
+        async with self.house.transaction() as tx:
+            found: Any = await rows(
+                tx,
+                """
+                select min(at) as at from (
+                  (select min(due_at) as at from sales_order where due_at > :now)
+                  union all select min(due_at) from outbox where due_at > :now
+                  union all select min(due_at) from refund where due_at > :now) as times""",
+                now=self.clock.now(),
+            )
+        return found[0].at if found else None
