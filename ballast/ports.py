@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from ballast.domain.money import Money
+from ballast.domain.people import Person as Person
 from ballast.domain.words import Event, HoldReason, System
 
 # -- what we send ------------------------------------------------------------------------------------------------
@@ -91,13 +92,22 @@ class RefundRequest:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Digest:
-    """One message for people. `mentions` are mobile numbers of those who should be rung."""
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One alert in plain words: a title (shown bold), what to know, and a link where it is answered."""
 
     title: str
-    lines: tuple[str, ...]
-    mentions: tuple[str, ...] = ()
+    text: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One message for people: what there is to say, the most urgent first, and who is rung."""
+
+    title: str
+    items: tuple[Item, ...]
+    people: tuple[Person, ...] = ()
 
 
 # -- what we get -------------------------------------------------------------------------------------------------
@@ -343,9 +353,20 @@ class Payment(Role, Protocol):
 
 
 class Alerts(Role, Protocol):
-    """Reaches people. Robots have no keys: after a time-out a message is repeated at most once, by its owner."""
+    """Reaches people. Robots have no keys: after a time-out a message is repeated at most once, by its owner.
 
-    async def send(self, digest: Digest) -> Receipt: ...
+    `per_minute`: how many messages it takes, to be kept over all processes by whoever sends.
+    """
+
+    per_minute: int
+
+    async def send(self, digest: Digest) -> Receipt:
+        """Show the digest and ring its people. Never repeats what may have arrived.
+
+        Raises `Throttled` (wait, merge), `Refused` (a person mends it), `Unavailable` (nobody heard it),
+        `OutcomeUnknown` and `NotUnderstood` (perhaps it was heard).
+        """
+        ...
 
 
 class Hook(Protocol):

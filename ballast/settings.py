@@ -106,8 +106,27 @@ class DingtalkSettings(Part):
     url: str = "https://oapi.dingtalk.com/robot/send"
     access_token: SecretStr
     secret: SecretStr
-    mentions: tuple[str, ...] = ()
-    per_minute: int = 18  # the robot's limit is 20; above it is mute for ten minutes
+    mentions: tuple[str, ...] = ()  # mobiles that are rung when a message names nobody
+    per_minute: int = Field(default=18, ge=1)  # the robot's limit is 20; above it is mute for ten minutes
+
+
+class WecomSettings(Part):
+    """企业微信 group robot: its key is the only credential."""
+
+    url: str = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send"
+    key: SecretStr
+    mentions: tuple[str, ...] = ()  # user ids that are rung when a message names nobody
+    per_minute: int = Field(default=18, ge=1)  # the robot's limit is 20
+
+
+class FeishuSettings(Part):
+    """飞书 or Lark custom bot with 签名校验."""
+
+    url: str = "https://open.feishu.cn/open-apis/bot/v2/hook"  # Lark: https://open.larksuite.com/...
+    token: SecretStr
+    secret: SecretStr
+    mentions: tuple[str, ...] = ()  # open_ids or user_ids that are rung when a message names nobody
+    per_minute: int = Field(default=90, ge=1)  # the bot's limit is 100, and 5 a second
 
 
 class DirectSettings(Part):
@@ -176,6 +195,7 @@ class Settings(BaseSettings):
     serve_port: int = 0  # where `deployments.serve` says whether it is well; 0: nowhere
     web_url: str = "http://127.0.0.1:8100"  # how people reach the web process
     console_key: SecretStr | None = None  # opens the order pages that artifacts link to; empty: no pages
+    sla_policy: Path = Path("rules/sla.yaml")  # relative: to this folder, or to the one that Ballast came in
     chunk: int = Field(default=100, ge=1, le=1000)
     chunks_at_once: int = Field(default=2, ge=1, le=32)
 
@@ -185,6 +205,8 @@ class Settings(BaseSettings):
     wechat: WechatSettings | None = None
     wechatpay: WechatpaySettings | None = None
     dingtalk: DingtalkSettings | None = None
+    wecom: WecomSettings | None = None
+    feishu: FeishuSettings | None = None
     direct: DirectSettings | None = None
 
     clock: ClockSettings = ClockSettings()

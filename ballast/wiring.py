@@ -27,6 +27,7 @@ from ballast.db.engine import make_engine
 from ballast.domain.schedule import Waits
 from ballast.points import Point, reached
 from ballast.ports import Alerts, Asked, Codes, Courier, Erp, Hook, Payment, Storefront, Wms
+from ballast.rules.current import PolicyInForce, find_rules
 from ballast.settings import Settings, SettingsError, settings
 
 T = TypeVar("T")
@@ -42,6 +43,10 @@ class House:
     roles: dict[str, Any] = field(default_factory=dict)  # role name -> its client, each of its own protocol
     added_codes: Mapping[str, Codes] = field(default_factory=dict)
     stopping: bool = False  # this process ends: runs take nothing new and give back what they cannot finish
+    sla: PolicyInForce = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.sla = PolicyInForce(find_rules(self.settings.sla_policy), lambda: self.clock.now())
 
     @property
     def erp(self) -> Erp:
@@ -64,8 +69,9 @@ class House:
         return self._role("payment", lambda: Wechatpay(_need(self.settings.wechatpay, "WECHATPAY"), self.clock))
 
     @property
-    def alerts(self) -> Alerts:
-        return self._role("alerts", lambda: Dingtalk(_need(self.settings.dingtalk, "DINGTALK"), self.clock))
+    def channels(self) -> Mapping[str, Alerts]:
+        """Every configured way to reach people by its name, the first one first. Empty when there is none."""
+        return {name: self._role(f"alerts.{name}", make) for name, make in _channels(self.settings, self.clock).items()}
 
     @property
     def waits(self) -> Waits:
@@ -75,6 +81,7 @@ class House:
             warehouse_quiet=patience.warehouse_quiet,
             courier_quiet=patience.courier_quiet,
             return_window=patience.return_window,
+            sla=self.sla.current(),
         )
 
     def lease(self) -> datetime:
@@ -95,6 +102,13 @@ class House:
         return (
             f"[{order_no}]({self.settings.web_url}/orders/{order_no}?key={page_key(key.get_secret_value(), order_no)})"
         )
+
+    def alert_link(self, alert_id: int) -> str:
+        """The address at which an alert is answered; empty when pages are switched off."""
+        key = self.settings.console_key
+        if key is None:
+            return ""
+        return f"{self.settings.web_url}/alerts/{alert_id}?key={alert_key(key.get_secret_value(), alert_id)}"
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -129,12 +143,25 @@ def page_key(secret: str, order_no: str) -> str:
     return hmac.new(secret.encode(), order_no.encode(), hashlib.sha256).hexdigest()[:32]
 
 
+def alert_key(secret: str, alert_id: int) -> str:
+    """What opens the page of one alert, and of no other."""
+    return page_key(secret, f"alert/{alert_id}")  # no order number has a slash
+
+
 def _need(part: T | None, name: str) -> T:
     if part is None:
         raise SettingsError(
             f"BALLAST_{name}__... is not set: this system is needed here; see README.md, «Your own systems»"
         )
     return part
+
+
+def _channels(config: Settings, clock: Clock) -> Mapping[str, Callable[[], Alerts]]:
+    """How each configured channel is made, in the order in which they are used."""
+    found: dict[str, Callable[[], Alerts]] = {}
+    if dingtalk := config.dingtalk:
+        found["dingtalk"] = lambda: Dingtalk(dingtalk, clock)
+    return found
 
 
 def hooks(config: Settings) -> Mapping[str, Hook]:

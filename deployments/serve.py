@@ -30,11 +30,13 @@ from flows.call_off import call_off
 from flows.confirm_payment import confirm_payment
 from flows.lock_stock import lock_stock
 from flows.read_inbox import read_inbox
+from flows.send_alerts import send_alerts
 from flows.send_outbox import send_outbox
 from flows.ship_out import ship_out
 from flows.sign_off import sign_off
 from flows.take_orders import take_orders
 from flows.track_transit import track_transit
+from flows.watch_sla import watch_sla
 
 log = logging.getLogger("ballast.serve")
 
@@ -48,7 +50,8 @@ ANSWERS: dict[str, Callable[[float], Coroutine[Any, Any, object]]] = {
     "sign_off": sign_off,
     "call_off": call_off,
     "outbox": send_outbox,
-    "alerts": send_outbox,
+    "alerts": send_alerts,
+    "sla": watch_sla,
     "refunds": ask_refunds,
 }
 """What a ring is answered with."""
@@ -87,7 +90,8 @@ class Listener:
         self._rung = {flow: asyncio.Event() for flow in set(ANSWERS.values())}
 
     def heard(self, what: str) -> None:
-        if what in ANSWERS:
+        """Who has no channel is told nothing: alerts wait until one is set up."""
+        if what in ANSWERS and (what != "alerts" or self.here.channels):
             self._rung[ANSWERS[what]].set()
 
     def duties(self) -> list[Coroutine[Any, Any, None]]:

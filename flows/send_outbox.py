@@ -1,4 +1,4 @@
-"""Send every message that a move decided to send, and the alerts that people should see."""
+"""Send every message that a move decided to send."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -8,10 +8,8 @@ from uuid import uuid4
 
 from prefect import flow
 
-from ballast.db.claims import due_now
 from ballast.db.outbox import Outgoing, claim_messages, give_back_messages
 from flows.runs import start
-from tasks.alerts import send_digest
 from tasks.chunks import Tally
 from tasks.courier import subscribe_parcels
 from tasks.erp import book_outbound, note_receipt
@@ -49,7 +47,7 @@ class Claim:
 
 @flow(name="send-outbox", flow_run_name="send-outbox")
 async def send_outbox(linger: float = 0.0) -> None:
-    """Send every message that a move decided to send, and the alerts that people should see.
+    """Send every message that a move decided to send: to shop, ERP, courier and payment provider.
 
     linger: seconds to stay for more messages; 0 ends the run when there are none.
     """
@@ -88,10 +86,6 @@ async def send_outbox(linger: float = 0.0) -> None:
         is_full=lambda claim: len(claim.ids) == most,
         give_up=give_up,
     )
-    async with here.transaction() as tx:
-        alerts_due = "alerts" in await due_now(tx, here.clock.now())
-    if alerts_due:
-        run.tally.update(await seen(send_digest)())
     await run.finish()
 
 

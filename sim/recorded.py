@@ -8,7 +8,7 @@ from aiohttp import web
 from sim.autopilot import Autopilot
 from sim.clock import read_instant, utc_text
 from sim.life import Impossible, Life, PackageSpec
-from sim.records import Delivery, Line, Order, ShopCharge
+from sim.records import Delivery, Line, ShopCharge
 from sim.script import write_script
 from sim.steps import read_customer, read_receiver
 from sim.systems.kdniao.tracks import SHIPPERS

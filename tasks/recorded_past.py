@@ -25,6 +25,7 @@ def play_back(case: Case, past: FileOrder, *, carry_on: bool) -> None:
     _remember(case, past, way)
     case.with_warehouse = case.standing.state is State.STOCK_LOCKED
     case.reschedule()
+    case.watched = carry_on
     if not carry_on:
         case.due = None
 

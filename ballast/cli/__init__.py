@@ -54,6 +54,7 @@ def _is_plain(error: Exception) -> bool:
         "NotRunning",
         "OutsideError",
         "RefundRefused",
+        "RulesError",
         "RunFailed",
         "SettingsError",
         "StartFailed",

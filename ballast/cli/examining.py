@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.errors import OutsideError
 from ballast.db.engine import rows
 from ballast.db.upgrade import revisions
+from ballast.ports import Alerts
 from ballast.settings import SettingsError
 from ballast.wiring import House, database_url
 
@@ -38,8 +39,8 @@ ROLES: dict[str, tuple[str, str]] = {
     "courier": ("kdniao", "BALLAST_KDNIAO__... (EBusinessID, api key)"),
     "storefront": ("wechat", "BALLAST_WECHAT__... (app id, app secret, token, aes key)"),
     "payment": ("wechatpay", "BALLAST_WECHATPAY__... (mchid, keys, serials)"),
-    "alerts": ("dingtalk", "BALLAST_DINGTALK__... (access token, secret)"),
 }
+CHANNELS = "BALLAST_DINGTALK__..., BALLAST_WECOM__..., BALLAST_FEISHU__... or BALLAST_APPRISE__URLS"
 
 
 async def examine(here: House) -> list[Finding]:
@@ -47,7 +48,7 @@ async def examine(here: House) -> list[Finding]:
     checks: list[Callable[[House], Awaitable[Finding]]] = [_database, _backlog, _prefect]
     found = list(await asyncio.gather(*(check(here) for check in checks)))
     found += await asyncio.gather(*(_system(here, role) for role in ROLES))
-    return [_settings(here), *found]
+    return [_settings(here), *found, *await _alerts(here)]
 
 
 def _settings(here: House) -> Finding:
@@ -74,7 +75,8 @@ async def _backlog(here: House) -> Finding:
         found = await rows(
             tx,
             """select (select count(*) from inbox where state = 'parked'),
-              (select count(*) from alert where sent_at is null),
+              (select count(*) from alert a where ended_at is null and not exists
+                (select 1 from alert_notice n where n.alert_id = a.id and n.sent_at is not null)),
               (select count(*) from hold where released_at is null)""",
         )
     parked, unsent, held = found[0]
@@ -107,6 +109,25 @@ async def _system(here: House, role: str) -> Finding:
         return Finding(what, False, "not configured", f"set {names}")
     except OutsideError as error:
         return Finding(what, False, str(error), f"check {names} and that the system is reachable from here")
+
+
+async def _alerts(here: House) -> list[Finding]:
+    """One channel is enough; each that is configured has to be well."""
+    try:
+        channels = here.channels
+    except SettingsError as wrong:
+        return [Finding("alerts", False, str(wrong), f"mend {CHANNELS}")]
+    if not channels:
+        return [Finding("alerts", False, "no channel is configured: nobody is told anything", f"set {CHANNELS}")]
+    return list(await asyncio.gather(*(_channel(name, channel) for name, channel in channels.items())))
+
+
+async def _channel(name: str, channel: Alerts) -> Finding:
+    what = f"alerts ({name})"
+    try:
+        return Finding(what, True, await channel.ping())
+    except OutsideError as error:
+        return Finding(what, False, str(error), f"mend the settings of this channel: {CHANNELS}")
 
 
 def show(findings: list[Finding], console: Console) -> None:

@@ -137,6 +137,8 @@ class Case:
     held: list[dict[str, Any]] = field(default_factory=list)
     released: list[dict[str, Any]] = field(default_factory=list)
     returns: list[dict[str, Any]] = field(default_factory=list)
+    has_return: bool = False  # asked for before, not answered yet
+    watched: bool = True  # its clocks run; not those of a past that only stands in a file
     payments: list[dict[str, Any]] = field(default_factory=list)
     refunds_asked: list[dict[str, Any]] = field(default_factory=list)
     refunds_told: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -28,7 +28,8 @@ select o.*,
   (select jsonb_agg(jsonb_build_array(r.refund_no, r.provider, r.transaction_id, r.amount, r.state, r.why)
      order by r.requested_at, r.refund_no) from refund r where r.order_id = o.id) as refund_rows,
   (select jsonb_agg(jsonb_build_array(s.system, s.part, s.said, s.happened_at)) from external_status s
-     where s.order_id = o.id) as said_rows
+     where s.order_id = o.id) as said_rows,
+  exists (select from return_case r where r.order_id = o.id and r.state = 'requested') as has_return
 from sales_order o where {which} order by o.id
 """
 _LOCK = "select o.id from sales_order o where {which} order by o.id for no key update"
@@ -91,6 +92,7 @@ def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: b
         warehouse=row["warehouse"],
         due=(Step(row["due_step"]), row["due_at"]) if row["due_step"] else None,
         holds_lease=holds_lease,
+        has_return=row["has_return"],
     )
 
 

@@ -83,7 +83,7 @@ async def give_back(tx: AsyncConnection, chunk: Chunk, at: datetime) -> int:
 
 
 async def due_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
-    """What a run would find: steps, `inbox`, `orders`, `outbox`, `alerts`, `refunds` with work (1) or without (absent).
+    """What a run would find: steps, `inbox`, `orders`, `outbox`, `alerts`, `sla`, `refunds`; absent: no work there.
 
     Index-only probes, the cost of which does not grow with orders, finished or waiting: the earliest of a partial index
     instead of `exists ... due_at <= :now`, for which a generic plan reads the whole table of what is done.
@@ -97,7 +97,10 @@ async def due_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
         union all select 'inbox' where exists (select from inbox where state = 'new' and topic = 'news')
         union all select 'orders' where exists (select from inbox where state = 'new' and topic = 'order')
         union all select 'outbox' where (select min(due_at) from outbox where due_at is not null) <= :now
-        union all select 'alerts' where (select min(due_at) from alert where due_at is not null) <= :now
+        union all select 'alerts' where least(
+          (select min(climbs_at) from alert where climbs_at is not null),
+          (select min(due_at) from alert_notice where due_at is not null)) <= :now
+        union all select 'sla' where (select min(sla_due_at) from sales_order where sla_due_at is not null) <= :now
         union all select 'refunds' where (select min(due_at) from refund where due_at is not null) <= :now""",
         steps=steps,
         now=now,

@@ -1,4 +1,4 @@
-"""Orders that wait for a person: list them, answer for them, let them go on."""
+"""Orders that wait for a person: list them, choose which to let go on."""
 
 import re
 from collections.abc import Sequence
@@ -57,21 +57,6 @@ def _held(found: Sequence[Any]) -> list[HeldRow]:
         HeldRow(r.order_no, HoldReason(r.reason), r.evidence, State(r.held_from), r.held_at, r.acknowledged_by)
         for r in found
     ]
-
-
-async def acknowledge(tx: AsyncConnection, order_nos: Sequence[str], *, by: str, now: datetime) -> list[str]:
-    """Note who looks after these held orders; the numbers that were held and not yet acknowledged."""
-    found = await rows(
-        tx,
-        """
-        update hold h set acknowledged_by = :by, acknowledged_at = :now from sales_order o
-        where o.id = h.order_id and o.order_no = any(cast(:nos as text[])) and h.released_at is null
-          and h.acknowledged_by is null returning o.order_no""",
-        nos=list(order_nos),
-        by=by,
-        now=now,
-    )
-    return [row.order_no for row in found]
 
 
 def numbers_in(entries: Sequence[str]) -> list[str]:

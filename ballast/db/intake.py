@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, rows, run
 from ballast.domain.schedule import Waits
+from ballast.domain.sla import Moment
 from ballast.domain.words import Event, State, Step
 from ballast.ports import Order
 
@@ -44,6 +45,7 @@ def _head(order: Order, now: datetime, waits: Waits) -> dict[str, Any]:
         "openid": order.openid,
         "receiver": asdict(order.receiver),
         "warehouse": order.warehouse,
+        "sla_due_at": waits.sla.earliest(State.PENDING_PAYMENT, {}, {Moment.PLACED: order.placed_at}, now),
     }
 
 
@@ -74,12 +76,13 @@ def _placed(order: Order, ids: dict[str, int], source: str, now: datetime) -> di
 
 _INSERT_ORDERS = """
 insert into sales_order (order_no, channel, state, version, due_step, due_at, attempts, progress, placed_at, currency,
-  total, freight, discount, customer_no, openid, receiver, warehouse, recorded_at)
+  total, freight, discount, customer_no, openid, receiver, warehouse, sla_due_at, recorded_at)
 select order_no, channel, state, 0, due_step, due_at, 0, '', placed_at, currency, total, freight, discount,
-  customer_no, openid, receiver, warehouse, cast(:now as timestamptz)
+  customer_no, openid, receiver, warehouse, sla_due_at, cast(:now as timestamptz)
 from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_no text, channel text, state text, due_step text,
   due_at timestamptz, placed_at timestamptz, currency text, total bigint, freight bigint, discount bigint,
-  customer_no text, openid text, receiver jsonb, warehouse text)
+  customer_no text, openid text, receiver jsonb, warehouse text,
+  sla_due_at timestamptz)
 on conflict (order_no) do nothing returning id, order_no
 """
 _INSERT_LINES = """

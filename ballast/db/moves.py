@@ -6,7 +6,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ballast.db.alerts import end_alerts
 from ballast.db.case import Case, LineCase, ParcelCase
+from ballast.db.clocks import read_next
 from ballast.db.engine import dumps, ring, rows, run
 from ballast.db.outbox import send_once_more
 from ballast.db.payments import write_money
@@ -18,11 +20,11 @@ update sales_order o set state = r.state, held_from = r.held_from, hold_reason =
   version = o.version + 1, due_step = r.due_step, due_at = r.due_at, attempts = r.attempts,
   lease_owner = r.lease_owner, progress = r.progress, warehouse = r.warehouse, paid_at = r.paid_at,
   locked_at = r.locked_at, outbound_at = r.outbound_at, picked_up_at = r.picked_up_at, signed_at = r.signed_at,
-  closed_at = r.closed_at
+  closed_at = r.closed_at, sla_due_at = r.sla_due_at
 from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, version int, state text, held_from text,
   hold_reason text, due_step text, due_at timestamptz, attempts int, lease_owner text, progress text, warehouse text,
   paid_at timestamptz, locked_at timestamptz, outbound_at timestamptz, picked_up_at timestamptz,
-  signed_at timestamptz, closed_at timestamptz)
+  signed_at timestamptz, closed_at timestamptz, sla_due_at timestamptz)
 where o.id = r.id and o.version = r.version
 """
 _INSERT_EVENTS = """
@@ -113,6 +115,8 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     await _many(tx, _INSERT_MESSAGES, [row for case in cases for row in case.messages])
     if again := [key for case in cases for key in case.again_keys]:
         await send_once_more(tx, again, cases[0].now)
+    if let_go := [case.id for case in cases if case.released]:
+        await end_alerts(tx, cases[0].now, held_orders=let_go)
     await _settle_stock(tx, cases)
     await _wake(tx, cases)
 
@@ -157,6 +161,7 @@ def _order_row(case: Case) -> dict[str, Any]:
         "lease_owner": case.lease_owner,
         "progress": case.progress,
         "warehouse": case.warehouse,
+        "sla_due_at": read_next(case),
         **case.milestones,
     }
 

@@ -1,21 +1,23 @@
 """When which step has to look at an order again. Pure: times in, times out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, Standing
+from ballast.domain.sla import Policy
 from ballast.domain.words import Event, HoldReason, State, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
-    """How long each kind of silence may last, business time."""
+    """How long each kind of silence may last, business time; `sla`: how long all may take, and who hears of it."""
 
     unpaid: timedelta
     warehouse_quiet: timedelta
     courier_quiet: timedelta
     return_window: timedelta
+    sla: Policy = field(default_factory=Policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,5 +83,3 @@ def _notes(past: FileOrder) -> Iterator[tuple[str, str]]:
         yield "beyond_status", f"the status is {past.said}, but {', '.join(beyond)} is recorded: not played"
     if without := untimed(past):
         yield "without_time", f"the status is {past.said}, but the file has no {', '.join(without)}"
-
-

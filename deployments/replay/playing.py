@@ -27,6 +27,7 @@ from flows.ship_out import ship_out
 from flows.sign_off import sign_off
 from flows.take_orders import take_orders
 from flows.track_transit import track_transit
+from flows.watch_sla import watch_sla
 from tasks.rerun import rerun_order
 
 WINDOW: Final = timedelta(days=3)
@@ -208,22 +209,25 @@ class Player:
 
     async def _drain(self) -> None:
         """Everything that is due now, until nothing is."""
+        found: list[str] = []
         for _ in range(MOST_ROUNDS):
-            found = await self._due()
+            found, clocks = await self._due()
             if not found:
                 await self.outside.settle()  # a subscription is answered with the scans so far
-                found = await self._due()
+                found, clocks = await self._due()
             if not found:
+                if clocks:
+                    await watch_sla.fn()  # last: it judges by all that was read
                 return
             self.played.rounds += 1
-            for duty in found:
-                await DUTIES[duty]()
+            await self._do(found)
         raise InACircle(f"{', '.join(found)} at {self.clock.now():%Y-%m-%d %H:%M} UTC")
 
-    async def _due(self) -> list[str]:
+    async def _due(self) -> tuple[list[str], bool]:
+        """Duties that have something to do, and whether clocks of the SLA policy have to be read."""
         async with self.house.transaction() as tx:
             found = await due_now(tx, self.clock.now())
-        return [duty for duty in DUTIES if duty in found]
+        return [duty for duty in DUTIES if duty in found], "sla" in found
 
     async def _own_times(self) -> None:
         """Looks of our own that are due before the next act: a silence that lasted."""

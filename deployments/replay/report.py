@@ -8,11 +8,16 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ballast.db.engine import rows
+from ballast.db.clocks import facts_of
+from ballast.db.engine import dumps, rows
+from ballast.domain.sla import Level, Policy
 from ballast.domain.words import System
 from deployments.replay.acts import Kind
 from deployments.replay.history import History
 from deployments.replay.playing import Late, Played
+
+PAGE: Final = 1000
+"""Orders that are judged together."""
 
 BUSIEST: Final = 10
 """Hours that a report lists."""
@@ -29,6 +34,10 @@ STEPS: Final = (
 
 OUTSIDE: Final = tuple(system for system in System if system not in (System.BALLAST, System.PERSON))
 """Who sends news."""
+
+
+Breaches = Mapping[str, Mapping[str, int]]
+"""Clock -> level -> breaches. Every clock of the policy is there, also one that nothing passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +79,11 @@ class Report:
     began_at: datetime
     ended_at: datetime
     seconds: float = 0.0
-    policy: str | None = None
-    breaches: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    compare: Mapping[str, Any] | None = None
+    policy: str = ""
+    breaches: Breaches = field(default_factory=dict)
+    by_courier: Mapping[str, Breaches] = field(default_factory=dict)
+    other_policy: str | None = None
+    other_breaches: Breaches = field(default_factory=dict)
 
     @property
     def busiest(self) -> list[Hour]:
@@ -96,12 +107,27 @@ class Report:
             **self.counts, "seconds": round(self.seconds, 1),
             "began_at": self.began_at.isoformat(), "ended_at": self.ended_at.isoformat(), "zone": self.zone,
             "states": self.states, "acts": {kind.value: self.played.acts[kind] for kind in Kind},
-            "policy": self.policy, "breaches": self.breaches,
+            "policy": self.policy, "breaches": self.breaches, "breaches_by_courier": self.by_courier,
             "lead_times": {name: asdict(one) for name, one in self.lead_times.items()},
             "holds": self.holds, "released": dict(self.played.released), "load": self._load(),
             "disorder": self.disorder(), "never_happened": self._never(), "notes": self._notes(),
-            "compare": self.compare,
+            "compare": self.compare(),
         }  # fmt: skip
+
+    def compare(self) -> dict[str, Any] | None:
+        """Both policies side by side: per clock and level, how many breaches each sees in the same history."""
+        if self.other_policy is None:
+            return None
+        return {
+            "policies": [self.policy, self.other_policy],
+            "breaches": {
+                clock: {
+                    level: [seen.get(clock, {}).get(level, 0) for seen in (self.breaches, self.other_breaches)]
+                    for level in (Level.YELLOW.value, Level.RED.value)
+                }
+                for clock in dict.fromkeys([*self.breaches, *self.other_breaches])
+            },
+        }
 
     def disorder(self) -> list[dict[str, Any]]:
         """Every order whose recorded times run backward, and every act that had to wait, order by order."""
@@ -202,19 +228,25 @@ async def read_holds(tx: AsyncConnection) -> dict[str, dict[str, int]]:
 
 async def read_lead_times(tx: AsyncConnection) -> dict[str, LeadTime]:
     """`placed_to_paid` and so on, of every step that an order made."""
-    made = {}
-    for since, until in STEPS:  # names of ours: columns cannot be parameters
-        found = await rows(
-            tx,
-            f"""
-            select count(*) as orders, percentile_cont(array[0.5, 0.95]) within group (order by hours) as parts
-            from (select extract(epoch from {until} - {since}) / 3600 as hours from sales_order
-              where {until} is not null and {since} is not null) as step""",
-        )
-        if found[0].orders:
-            p50, p95 = (round(float(part), 2) for part in found[0].parts)
-            made[f"{since.removesuffix('_at')}_to_{until.removesuffix('_at')}"] = LeadTime(found[0].orders, p50, p95)
-    return made
+    found = await rows(
+        tx,
+        """
+        select since, until, count(*) as orders, percentile_cont(array[0.5, 0.95]) within group (order by hours) as parts
+        from (select s.since, s.until,
+            extract(epoch from cast(o.seen ->> s.until as timestamptz) - cast(o.seen ->> s.since as timestamptz)) / 3600
+              as hours
+          from jsonb_to_recordset(cast(:steps as jsonb)) as s(since text, until text),
+            (select to_jsonb(row) as seen from sales_order row) as o) as steps
+        where hours is not null group by since, until""",
+        steps=dumps([{"since": since, "until": until} for since, until in STEPS]),
+    )
+    made = {(row.since, row.until): _lead_time(row.orders, row.parts) for row in found}
+    return {f"{since[:-3]}_to_{until[:-3]}": made[since, until] for since, until in STEPS if (since, until) in made}
+
+
+def _lead_time(orders: int, parts: Sequence[float]) -> LeadTime:
+    p50, p95 = (round(float(part), 2) for part in parts)
+    return LeadTime(orders, p50, p95)
 
 
 async def read_hours(tx: AsyncConnection, zone: str) -> list[Hour]:
@@ -240,3 +272,44 @@ async def read_hours(tx: AsyncConnection, zone: str) -> list[Hour]:
         zone=zone,
     )
     return [Hour(row.hour, row.orders, row.messages, row.calls) for row in found]
+
+
+async def read_breaches(tx: AsyncConnection, policy: Policy) -> Breaches:
+    """What the run itself saw and kept."""
+    found = await rows(tx, "select clock, level, count(*) as breaches from sla_breach group by clock, level")
+    return _table(policy, Counter({(row.clock, row.level): row.breaches for row in found}))
+
+
+async def read_breaches_by_courier(tx: AsyncConnection, policy: Policy) -> dict[str, Breaches]:
+    """The same for each courier whose parcels were late; an order without a parcel yet has none."""
+    found = await rows(
+        tx,
+        """
+        select courier, clock, level, count(*) as breaches from sla_breach where courier <> ''
+        group by courier, clock, level order by courier""",
+    )
+    seen: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for row in found:
+        seen[row.courier][row.clock, row.level] = row.breaches
+    return {
+        courier: {clock: levels for clock, levels in _table(policy, counts).items() if any(levels.values())}
+        for courier, counts in seen.items()
+    }
+
+
+async def judge_again(tx: AsyncConnection, policy: Policy, at: datetime) -> Breaches:
+    """What another policy would have seen until `at` in the history that these books now hold."""
+    counts: Counter[tuple[str, str]] = Counter()
+    ids = [row.id for row in await rows(tx, "select id from sales_order order by id")]
+    for first in range(0, len(ids), PAGE):
+        for order in await facts_of(tx, ids[first : first + PAGE]):
+            reading = policy.read(order.facts, at)
+            counts.update((breach.clock.name, breach.level.value) for breach in reading.breaches)
+    return _table(policy, counts)
+
+
+def _table(policy: Policy, counts: Mapping[tuple[str, str], int]) -> Breaches:
+    return {
+        clock.name: {level.value: counts.get((clock.name, level.value), 0) for level in Level}
+        for clock in policy.clocks
+    }

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -93,7 +94,7 @@ class Ground:
 
 
 @contextmanager
-def ground(settings: Settings, begins_at: datetime) -> Iterator[Ground]:
+def ground(settings: Settings, policy: Path, begins_at: datetime) -> Iterator[Ground]:
     """Start what is not in this process. Everything lies in a folder of its own."""
     home, credentials = settings.home / "replay", Credentials.make()
     with ExitStack() as stack:
@@ -118,6 +119,7 @@ def ground(settings: Settings, begins_at: datetime) -> Iterator[Ground]:
                 language=settings.language,
                 chunk=settings.chunk,
                 patience=PATIENCE,
+                sla_policy=policy.resolve(),
             ),
         )
 

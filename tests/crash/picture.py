@@ -36,7 +36,9 @@ BOOKS = {
         select order_no, system, part, said from external_status s join sales_order o on o.id = s.order_id""",
     "effects": "select key, kind, state from effect",
     "messages": "select key, done_at is not null as done, note from outbox",
-    "alerts": "select key, level, title, sent_at is not null as sent from alert",
+    "alerts": """
+        select key, level, title, n.rung, n.channel, n.sent_at is not null as sent
+        from alert a left join alert_notice n on n.alert_id = a.id""",
     "unread": "select source, event_id, state, note from inbox where state <> 'done'",
     "stock": "select sku, warehouse, on_hand, locked, short from stock_level",
     "locks": """

@@ -29,14 +29,15 @@ BUSY = """
     select 'order ' || order_no || ' at ' || due_step as what from sales_order
       where lease_owner is not null or due_at <= now()
     union all select 'message ' || key from outbox where due_at is not null
-    union all select 'alert ' || key from alert where due_at is not null
+    union all select 'alert ' || key from alert a where climbs_at is not null or exists (
+      select from alert_notice n where n.alert_id = a.id and n.due_at is not null)
     union all select 'refund ' || refund_no from refund where due_at <= now()
     union all select 'inbox ' || source || ' ' || event_id from inbox where state = 'new'"""
 
 END_OF_LEASES = (
     "update sales_order set due_at = now() where lease_owner is not null returning 1",
     "update outbox set due_at = now() where lease_owner is not null returning 1",
-    "update alert set due_at = now() where due_at is not null returning 1",
+    "update alert_notice set due_at = now() where due_at is not null returning 1",
     "update refund set due_at = now() where due_at is not null returning 1",
 )
 """As if the time of a lease had passed."""

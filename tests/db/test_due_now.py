@@ -27,9 +27,11 @@ select 'shop.shipped:F-' || n, n, 'shop.shipped', '{}', 1, cast(:now as timestam
 from generate_series(1, 20000) n
 """
 ALERTED = """
-insert into alert (key, level, title, text, raised_at, sent_at, attempts)
-select 'A-' || n, 'info', 't', '', cast(:now as timestamptz), cast(:now as timestamptz), 1
-from generate_series(1, 20000) n
+with raised as (
+  insert into alert (key, level, title, text, raised_at)
+  select 'A-' || n, 'info', 't', '', cast(:now as timestamptz) from generate_series(1, 20000) n returning id)
+insert into alert_notice (alert_id, rung, channel, created_at, sent_at)
+select id, 0, 'dingtalk', cast(:now as timestamptz), cast(:now as timestamptz) from raised
 """
 RETURNED = """
 insert into refund (refund_no, order_id, provider, transaction_id, amount, currency, why, state, requested_at, done_at)
@@ -41,6 +43,17 @@ insert into inbox (source, event_id, topic, order_no, payload, state, received_a
 select 'kdniao', 'E-' || n, 'news', 'F-' || n, '{}', 'done', cast(:now as timestamptz), cast(:now as timestamptz), ''
 from generate_series(1, 20000) n
 """
+
+
+DUE = {
+    "outbox": "due_at",
+    "alert": "climbs_at",
+    "alert_notice": "due_at",
+    "refund": "due_at",
+    "sales_order": "sla_due_at",
+}
+EMPTY_ONES = ([], ["alert"], ["alert_notice"], ["alert", "alert_notice"])
+"""A table without rows is read whole: there is nothing to read."""
 
 
 @pytest.fixture
@@ -72,10 +85,10 @@ def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def test_looking_for_work_reads_indexes_only(crowded: House) -> None:
     with statements(crowded.engine) as heard:
         async with crowded.transaction() as tx:
-            assert await claims.due_now(tx, NOON) == {"confirm_payment": 1}
+            assert await claims.due_now(tx, NOON) == {"confirm_payment": 1, "sla": 1}
     ((statement, parameters),) = heard
     nodes = await _nodes(crowded, statement, parameters)
-    assert [n["Relation Name"] for n in nodes if n["Node Type"] == "Seq Scan"] in ([], ["alert"])  # alert is empty here
+    assert [n["Relation Name"] for n in nodes if n["Node Type"] == "Seq Scan"] in EMPTY_ONES
     scans = {n.get("Index Name") for n in nodes if n["Node Type"] == "Index Only Scan"}
     assert "order_due" in scans
 
@@ -84,17 +97,19 @@ async def test_no_sent_message_is_read_however_the_planner_errs(crowded: House) 
     """Statistics that are old, and plans made without the time, let a table look as if it soon met a due row."""
     async with crowded.transaction() as tx:
         await tx.execute(text(ALERTED), {"now": NOON})
-        for table in ("outbox", "alert", "refund"):
-            await tx.execute(text(f"update {table} set due_at = cast(:now as timestamptz)"), {"now": NOON})
+        for table, column in DUE.items():
+            await tx.execute(text(f"update {table} set {column} = cast(:now as timestamptz)"), {"now": NOON})
             await tx.execute(text("analyze"))  # when all were due: it does not know yet that they were sent since
-            await tx.execute(text(f"update {table} set due_at = null"))
+            await tx.execute(text(f"update {table} set {column} = null"))
     with statements(crowded.engine) as heard:
         async with crowded.transaction() as tx:
             await claims.due_now(tx, NOON)
     ((statement, parameters),) = heard
     nodes = await _nodes(crowded, statement, parameters)
     assert [n["Relation Name"] for n in nodes if n["Node Type"] == "Seq Scan"] == []
-    assert {"outbox_due", "alert_due", "refund_due"} <= {n.get("Index Name") for n in nodes}
+    assert {"outbox_due", "alert_climbs", "notice_due", "refund_due", "order_sla"} <= {
+        n.get("Index Name") for n in nodes
+    }
 
 
 async def test_claiming_reads_no_finished_order(crowded: House) -> None:
@@ -125,5 +140,6 @@ async def test_every_kind_of_work_is_seen(a_house: House, clock: SettableClock) 
         await raise_alerts(tx, [{"key": "k", "level": "info", "title": "t", "text": ""}], NOON)
         await tx.execute(text(RETURNED.replace("20000", "1")), {"now": NOON})
         await tx.execute(text("update refund set due_at = cast(:now as timestamptz)"), {"now": NOON})
+        await tx.execute(text("update sales_order set sla_due_at = cast(:now as timestamptz)"), {"now": NOON})
         work = await claims.due_now(tx, NOON)
-    assert set(work) == {"sign_off", "inbox", "orders", "outbox", "alerts", "refunds"}
+    assert set(work) == {"sign_off", "inbox", "orders", "outbox", "alerts", "refunds", "sla"}

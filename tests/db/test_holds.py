@@ -36,13 +36,6 @@ async def test_open_holds_newest_first(a_house: House) -> None:
     ]
 
 
-async def test_one_person_answers_for_a_hold(a_house: House) -> None:
-    async with a_house.transaction() as tx:
-        assert await holds.acknowledge(tx, ["SO-1", "SO-3", "no"], by="li", now=NOON) == ["SO-1"]
-        assert await holds.acknowledge(tx, ["SO-1"], by="wang", now=NOON) == []
-        assert [row.acknowledged_by for row in await holds.open_holds(tx, reason=SHORT)] == ["li"]
-
-
 @pytest.mark.parametrize(
     ("numbers", "reason", "since", "until", "found"),
     [

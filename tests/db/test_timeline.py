@@ -29,7 +29,7 @@ async def test_it_holds_the_whole_story(a_house: House) -> None:
         ("YT8877665544332", "301", at(23)), ("YT8877665544333", "414", None),
     ]  # fmt: skip
     assert seen.parcels[1].said_text == "【上海市】外包装破损, 内件待确认"
-    assert seen.hold is not None and (seen.hold.reason, seen.hold.acknowledged_by) == ("COURIER_DAMAGED", "person:李敏")
+    assert seen.hold is not None and (seen.hold.reason, seen.hold.acknowledged_by) == ("COURIER_DAMAGED", "李敏")
     assert [(hold.reason, hold.released_by) for hold in seen.holds] == [
         ("COURIER_PROBLEM", "kdniao"), ("COURIER_DAMAGED", None),
     ]  # fmt: skip

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -42,6 +43,9 @@ SHELF = ("SKU-001", "SKU-002", "SKU-003")
 
 LINES = ((SHELF[0], 2), (SHELF[1], 1))
 
+PLAIN_POLICY = Path(__file__).parents[1] / "samples" / "sla" / "plain.yaml"
+"""No clock runs, and every alert is told once."""
+
 QUICK = Patience(back_off=timedelta(milliseconds=1), gather=timedelta(milliseconds=50), linger=timedelta(0))
 """The patience of a test: an order that failed is due again at once."""
 
@@ -51,7 +55,12 @@ def open_house(url: str, world: World) -> House:
     outside = settings_for(world)
     values: dict[str, Any] = {name: getattr(outside, name) for name in outside.__slots__}
     config = Settings(
-        **values, database_url=SecretStr(url), patience=QUICK, console_key=SecretStr(CONSOLE_KEY), _env_file=None
+        **values,
+        database_url=SecretStr(url),
+        patience=QUICK,
+        console_key=SecretStr(CONSOLE_KEY),
+        sla_policy=PLAIN_POLICY,
+        _env_file=None,
     )
     return House(config, Clock(), make_engine(url))
 
@@ -151,6 +160,13 @@ class Stage:
 
     async def alerts(self) -> list[Any]:
         return list(await self.rows("select * from alert order by id"))
+
+    async def notices(self) -> list[Any]:
+        """Every telling of an alert, with the alert's key and title."""
+        found = await self.rows(
+            "select n.*, a.key, a.title from alert_notice n join alert a on a.id = n.alert_id order by n.id"
+        )
+        return list(found)
 
     async def inbox(self) -> dict[str, int]:
         """State -> number of messages."""

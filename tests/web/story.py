@@ -8,9 +8,11 @@ from sqlalchemy import text
 
 from ballast.db import cases as orders
 from ballast.db import effects, inbox, intake, moves, news
+from ballast.db.alerts import raise_alerts
+from ballast.db.answers import answer_alerts, find_alerts
 from ballast.db.case import Case
 from ballast.db.effects import Result
-from ballast.db.holds import acknowledge
+from ballast.db.engine import rows
 from ballast.domain.money import Money
 from ballast.domain.words import Event, HoldReason, System
 from ballast.ports import Charge, Line, Message, News, Order, Parcel, Receiver
@@ -154,7 +156,17 @@ async def _stumble(house: House, story: Story) -> None:
     await story.hear(at(26.2), damaged)
     letter = Message(event_id=f"parked-{story.order_no}", topic="push", order_no=story.order_no, payload={"a": 1})
     async with house.transaction() as tx:
-        await acknowledge(tx, [story.order_no], by="person:李敏", now=at(27))
+        order_id = (await rows(tx, "select id from sales_order where order_no = :no", no=story.order_no))[0].id
+        alert = {
+            "key": f"hold:{story.order_no}",
+            "level": "warning",
+            "title": "on hold",
+            "text": "",
+            "order_id": order_id,
+        }
+        await raise_alerts(tx, [alert], at(26.5))
+        [raised] = await find_alerts(tx, order_nos=[story.order_no])
+        await answer_alerts(tx, [raised.id], by="李敏", now=at(27), resolve=False)
         await inbox.store(tx, [("kdniao", letter)], at(28))
         await tx.execute(text("update inbox set state = 'parked', note = :note where event_id = :id"),
                          {"id": letter.event_id, "note": "code '430' of field 'StateEx' is in no map"})  # fmt: skip

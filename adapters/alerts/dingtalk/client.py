@@ -1,9 +1,8 @@
 """Out to a DingTalk group robot: one message for people."""
 
-from collections import deque
-
 from adapters.alerts.dingtalk.documents import markdown_body, sign
 from adapters.alerts.dingtalk.status import ADVICE, MUTE_SECONDS, TOO_FAST
+from adapters.alerts.pace import MINUTE, Pace
 from adapters.errors import OutcomeUnknown, Refused, Throttled
 from adapters.http import VendorHttp
 from adapters.json_text import reply_object
@@ -13,8 +12,6 @@ from ballast.clock import Clock
 from ballast.domain.words import System
 from ballast.ports import Digest, Receipt
 from ballast.settings import DingtalkSettings
-
-MINUTE = 60.0
 
 
 class Answer(Reply):
@@ -30,16 +27,16 @@ class Dingtalk:
     system = System.DINGTALK
 
     def __init__(self, settings: DingtalkSettings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
+        self._settings, self.per_minute = settings, settings.per_minute
         self._token = reveal(settings.access_token, "BALLAST_DINGTALK__ACCESS_TOKEN")
         self._secret = reveal(settings.secret, "BALLAST_DINGTALK__SECRET")
         self._http = VendorHttp(System.DINGTALK, max_calls=1)
-        self._sent: deque[float] = deque(maxlen=max(settings.per_minute, 1))
+        self._pace = Pace(System.DINGTALK, clock, (settings.per_minute, MINUTE))
 
     async def send(self, digest: Digest) -> Receipt:
-        """Rings the digest's people, or the standing ones of the settings when it names none."""
-        body = markdown_body(digest, digest.mentions or self._settings.mentions)
-        milliseconds = self._take_turn()
+        """Rings the digest's people by mobile; when it names nobody who has one, the standing ones of the settings."""
+        body = markdown_body(digest, self._settings.mentions)
+        milliseconds = str(int(self._pace.take_turn().timestamp() * 1000))
         reply = await self._http.write(
             "POST",
             self._settings.url,
@@ -59,15 +56,6 @@ class Dingtalk:
 
     async def close(self) -> None:
         await self._http.close()
-
-    def _take_turn(self) -> str:
-        """The timestamp of this message. Raises `Throttled` before the robot would go mute."""
-        now = self._clock.machine_now().timestamp()
-        if len(self._sent) == self._sent.maxlen and now - self._sent[0] < MINUTE:
-            what = f"{self._settings.per_minute} messages in the last minute; merge what waits"
-            raise Throttled(System.DINGTALK, what, seconds=MINUTE - (now - self._sent[0]))
-        self._sent.append(now)
-        return str(int(now * 1000))
 
 
 def _check(answer: Answer) -> None:
