@@ -44,12 +44,12 @@ async def read_clocks() -> Watched:
     """Read the clocks of every order of which one may have run out: breaches and their alerts in one transaction."""
     here, watched = await house(), Watched()
     while not here.stopping:
-        if not await _read_some(here, watched):
+        if not await read_some(here, watched):
             break
     return watched
 
 
-async def _read_some(here: House, watched: Watched) -> bool:
+async def read_some(here: House, watched: Watched) -> bool:
     """Read up to `MOST_AT_ONCE`; whether there may be more."""
     policy = here.sla.current()
     reached("sla", Point.BEFORE)

@@ -26,7 +26,8 @@ def main() -> None:
     import ballast.cli.orders
     import ballast.cli.replaying
     import ballast.cli.stock
-    import ballast.cli.upkeep  # noqa: F401  # they register their commands
+    import ballast.cli.upkeep
+    import ballast.cli.watching  # noqa: F401  # they register their commands
 
     signal.signal(signal.SIGTERM, _terminated)
     try:

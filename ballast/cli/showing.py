@@ -1,6 +1,7 @@
 """What people see in the terminal."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -8,11 +9,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from ballast.clock import to_local
+from ballast.db.clocks import LateOrder
 from ballast.db.holds import HeldRow
 from ballast.db.inbox import Waiting
 from ballast.db.returns import OpenReturn
 from ballast.db.timeline import At, Timeline
 from ballast.domain.money import Money
+from ballast.domain.sla import Clock, Level, Limits, Policy
 from ballast.domain.stock_check import RULE_LABELS
 from ballast.domain.words import HOLD_LABELS, PAID_WAITING, STATE_LABELS, HoldReason, Label, State
 
@@ -79,7 +82,7 @@ def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[
         return
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "order")  # whole, for whoever copies it
+        table.add_column(column, overflow="fold", no_wrap=column in ("order", "clock"))  # whole, for whoever copies it
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     console.print(table)
@@ -117,6 +120,68 @@ def show_returns(rows: Sequence[OpenReturn], console: Console) -> None:
         ("order", "now", "why", "asked by", "since"),
         [(row.order_no, row.state, row.why, row.asked_by, local(row.asked_at)) for row in rows],
     )
+
+
+def show_late(rows: Sequence[LateOrder], now: datetime, console: Console) -> None:
+    if not rows:
+        console.print("every order is in time")
+        return
+    _table(
+        console,
+        f"{len(rows)} over a limit",
+        ("order", "level", "clock", "since", "over the limit for", "state", "courier"),
+        [
+            (
+                row.order_no,
+                row.level,
+                row.clock,
+                local(row.started_at),
+                how_long(now - row.due_at),
+                row.state,
+                row.courier,
+            )
+            for row in rows
+        ],
+    )
+
+
+def show_policy(policy: Policy, console: Console) -> None:
+    """What a policy says, clock by clock and rung by rung, as a person reads it back."""
+    _table(
+        console,
+        "Clocks",
+        ("clock", "for", "yellow", "red", "how it counts"),
+        [_clock_row(clock, row) for clock in policy.clocks for row in clock.limits],
+    )
+    rungs = [
+        (name, str(number), how_long(rung.after), ", ".join(rung.to), ", ".join(rung.through))
+        for name, ladder in policy.ladders.items()
+        for number, rung in enumerate(ladder, 1)
+    ]
+    _table(console, "Ladders", ("ladder", "step", "after", "to", "through"), rungs)
+    for warning in policy.warnings:
+        console.print(warning, style="yellow", markup=False, soft_wrap=True)
+    console.print(f"good: {len(policy.clocks)} clocks, {len(policy.ladders)} ladders, version {policy.version}")
+
+
+def _clock_row(clock: Clock, row: Limits) -> tuple[str, ...]:
+    limits = dict(row.thresholds())
+    yellow, red = (f"{limits[level] / timedelta(hours=1):g} h" if level in limits else "" for level in Level)
+    counts = [f"{clock.since} to {clock.until}", *["working hours"] * clock.working_hours]
+    if clock.pauses:
+        counts.append(f"not during {', '.join(sorted(clock.pauses))}")
+    return clock.name, str(row.only) or "every order", yellow, red, ", ".join(counts)
+
+
+def how_long(span: timedelta) -> str:
+    """`2 d 3 h`, `5 h 10 min`, `15 min`."""
+    minutes = int(span.total_seconds() // 60)
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{rest} min"
 
 
 def show_finance(rows: Sequence["FinanceRow"], console: Console) -> None:

@@ -43,7 +43,8 @@ def read_next(case: Case) -> datetime | None:
     if not case.watched or not policy.clocks:
         return None
     held_before = case.standing.state is State.ON_HOLD and not case.held
-    if held_before or case.released or case.has_return:
+    unread = case.head["sla_due_at"] is not None and case.head["sla_due_at"] <= case.now
+    if unread or held_before or case.released or case.has_return:
         return case.now
     fresh = [Moment.HELD] * bool(case.held) + [Moment.RETURN_ASKED] * bool(case.returns)
     before, after = moments(case.head), moments({**case.milestones, "placed_at": case.placed_at})
@@ -293,3 +294,51 @@ async def wish(tx: AsyncConnection, order_no: str, *, until: datetime, by: str, 
     if found:
         await ring(tx, "sla")
     return bool(found)
+
+
+async def set_tier(tx: AsyncConnection, customer_no: str, tier: str, *, now: datetime) -> int | None:
+    """Which tier a customer is of; how many orders are read by it again. None: no such customer."""
+    if not await run(
+        tx, "update customer set tier = :tier where customer_no = :customer_no", tier=tier, customer_no=customer_no
+    ):
+        return None
+    return await run(
+        tx,
+        """
+        update sales_order set sla_due_at = :now
+        where customer_no = :customer_no and state not in ('SIGNED', 'CLOSED') and (due_at is not null
+          or state = 'ON_HOLD' or sla_due_at is not null)""",
+        now=now,
+        customer_no=customer_no,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateOrder:
+    """An order that is over a limit now."""
+
+    order_no: str
+    state: State
+    clock: str
+    level: str
+    started_at: datetime
+    due_at: datetime
+    courier: str
+
+
+async def late_orders(tx: AsyncConnection, *, clock: str = "", most: int = 1000) -> list[LateOrder]:
+    """What runs over a limit at this moment, of one clock or of all; of each the worst level, the longest first."""
+    found = await rows(
+        tx,
+        """
+        select o.order_no, o.state, b.clock, b.level, b.started_at, b.due_at, b.courier
+        from sla_breach b join sales_order o on o.id = b.order_id
+        where b.ended_at is null and (:clock = '' or b.clock = :clock)
+          and not (b.level = 'yellow' and exists (
+            select from sla_breach r where r.order_id = b.order_id and r.clock = b.clock and r.level = 'red'
+              and r.started_at = b.started_at and r.ended_at is null))
+        order by b.level, b.due_at, b.id limit :most""",
+        clock=clock,
+        most=most,
+    )
+    return [LateOrder(**{**row._mapping, "state": State(row.state)}) for row in found]

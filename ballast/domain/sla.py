@@ -87,6 +87,12 @@ class Selection:
             and (not self.region or any(facts.region.startswith(region) for region in self.region))
         )
 
+    def __str__(self) -> str:
+        """`tier vip; courier SF, YTO`; empty when it takes every order."""
+        names = ("channel", "tier", "courier", "region")
+        parts = zip(names, self._parts(), strict=True)
+        return "; ".join(f"{name} {', '.join(sorted(some))}" for name, some in parts if some)
+
     def covers(self, other: "Selection") -> bool:
         """Whether every order that `other` takes is taken by this one, too."""
         mine, theirs = self._parts(), other._parts()

@@ -292,7 +292,7 @@ def _check_rungs(
     """A rung of the yellow ladder that would be told after red has taken over is told to nobody."""
     rungs = draft.ladders.get(ladders[Level.YELLOW], ())
     for row in rows:
-        if row.yellow is None or row.red is None or working:
+        if row.yellow is None or row.red is None or row.red <= row.yellow or working:
             continue
         if late := [rung for rung in rungs if rung.after >= row.red - row.yellow]:
             entry.problem(
