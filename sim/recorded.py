@@ -44,9 +44,15 @@ class RecordedRoom:
         app.router.add_post("/world/recorded", answering(self._play))
 
     async def _play(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-        """Acts happen in their order; the clock then stands at `now`. Answers once our side has taken the messages."""
+        """Acts happen in their order, each at its time or, when that has passed, now. `stop`: the first that cannot
+        happen is the last that was tried. Answers once our side has taken the messages.
+        """
         waits: dict[str, str] = {}
+        tried = 0
         for number, act in enumerate(body["acts"]):
+            if waits and body.get("stop"):
+                break
+            tried += 1
             at = read_instant(str(act["at"]))
             if at > self._world.clock.now():
                 self._world.set_clock(at)
@@ -54,11 +60,9 @@ class RecordedRoom:
                 self._acts[str(act["do"])](act, at)
             except (Impossible, UnknownOrder) as early:
                 waits[str(number)] = str(early)
-        if (now := read_instant(str(body["now"]))) > self._world.clock.now():
-            self._world.set_clock(now)
         self._life.flush_pushes()
         settled = await self._world.sender.settle(SETTLE_SECONDS)
-        return {"waits": waits, "settled": settled, "now": utc_text(self._world.clock.now())}
+        return {"tried": tried, "waits": waits, "settled": settled, "now": utc_text(self._world.clock.now())}
 
     def _place(self, act: Mapping[str, Any], at: float) -> list[Webhook]:
         """`order` as the shop pushes it: lines with their amounts, customer, receiver, currency."""

@@ -130,9 +130,9 @@ class Agenda:
     """Acts of many orders by time; of those at the same moment, the earlier station of the way first."""
 
     def __init__(self, acts: Iterable[Act]) -> None:
-        numbers = count()
-        self._heap = [(act.at, _RANK[act.kind], next(numbers), act) for act in acts]
-        heapq.heapify(self._heap)
+        self._numbers = count()
+        self._heap: list[tuple[datetime, int, int, Act]] = []
+        self.put_back(acts)
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -140,6 +140,11 @@ class Agenda:
     @property
     def next_at(self) -> datetime | None:
         return self._heap[0][0] if self._heap else None
+
+    def put_back(self, acts: Iterable[Act]) -> None:
+        """What was taken and not tried."""
+        for act in acts:
+            heapq.heappush(self._heap, (act.at, _RANK[act.kind], next(self._numbers), act))
 
     def take(self, until: datetime, company: timedelta) -> list[Act]:
         """The next acts up to `until`. They end where our side has to answer: with the first act that `DECIDES` and

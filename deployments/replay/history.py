@@ -82,4 +82,5 @@ def _notes(past: FileOrder) -> Iterator[tuple[str, str]]:
     if beyond := past.beyond():
         yield "beyond_status", f"the status is {past.said}, but {', '.join(beyond)} is recorded: not played"
     if without := untimed(past):
-        yield "without_time", f"the status is {past.said}, but the file has no {', '.join(without)}"
+        so = "played only where the way goes on"
+        yield "without_time", f"the status is {past.said}, but the file has no {', '.join(without)}: {so}"

@@ -1,7 +1,7 @@
 """Playing a history: the recorded acts happen outside, our own flows answer, the clock goes from one to the next.
 
 Acts come in slices. Whatever our side has to answer with its own clock (a payment, a cancellation) ends a slice and is
-answered at that very moment. The rest of the work, which only passes on the times of documents, is done once per window.
+answered at that very moment. The rest of the work only passes on the times of documents: it is done once per window.
 """
 
 from collections import Counter
@@ -79,6 +79,20 @@ class Late:
     why: str
 
 
+NOT_YET: Final = {
+    Kind.PLACE: "placed_twice",
+    Kind.CHARGE: "not_placed_yet",
+    Kind.SHIP: "not_with_the_warehouse_yet",
+    Kind.SCAN: "not_shipped_yet",
+    Kind.SIGN: "not_shipped_yet",
+    Kind.CANCEL: "not_placed_yet",
+}
+"""Why an act has to wait. A hold of ours is a reason of its own: `held: PAYMENT_MISMATCH`."""
+
+HELD: Final = "held: "
+LEAVING: Final = (Kind.SHIP, Kind.SCAN, Kind.SIGN)
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """An act that could not happen at its time, and why."""
@@ -124,27 +138,39 @@ class Player:
 
     async def _window(self, until: datetime) -> None:
         while (next_at := self.agenda.next_at) is not None and next_at <= until:
-            acts = self.agenda.take(until, COMPANY)
-            self._go_to(acts[-1].at)
-            await self._happen(acts)
+            acts = await self._happen(self._take(until))
             await self._answer(acts)
             await self._catch_up({act.order_no for act in acts})
-            self.done += len(acts)
             self.played.slices += 1
             self.progress(self.done, self.clock.now())
         await self._drain()
         if await self._catch_up({one.act.order_no for one in self.waiting}):
             await self._drain()
 
+    def _take(self, until: datetime) -> list[Act]:
+        """The next slice, without what has to wait behind an act of the same order that waits."""
+        acts = self.agenda.take(until, COMPANY)
+        self.done += len(acts)
+        behind = {id(act): one.why for act in acts for one in self.waiting if _is_behind(act, one.act)}
+        self.waiting += [Waiting(act, behind[id(act)]) for act in acts if id(act) in behind]
+        return [act for act in acts if id(act) not in behind]
+
     def _go_to(self, at: datetime) -> None:
         if at > self.clock.now():
             self.clock.set(at)
 
-    async def _happen(self, acts: Sequence[Act]) -> None:
-        """Outside, in the order of time; what comes too early waits."""
-        refused = await self.outside.play([act.told() for act in acts], self.clock.now())
-        self.waiting += [Waiting(acts[number], why) for number, why in refused.items()]
+    async def _happen(self, acts: list[Act]) -> list[Act]:
+        """Outside, in the order of time, up to the first that has to wait; the rest comes back. What was tried."""
+        if not acts:
+            return []
+        tried, refused = await self.outside.play([act.told() for act in acts], stop=True)
+        self.agenda.put_back(acts[tried:])
+        self.done -= len(acts) - tried
+        acts = acts[:tried]
+        self._go_to(acts[-1].at)
+        self.waiting += [Waiting(acts[number], NOT_YET[acts[number].kind]) for number in sorted(refused)]
         self.played.acts.update(act.kind for number, act in enumerate(acts) if number not in refused)
+        return acts
 
     async def _answer(self, acts: Sequence[Act]) -> None:
         """What our side does at once."""
@@ -173,12 +199,10 @@ class Player:
     async def _try_again(self, orders: set[str]) -> int:
         """How many of those that waited could happen."""
         asked = [one for one in self.waiting if one.act.order_no in orders]
-        self.waiting = [one for one in self.waiting if one.act.order_no not in orders]
-        before = len(self.waiting)
-        await self._happen([one.act for one in asked])
-        left = {id(one.act) for one in self.waiting[before:]}
-        self.waiting[before:] = [one for one in asked if id(one.act) in left]  # with what was said at their time
-        happened = [one for one in asked if id(one.act) not in left]
+        _, refused = await self.outside.play([one.act.told() for one in asked], stop=False)
+        happened = [one for number, one in enumerate(asked) if number not in refused]
+        self.waiting = [one for one in self.waiting if one not in happened]
+        self.played.acts.update(one.act.kind for one in happened)
         self.played.late += [one.late(self.clock.now()) for one in happened]
         return len(happened)
 
@@ -200,7 +224,7 @@ class Player:
             self.played.released[order_no] += 1
             await rerun_order.fn(order_no, PERSON, "the record goes on with this order", False)
         self.waiting = [
-            Waiting(one.act, f"on hold: {chosen[one.act.order_no]}") if one.act.order_no in chosen else one
+            Waiting(one.act, f"{HELD}{chosen[one.act.order_no]}") if one.act.order_no in chosen else one
             for one in self.waiting
         ]
         if chosen:
@@ -248,3 +272,10 @@ class Player:
                 now=self.clock.now(),
             )
         return found[0].at if found else None
+
+
+def _is_behind(act: Act, waiting: Act) -> bool:
+    """Whether it is a later station of the same order, which has not left yet."""
+    if act.order_no != waiting.order_no or act.kind not in LEAVING or waiting.kind not in LEAVING:
+        return False
+    return LEAVING.index(act.kind) > LEAVING.index(waiting.kind)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -231,10 +232,11 @@ async def read_lead_times(tx: AsyncConnection) -> dict[str, LeadTime]:
     found = await rows(
         tx,
         """
-        select since, until, count(*) as orders, percentile_cont(array[0.5, 0.95]) within group (order by hours) as parts
+        select since, until, count(*) as orders,
+          percentile_cont(array[0.5, 0.95]) within group (order by hours) as parts
         from (select s.since, s.until,
-            extract(epoch from cast(o.seen ->> s.until as timestamptz) - cast(o.seen ->> s.since as timestamptz)) / 3600
-              as hours
+            extract(epoch from cast(o.seen ->> s.until as timestamptz)
+              - cast(o.seen ->> s.since as timestamptz)) / 3600 as hours
           from jsonb_to_recordset(cast(:steps as jsonb)) as s(since text, until text),
             (select to_jsonb(row) as seen from sales_order row) as o) as steps
         where hours is not null group by since, until""",
@@ -271,7 +273,8 @@ async def read_hours(tx: AsyncConnection, zone: str) -> list[Hour]:
         outside=[system.value for system in OUTSIDE],
         zone=zone,
     )
-    return [Hour(row.hour, row.orders, row.messages, row.calls) for row in found]
+    there = ZoneInfo(zone)
+    return [Hour(row.hour.astimezone(there), row.orders, row.messages, row.calls) for row in found]
 
 
 async def read_breaches(tx: AsyncConnection, policy: Policy) -> Breaches:

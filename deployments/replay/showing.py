@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from ballast.domain.words import HOLD_LABELS, STATE_LABELS, HoldReason, Label, State
+from deployments.replay.playing import HELD
 from deployments.replay.report import Report
+
+MOST_REASONS: Final = 10
+"""Refused rows that are said on the screen."""
 
 MOST_SHOWN: Final = 50
 """Rows of a list on the screen; the JSON has all."""
@@ -25,6 +30,12 @@ FIGURES: Final = {
     "signed_without_hand_over": Label("signed without a recorded hand-over", "已签收但无揽收记录"),
     "held": Label("ever on hold", "曾被挂起"),
     "still_held": Label("still on hold at the end", "结束时仍挂起"),
+}
+REASONS: Final = {
+    "placed_twice": Label("it was placed before", "订单已存在"),
+    "not_placed_yet": Label("it was not placed yet", "尚未下单"),
+    "not_with_the_warehouse_yet": Label("it was not with the warehouse yet", "仓库尚无出库单"),
+    "not_shipped_yet": Label("no parcel had left yet", "包裹尚未出库"),
 }
 STEP_LABELS: Final = {
     "placed_to_paid": Label("placed → paid", "下单 → 付款"),
@@ -54,7 +65,9 @@ class Page:
         table = Table(title=self.say(title), title_justify="left", title_style="bold")
         for place, column in enumerate(columns):
             figures = all(isinstance(row[place], int | float) for row in rows)
-            table.add_column(self.say(column), overflow="fold", justify="right" if figures else "left")
+            table.add_column(
+                self.say(column), overflow="fold", justify="right" if figures else "left", no_wrap=figures or not place
+            )
         for row in rows:
             table.add_row(*(escape(_text(cell)) for cell in row))
         self.console.print(table)
@@ -94,15 +107,18 @@ def _totals(report: Report, page: Page) -> None:
     rows += [(page.say(STATE_LABELS[State(name)]) + f" {name}", count) for name, count in report.states.items()]
     span = f"{page.local(report.began_at)} – {page.local(report.ended_at)}"
     page.table(Label(f"Replay of {history.file}, {span}", f"回放 {history.file}, {span}"), (_WHAT, _ORDERS), rows)
-    for reason in history.reasons[:MOST_SHOWN]:
+    for reason in history.reasons[:MOST_REASONS]:
         page.console.print(f"[yellow]{escape(reason)}[/yellow]")
+    if history.rejected_rows > MOST_REASONS:
+        words = Label("… {} rows in all: see {}", "… 共 {} 行, 见 {}")
+        page.console.print(page.say(words).format(history.rejected_rows, escape(str(history.rejects))))
 
 
 def _breaches(report: Report, page: Page) -> None:
     policies = [report.breaches] + ([report.other_breaches] if report.other_policy else [])
-    names = [report.policy] + ([report.other_policy] if report.other_policy else [])
+    names = [Path(report.policy).name] + ([Path(report.other_policy).name] if report.other_policy else [])
     columns = [Label("clock", "时钟")]
-    columns += [Label(f"{level} {name}", f"{zh} {name}") for name in names for level, zh in _LEVELS]
+    columns += [Label(f"{level}\n{name}", f"{zh}\n{name}") for name in names for level, zh in _LEVELS]
     clocks = dict.fromkeys(clock for seen in policies for clock in seen)
     rows = [
         [clock, *(_cell(seen, clock, level) for seen in policies for level, _ in _LEVELS)]
@@ -165,21 +181,32 @@ def _disorder(report: Report, page: Page) -> None:
 def _odd(one: Mapping[str, Any], page: Page) -> str:
     words = Label("{} recorded {}, possible from {} on: {}", "{} 记录于 {}, {} 起才可执行: {}")
     waited = [
-        page.say(words).format(act["act"], page.local(act["recorded_at"]), page.local(act["happened_at"]), act["why"])
+        page.say(words).format(
+            act["act"], page.local(act["recorded_at"]), page.local(act["happened_at"]), _why(act["why"], page)
+        )
         for act in one["waited"]
     ]
     return "\n".join([*one["times"], *waited])
 
 
+def _why(why: str, page: Page) -> str:
+    if why in REASONS:
+        return page.say(REASONS[why])
+    return page.say(Label("on hold", "挂起")) + f" ({why.removeprefix(HELD)})"
+
+
 def _left(report: Report, page: Page) -> None:
     told = report.as_dict()
     never = [
-        (one["order_no"], one["act"], page.local(one["recorded_at"]), one["why"]) for one in told["never_happened"]
+        (one["order_no"], one["act"], page.local(one["recorded_at"]), _why(one["why"], page))
+        for one in told["never_happened"]
     ]
     columns = (_ORDER, Label("act", "动作"), Label("recorded", "记录时间"), Label("why", "原因"))
     page.table(Label("Recorded acts that never could happen", "始终无法执行的动作"), columns, never[:MOST_SHOWN])
     notes = [(one["order_no"], one["text"]) for one in told["notes"]]
-    page.table(Label("Not played", "未回放的内容"), (_ORDER, _WHAT), notes[:MOST_SHOWN])
+    page.table(
+        Label("Without a time, or beyond the status", "缺少时间, 或超出状态的记录"), (_ORDER, _WHAT), notes[:MOST_SHOWN]
+    )
 
 
 _WHAT: Final = Label("", "")

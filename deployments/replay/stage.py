@@ -57,12 +57,14 @@ class Outside:
 
     http: httpx.AsyncClient
 
-    async def play(self, acts: Sequence[Mapping[str, Any]], now: datetime) -> dict[int, str]:
-        """Let acts happen; those that cannot yet, by their place, and why. Every message of theirs was taken then."""
-        told = await self._post("recorded", {"acts": list(acts), "now": now.isoformat()})
+    async def play(self, acts: Sequence[Mapping[str, Any]], *, stop: bool) -> tuple[int, frozenset[int]]:
+        """Let acts happen: how many were tried, and the places of those that cannot happen yet. `stop` at the first of
+        them. Every message of theirs was taken then.
+        """
+        told = await self._post("recorded", {"acts": list(acts), "stop": stop})
         if not told["settled"]:
             raise WorldFailed("messages of the world were not taken within half a minute")
-        return {int(number): str(why) for number, why in told["waits"].items()}
+        return int(told["tried"]), frozenset(map(int, told["waits"]))
 
     async def settle(self) -> None:
         """Wait until our side has taken every message that is under way."""
