@@ -86,6 +86,8 @@ class Run:
                         await asyncio.sleep(patience.gather.total_seconds())
                         await asyncio.wait([task], timeout=self.linger.total_seconds())
                     idle_since = loop.time()
+                    if is_plain() and not is_full(found):
+                        break  # whoever calls it plainly looks himself whether anything is due
                     continue
                 room.release()
                 if loop.time() - idle_since >= self.linger.total_seconds():

@@ -153,6 +153,8 @@ class Agenda:
         taken: list[Act] = []
         answering = False
         while self._heap and self._heap[0][0] <= until:
+            if answering and self._heap[0][3].kind is Kind.CANCEL:
+                break  # who cancels at the moment of the payment cancels a paid order
             act = heapq.heappop(self._heap)[3]
             taken.append(act)
             if act.kind in DECIDES and not answering:

@@ -30,7 +30,7 @@ from flows.track_transit import track_transit
 from flows.watch_sla import watch_sla
 from tasks.rerun import rerun_order
 
-WINDOW: Final = timedelta(days=3)
+WINDOW: Final = timedelta(days=7)
 """How long of recorded time what can wait may wait: shorter windows tell the same and take longer."""
 
 COMPANY: Final = timedelta(minutes=1)
