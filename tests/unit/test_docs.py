@@ -20,6 +20,7 @@ import ballast.cli.cancelling
 import ballast.cli.machine
 import ballast.cli.money
 import ballast.cli.orders
+import ballast.cli.replaying
 import ballast.cli.stock
 import ballast.cli.upkeep  # noqa: F401  # they register their commands
 from adapters.storefronts.direct.webhook import DirectHook
