@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -31,17 +31,24 @@ class Kind(StrEnum):
 DECIDES: Final = frozenset({Kind.CHARGE, Kind.CANCEL})
 """Acts to which our side answers at once, and whose answer carries the time of our own clock."""
 
+LEAVING: Final = (Kind.SHIP, Kind.SCAN, Kind.SIGN)
+"""Acts of goods, one after the other."""
+
 _KINDS: Final = {Event.SHIPPED: Kind.SHIP, Event.SCANNED: Kind.SCAN, Event.SIGNED: Kind.SIGN}
 _GIVEN_UP: Final = (Event.CANCELLED, Event.REFUNDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One thing that happened to one order at its recorded time. `details`: what the world has to be told besides."""
+    """One thing that happened to one order at its recorded time. `details`: what the world has to be told besides.
+
+    `due`: not before it; later than `at` where the record has a station before the one that leads to it.
+    """
 
     order_no: str
     kind: Kind
     at: datetime
+    due: datetime
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
@@ -56,18 +63,40 @@ def acts_of(past: FileOrder) -> list[Act]:
     placed, a hand-over at the first time after it. A word without a time (delivered, nobody says when) is not played:
     the time would be an invention. Only a cancellation is: it takes the last time that there is.
     """
-    order = past.order
-    acts = [Act(order_no=order.order_no, kind=Kind.PLACE, at=order.placed_at, details={"order": _document(past)})]
+    steps = [(Kind.PLACE, past.order.placed_at, {"order": _document(past)})]
     way = past.passages()
     last = max((number for number, each in enumerate(way) if each.recorded or each.event in _GIVEN_UP), default=-1)
     for number, passage in enumerate(way[: last + 1]):
-        acts += _acts(past, passage, _time(way, number))
-    return acts
+        steps += _steps(past, passage, _time(way, number))
+    dues = _dues([(kind, at) for kind, at, _ in steps])
+    return [
+        Act(order_no=past.order.order_no, kind=kind, at=at, due=due, details=details)
+        for (kind, at, details), due in zip(steps, dues, strict=True)
+    ]
+
+
+def _dues(steps: Sequence[tuple[Kind, datetime]]) -> list[datetime]:
+    """Everything comes after the order was placed, a scan after the hand-over, a signature after both.
+
+    Whether an order is paid when it is handed over is not settled here: our side decides that.
+    """
+    placed_at, left_at, dues = steps[0][1], steps[0][1], []
+    for kind, at in steps:
+        if kind in LEAVING:
+            left_at = max(left_at, at)
+        dues.append(left_at if kind in LEAVING else max(placed_at, at))
+    return dues
 
 
 def untimed(past: FileOrder) -> list[str]:
     """Milestones that the status implies and of which the file has no time."""
-    return [each.milestone for each in past.passages() if not each.recorded and each.milestone not in ("", "locked_at")]
+    unplayed = [each for each in past.passages() if not each.recorded and each.event not in _GIVEN_UP]
+    return [each.milestone for each in unplayed if each.milestone not in ("", "locked_at")]
+
+
+def given_up_untimed(past: FileOrder) -> bool:
+    """Cancelled, and the file has no time for it."""
+    return any(each.event in _GIVEN_UP and not each.recorded for each in past.passages())
 
 
 def _time(way: list[Passage], number: int) -> datetime:
@@ -77,16 +106,14 @@ def _time(way: list[Passage], number: int) -> datetime:
     return next((each.at for each in way[number + 1 :] if each.recorded), passage.at)
 
 
-def _acts(past: FileOrder, passage: Passage, at: datetime) -> Iterator[Act]:
-    number = past.order.order_no
+def _steps(past: FileOrder, passage: Passage, at: datetime) -> Iterator[tuple[Kind, datetime, dict[str, Any]]]:
     if passage.event is Event.PAYMENT_CONFIRMED:
-        charges = past.charges or _whole(past)
-        for charge in charges:
-            yield Act(order_no=number, kind=Kind.CHARGE, at=charge.paid_at or at, details=_charge(number, charge))
+        for charge in past.charges or _whole(past):
+            yield Kind.CHARGE, charge.paid_at or at, _charge(past.order.order_no, charge)
     elif passage.event in _GIVEN_UP:
-        yield Act(order_no=number, kind=Kind.CANCEL, at=at, details={"reason": f"recorded as {past.said}"[:200]})
+        yield Kind.CANCEL, at, {"reason": f"recorded as {past.said}"[:200]}
     elif passage.event in _KINDS:
-        yield Act(order_no=number, kind=_KINDS[passage.event], at=at, details=_parcels(past, passage.event))
+        yield _KINDS[passage.event], at, _parcels(past, passage.event)
 
 
 def _whole(past: FileOrder) -> tuple[RecordedCharge, ...]:
@@ -123,7 +150,8 @@ def _document(past: FileOrder) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_RANK: Final = {kind: number for number, kind in enumerate(Kind)}
+RANK: Final = {kind: number for number, kind in enumerate(Kind)}
+"""The place of an act on the way."""
 
 
 class Agenda:
@@ -144,7 +172,7 @@ class Agenda:
     def put_back(self, acts: Iterable[Act]) -> None:
         """What was taken and not tried."""
         for act in acts:
-            heapq.heappush(self._heap, (act.at, _RANK[act.kind], next(self._numbers), act))
+            heapq.heappush(self._heap, (act.due, RANK[act.kind], next(self._numbers), act))
 
     def take(self, until: datetime, company: timedelta) -> list[Act]:
         """The next acts up to `until`. They end where our side has to answer: with the first act that `DECIDES` and
@@ -158,5 +186,5 @@ class Agenda:
             act = heapq.heappop(self._heap)[3]
             taken.append(act)
             if act.kind in DECIDES and not answering:
-                answering, until = True, min(until, act.at + company)
+                answering, until = True, min(until, act.due + company)
         return taken

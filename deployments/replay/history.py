@@ -9,7 +9,7 @@ from adapters.files.mapping import FileMapping
 from adapters.files.orders import OrderFile
 from adapters.files.past import FileOrder
 from adapters.files.rejects import RejectsFile
-from deployments.replay.acts import untimed
+from deployments.replay.acts import given_up_untimed, untimed
 from tasks.importing import MOST_FINDINGS, read_placed
 
 
@@ -84,3 +84,5 @@ def _notes(past: FileOrder) -> Iterator[tuple[str, str]]:
     if without := untimed(past):
         so = "played only where the way goes on"
         yield "without_time", f"the status is {past.said}, but the file has no {', '.join(without)}: {so}"
+    if given_up_untimed(past):
+        yield "without_time", f"the status is {past.said}, but the file does not say when: played at its last time"

@@ -15,8 +15,8 @@ from ballast.db.claims import due_now
 from ballast.db.engine import rows
 from ballast.domain.words import HoldReason
 from ballast.wiring import House
-from deployments.replay.acts import Act, Agenda, Kind
-from deployments.replay.stage import Outside
+from deployments.replay.acts import LEAVING, RANK, Act, Agenda, Kind
+from deployments.replay.stage import SILENCE, Outside
 from flows.ask_refunds import ask_refunds
 from flows.call_off import call_off
 from flows.confirm_payment import confirm_payment
@@ -90,7 +90,6 @@ NOT_YET: Final = {
 """Why an act has to wait. A hold of ours is a reason of its own: `held: PAYMENT_MISMATCH`."""
 
 HELD: Final = "held: "
-LEAVING: Final = (Kind.SHIP, Kind.SCAN, Kind.SIGN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +126,24 @@ class Player:
     played: Played = field(default_factory=Played)
     waiting: list[Waiting] = field(default_factory=list)
     done: int = 0
+    arrived: set[str] = field(default_factory=set)  # signed for outside, and not yet looked at whether we hold them
+    blocked: tuple[int, int] = (0, 0)  # messages that were due and not sent when the outbox was last emptied
 
     async def play(self) -> Played:
         """Everything, to the last recorded act. What waits then never happened."""
         while (next_at := self.agenda.next_at) is not None:
             await self._window(next_at + WINDOW)
             await self._own_times()
+        await self._last_looks(self.clock.now() + 2 * SILENCE)
         self.played.late += [one.late(None) for one in self.waiting]
         return self.played
+
+    async def _last_looks(self, until: datetime) -> None:
+        """What waits at the end may wait for a look of our own: an order that costs nothing is paid at the first."""
+        while self.waiting and (due := await self._next_due()) is not None and due <= until:
+            self._go_to(due)
+            await self._drain()
+            await self._catch_up({one.act.order_no for one in self.waiting})
 
     async def _window(self, until: datetime) -> None:
         while (next_at := self.agenda.next_at) is not None and next_at <= until:
@@ -144,7 +153,7 @@ class Player:
             self.played.slices += 1
             self.progress(self.done, self.clock.now())
         await self._drain()
-        if await self._catch_up({one.act.order_no for one in self.waiting}):
+        if await self._catch_up({one.act.order_no for one in self.waiting}) or await self._let_arrive():
             await self._drain()
 
     def _take(self, until: datetime) -> list[Act]:
@@ -167,10 +176,16 @@ class Player:
         self.agenda.put_back(acts[tried:])
         self.done -= len(acts) - tried
         acts = acts[:tried]
-        self._go_to(acts[-1].at)
+        self._go_to(acts[-1].due)
         self.waiting += [Waiting(acts[number], NOT_YET[acts[number].kind]) for number in sorted(refused)]
-        self.played.acts.update(act.kind for number, act in enumerate(acts) if number not in refused)
+        happened = [act for number, act in enumerate(acts) if number not in refused]
+        self._count(happened)
+        self.played.late += [Waiting(act, NOT_YET[act.kind]).late(act.due) for act in happened if act.due > act.at]
         return acts
+
+    def _count(self, happened: Sequence[Act]) -> None:
+        self.played.acts.update(act.kind for act in happened)
+        self.arrived |= {act.order_no for act in happened if act.kind is Kind.SIGN}
 
     async def _answer(self, acts: Sequence[Act]) -> None:
         """What our side does at once."""
@@ -198,31 +213,17 @@ class Player:
 
     async def _try_again(self, orders: set[str]) -> int:
         """How many of those that waited could happen."""
-        asked = [one for one in self.waiting if one.act.order_no in orders]
+        asked = sorted((one for one in self.waiting if one.act.order_no in orders), key=lambda one: RANK[one.act.kind])
         _, refused = await self.outside.play([one.act.told() for one in asked], stop=False)
         happened = [one for number, one in enumerate(asked) if number not in refused]
         self.waiting = [one for one in self.waiting if one not in happened]
-        self.played.acts.update(one.act.kind for one in happened)
+        self._count([one.act for one in happened])
         self.played.late += [one.late(self.clock.now()) for one in happened]
         return len(happened)
 
     async def _release(self, orders: set[str]) -> int:
         """The record goes on with an order that we hold: somebody let it pass. Not a cancellation: that is its end."""
-        waiting = sorted({one.act.order_no for one in self.waiting} & orders)
-        async with self.house.transaction() as tx:
-            held = await rows(
-                tx,
-                """
-                select o.order_no, h.reason from sales_order o
-                join hold h on h.order_id = o.id and h.released_at is null
-                where o.order_no = any(cast(:numbers as text[])) and h.reason <> :cancelled order by o.order_no""",
-                numbers=waiting,
-                cancelled=HoldReason.CANCEL_ASKED.value,
-            )
-        chosen = {row.order_no: row.reason for row in held if self.played.released[row.order_no] < MOST_RELEASES}
-        for order_no in chosen:
-            self.played.released[order_no] += 1
-            await rerun_order.fn(order_no, PERSON, "the record goes on with this order", False)
+        chosen = await self._let_go({one.act.order_no for one in self.waiting} & orders)
         self.waiting = [
             Waiting(one.act, f"{HELD}{chosen[one.act.order_no]}") if one.act.order_no in chosen else one
             for one in self.waiting
@@ -230,6 +231,31 @@ class Player:
         if chosen:
             await self._do(AT_ONCE)
         return len(chosen)
+
+    async def _let_arrive(self) -> int:
+        """What was signed for outside is not kept on hold here: a notice was refused, and somebody saw to it."""
+        arrived, self.arrived = self.arrived, set()
+        return len(await self._let_go(arrived))
+
+    async def _let_go(self, orders: set[str]) -> dict[str, str]:
+        """Release those of these orders that are held, as a person does; order number -> what they were held for."""
+        if not orders:
+            return {}
+        async with self.house.transaction() as tx:
+            held = await rows(
+                tx,
+                """
+                select o.order_no, h.reason from sales_order o
+                join hold h on h.order_id = o.id and h.released_at is null
+                where o.order_no = any(cast(:numbers as text[])) and h.reason <> :cancelled order by o.order_no""",
+                numbers=sorted(orders),
+                cancelled=HoldReason.CANCEL_ASKED.value,
+            )
+        chosen = {row.order_no: row.reason for row in held if self.played.released[row.order_no] < MOST_RELEASES}
+        for order_no in chosen:
+            self.played.released[order_no] += 1
+            await rerun_order.fn(order_no, PERSON, "the record goes on with this order", False)
+        return chosen
 
     async def _drain(self) -> None:
         """Everything that is due now, until nothing is."""
@@ -245,13 +271,27 @@ class Player:
                 return
             self.played.rounds += 1
             await self._do(found)
+            if "outbox" in found:
+                self.blocked = await self._messages_due()
         raise InACircle(f"{', '.join(found)} at {self.clock.now():%Y-%m-%d %H:%M} UTC")
 
     async def _due(self) -> tuple[list[str], bool]:
         """Duties that have something to do, and whether clocks of the SLA policy have to be read."""
         async with self.house.transaction() as tx:
             found = await due_now(tx, self.clock.now())
+        if "outbox" in found and self.blocked == await self._messages_due():
+            del found["outbox"]  # they stand behind a message that rests, or that was refused for good
         return [duty for duty in DUTIES if duty in found], "sla" in found
+
+    async def _messages_due(self) -> tuple[int, int]:
+        """How many, and the newest of them."""
+        async with self.house.transaction() as tx:
+            found = await rows(
+                tx,
+                "select count(*), coalesce(max(id), 0) from outbox where due_at <= :now",
+                now=self.clock.now(),
+            )
+        return int(found[0][0]), int(found[0][1])
 
     async def _own_times(self) -> None:
         """Looks of our own that are due before the next act: a silence that lasted."""

@@ -179,9 +179,13 @@ def _late(one: Late) -> dict[str, Any]:
 async def read_counts(tx: AsyncConnection, history: History) -> dict[str, int]:
     """The figures that an independent count of the file has to agree with. In transit: first scan to signature.
 
-    An order that was signed for without a recorded hand-over is not among them: its only scan is the signature.
+    An order that was signed for without a recorded hand-over is not among them: its only scan is the signature. One
+    that was signed for before it was handed over was in transit for no time, whatever a courier's list of scans says.
     """
-    scanned = [past.order.order_no for past in history.orders if "picked_up_at" in past.milestones]
+    scanned = {past.order.order_no: past.milestones for past in history.orders if "picked_up_at" in past.milestones}
+    backward = [
+        number for number, at in scanned.items() if at.get("signed_at", at["picked_up_at"]) < at["picked_up_at"]
+    ]
     found = await rows(
         tx,
         """
@@ -191,10 +195,12 @@ async def read_counts(tx: AsyncConnection, history: History) -> dict[str, int]:
           count(*) filter (where signed_at is not null and not arrived) as unscanned,
           (select count(distinct order_id) from hold) as held,
           (select count(distinct order_id) from hold where released_at is null) as still
-        from (select signed_at, signed_at - picked_up_at as way,
+        from (select signed_at,
+            case when order_no <> all(cast(:backward as text[])) then signed_at - picked_up_at end as way,
             signed_at is not null and picked_up_at is not null and order_no = any(cast(:scanned as text[])) as arrived
           from sales_order) as seen""",
-        scanned=scanned,
+        scanned=list(scanned),
+        backward=backward,
     )
     one, disorder = found[0], history.disorder()
     return {

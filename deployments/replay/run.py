@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from adapters.files.errors import FileError
 from adapters.files.mapping import read_history_mapping
 from ballast.clock import to_local
 from ballast.domain.sla import Policy
@@ -60,6 +62,8 @@ def run_replay(plan: ReplayPlan, settings: Settings, console: Console) -> int:
 
     Raises `MappingError`, `FileError`, `RulesError` and `StartFailed`, all before anything was played.
     """
+    if plan.json is not None:
+        _check_place(plan.json)
     mapping = read_history_mapping(plan.mapping, plan.zone)
     judge = _judge(plan.policy or settings.sla_policy)
     other = _judge(plan.compare) if plan.compare is not None else None
@@ -83,6 +87,12 @@ def run_replay(plan: ReplayPlan, settings: Settings, console: Console) -> int:
     return 1 if history.rejected_rows else 0
 
 
+def _check_place(file: Path) -> None:
+    """Before minutes of work, and not after them."""
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise FileError(f"{file}: the figures cannot be written there")
+
+
 def _judge(file: Path) -> Judge:
     found = find_rules(file)
     return Judge(str(file), found, read_policy(found, datetime.now(UTC)))
@@ -100,7 +110,7 @@ class _Stage:
 
     @property
     def begins_at(self) -> datetime:
-        return min(act.at for act in self.acts)
+        return min(act.due for act in self.acts)
 
     async def play(self, at: Ground, progress: Callable[[int, datetime], None]) -> Report:
         async with our_side(at, self.begins_at) as (house, clock, outside):

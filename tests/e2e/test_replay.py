@@ -70,7 +70,7 @@ def replay(folder: Path, *words: str, code: int, env: dict[str, str] | None = No
     """The JSON (empty when there is none) and what was said."""
     figures = folder / "out.json"
     done = subprocess.run(
-        [sys.executable, "-m", "ballast.cli", "replay", *words, "--json", str(figures),
+        [sys.executable, "-m", "ballast.cli", "replay", "--json", str(figures), *words,
          "--rejects", str(folder / "rejects.csv")],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "BALLAST_"))}
@@ -154,6 +154,24 @@ def _check_load(out: dict[str, Any]) -> None:
     assert load["requests"]["kingdee"] > 0 and load["requests"]["qimen"] > 0
 
 
+def test_odd_histories_are_played_to_their_end(folder: Path) -> None:
+    """Unknown carriers, two parcels, nothing to pay, everything backward, given up, stopped, and beyond the status."""
+    out, said = replay(folder, str(SAMPLES / "odd.csv"), "--map", str(SAMPLES / "odd.yaml"), code=0)
+    assert out["states"] == {"CLOSED": 2, "OUTBOUND": 1, "SIGNED": 5, "STOCK_LOCKED": 1}
+    assert (out["orders"], out["delivered"], out["never_happened"]) == (9, 5, [])
+    # O-1, O-2 and O-5; O_4 was signed for three days before the courier had it
+    assert (out["in_transit_over_48h"], out["in_transit_over_72h"], out["out_of_order"]) == (3, 1, 2)
+    assert out["holds"]["CANCEL_ASKED"] == {"orders": 2, "still": 0}
+    assert out["holds"]["REFUSED_BY_SYSTEM"]["still"] == 0  # a carrier that the shop does not know
+    told = {one["order_no"]: one for one in out["disorder"]}
+    assert [act["act"] for act in told["O-2"]["waited"]] == ["charge"]  # paid before it was placed
+    assert sorted(act["act"] for act in told["O_4"]["waited"]) == ["scan", "ship", "sign"]
+    assert len(told["O_4"]["times"]) == 3
+    assert "Traceback" not in said
+    kinds = {(one["kind"], one["order_no"]) for one in out["notes"]}
+    assert kinds == {("without_time", "O"), ("without_time", "O-7"), ("beyond_status", "O-9")}
+
+
 def test_local_times_need_a_zone(folder: Path) -> None:
     out, said = replay(folder, *SAMPLE, code=2)
     assert out == {} and "orders.csv line 2, column placed" in said and "Traceback" not in said
@@ -165,6 +183,11 @@ def test_a_policy_with_a_mistake_is_refused_before_anything_starts(folder: Path)
     out, said = replay(folder, *SAMPLE, "--zone", "UTC", "--compare", str(policy), code=2)
     assert out == {} and "mine.yaml" in said and "Traceback" not in said
     assert not (folder / "home").exists()
+
+
+def test_a_place_where_the_figures_cannot_go_is_told_before_the_work(folder: Path) -> None:
+    out, said = replay(folder, *SAMPLE, "--zone", "UTC", "--json", str(folder / "no" / "out.json"), code=2)
+    assert out == {} and "cannot be written there" in said and "Traceback" not in said
 
 
 @pytest.mark.slow

@@ -50,6 +50,19 @@ def test_disorder_keeps_its_recorded_times() -> None:
     assert way(order) == [("place", 0), ("charge", 9), ("ship", 5), ("scan", 5), ("sign", 60)]
 
 
+def test_an_act_is_not_due_before_the_station_that_leads_to_it() -> None:
+    backward = {"paid_at": -4, "outbound_at": -1, "picked_up_at": -2, "signed_at": -3}
+    found = {act.kind: (act.at - NOON, act.due - NOON) for act in acts_of(past(RecordedState.SIGNED, backward))}
+    assert found[Kind.CHARGE] == (timedelta(hours=-4), timedelta(0))
+    assert found[Kind.SIGN] == (timedelta(hours=-3), timedelta(0))
+    late_scan = {"paid_at": 1, "outbound_at": 5, "picked_up_at": 9, "signed_at": 7}
+    found = {act.kind: (act.at - NOON, act.due - NOON) for act in acts_of(past(RecordedState.SIGNED, late_scan))}
+    assert found[Kind.SHIP] == (timedelta(hours=5), timedelta(hours=5))
+    assert found[Kind.SIGN] == (timedelta(hours=7), timedelta(hours=9))
+    paid_late = acts_of(past(RecordedState.SIGNED, {**WHOLE, "paid_at": 9}))
+    assert all(act.at == act.due for act in paid_late)  # whether it may leave unpaid is for our side to say
+
+
 def test_several_payments_are_several_charges_and_each_has_its_number_and_provider() -> None:
     charges = (
         RecordedCharge(sequence=1, method="voucher", amount=400, paid_at=None),
@@ -99,7 +112,7 @@ def test_the_document_of_an_order_is_one_that_a_shop_could_push() -> None:
 
 
 def act(kind: Kind, at: float, order_no: str = "H-1") -> Act:
-    return Act(order_no=order_no, kind=kind, at=hour(at))
+    return Act(order_no=order_no, kind=kind, at=hour(at), due=hour(at))
 
 
 def take(agenda: Agenda, until: float) -> list[tuple[str, str]]:
