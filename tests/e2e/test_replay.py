@@ -66,9 +66,11 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def replay(folder: Path, *words: str, code: int, env: dict[str, str] | None = None) -> tuple[dict[str, Any], str]:
+def replay(
+    folder: Path, *words: str, code: int, env: dict[str, str] | None = None, figures: Path | None = None
+) -> tuple[dict[str, Any], str]:
     """The JSON (empty when there is none) and what was said."""
-    figures = folder / "out.json"
+    figures = figures or folder / "out.json"
     done = subprocess.run(
         [sys.executable, "-m", "ballast.cli", "replay", "--json", str(figures), *words,
          "--rejects", str(folder / "rejects.csv")],
@@ -186,7 +188,7 @@ def test_a_policy_with_a_mistake_is_refused_before_anything_starts(folder: Path)
 
 
 def test_a_place_where_the_figures_cannot_go_is_told_before_the_work(folder: Path) -> None:
-    out, said = replay(folder, *SAMPLE, "--zone", "UTC", "--json", str(folder / "no" / "out.json"), code=2)
+    out, said = replay(folder, *SAMPLE, "--zone", "UTC", code=2, figures=folder / "no" / "out.json")
     assert out == {} and "cannot be written there" in said and "Traceback" not in said
 
 
