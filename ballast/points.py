@@ -11,6 +11,7 @@ passes there); no file can set it. KIND is the kind of an effect, a step, or a d
 | steps, as `lock_stock` | claimed | - | the answers are there | results and moves in | committed |
 | `inbox`, `orders` | nothing taken | - | - | changes and `done` in | committed |
 | `refunds` | claimed | - | the answers are there | what they say in | committed |
+| `sla` | nothing claimed | - | - | breaches and alerts in | committed |
 | `alerts` | nothing claimed | claimed, counted | the call came back | sent | committed |
 | `cancel`, `hold`, `rerun` | nothing read | - | - | what was asked for is in | committed |
 | `figures`, `restock` | - | - | `figures` are there | figures, or who goes on, in | committed |

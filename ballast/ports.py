@@ -353,18 +353,14 @@ class Payment(Role, Protocol):
 
 
 class Alerts(Role, Protocol):
-    """Reaches people. Robots have no keys: after a time-out a message is repeated at most once, by its owner.
+    """Reaches people. Robots have no keys: after a time-out a message is repeated at most once, by its owner."""
 
-    `per_minute`: how many messages it takes, to be kept over all processes by whoever sends.
-    """
-
-    per_minute: int
+    per_minute: int  # messages that it takes; whoever sends keeps to it over all processes
 
     async def send(self, digest: Digest) -> Receipt:
-        """Show the digest and ring its people. Never repeats what may have arrived.
+        """Show it and ring its people. The receipt's `shown`: how many items had room, the first ones.
 
-        Raises `Throttled` (wait, merge), `Refused` (a person mends it), `Unavailable` (nobody heard it),
-        `OutcomeUnknown` and `NotUnderstood` (perhaps it was heard).
+        `OutcomeUnknown`, `NotUnderstood`: perhaps heard. Every other error: nobody heard it.
         """
         ...
 

@@ -112,13 +112,16 @@ async def _send_through(here: House, name: str, channels: Mapping[str, Alerts]) 
         return Counter()
     reached("alerts", Point.WRITTEN)
     try:
-        await channel.send(_digest(here, notices))
+        receipt = await channel.send(_digest(here, notices))
     except OutsideError as error:
         return await _failed(here, name, channels, notices, error)
     reached("alerts", Point.CALLED)
+    shown = receipt.detail.get("shown", len(notices))  # what had no room was counted, not told
     async with here.moving("alerts") as tx:
-        await alerts.end_notices(tx, notices, sent_at=here.clock.now())
-    return Counter({"alerts sent": len(notices)})
+        now = here.clock.now()
+        await alerts.end_notices(tx, notices[:shown], sent_at=now)
+        await alerts.put_back(tx, notices[shown:], now)
+    return +Counter({"alerts sent": len(notices[:shown]), "alerts for the next message": len(notices[shown:])})
 
 
 def _digest(here: House, notices: Sequence[Ringing]) -> Digest:

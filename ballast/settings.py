@@ -4,13 +4,15 @@ Names: `BALLAST_DATABASE_URL`, `BALLAST_KINGDEE__APP_SECRET`, ... (two underscor
 """
 
 import os
+import re
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as NotJson
 
 from ballast.clock import Clock
 
@@ -129,6 +131,53 @@ class FeishuSettings(Part):
     per_minute: int = Field(default=90, ge=1)  # the bot's limit is 100, and 5 a second
 
 
+class AppriseSettings(Part):
+    """E-mail, and whatever else the package `apprise` speaks: each name is a channel of its own."""
+
+    urls: dict[str, SecretStr] = Field(min_length=1)  # channel name -> its apprise URL, which holds its password
+    per_minute: int = Field(default=30, ge=1)  # of each of them
+
+    @field_validator("urls")
+    @classmethod
+    def _ours_stay_ours(cls, urls: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, url in urls.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name) or name in ROBOTS.values():
+                raise ValueError(
+                    f"a channel cannot be called {name!r}: take lower-case letters, digits, - and _, "
+                    f"and none of {', '.join(dict.fromkeys(ROBOTS.values()))}"
+                )
+            if why := wrong_apprise_url(url.get_secret_value()):
+                raise ValueError(f"{name}: {why}")
+        return urls
+
+
+ROBOTS = {
+    "dingtalk": "dingtalk",
+    "oapi.dingtalk.com": "dingtalk",
+    "wecombot": "wecom",
+    "qyapi.weixin.qq.com": "wecom",
+    "feishu": "feishu",
+    "open.feishu.cn": "feishu",
+    "lark": "feishu",
+    "open.larksuite.com": "feishu",
+}
+"""Schemes and hosts whose refusals apprise counts as sent, since it does not read the reply -> our own sender."""
+
+
+def wrong_apprise_url(url: str) -> str:
+    """Why this URL is no channel of apprise, without showing it; empty when it may be one."""
+    scheme, found, rest = url.strip().partition("://")
+    if not found or not rest or not scheme.isalnum():
+        return "not a URL such as mailto://USER:PASSWORD@HOST"
+    host = rest.partition("/")[0].partition("?")[0].rpartition("@")[2].partition(":")[0]
+    if ours := ROBOTS.get(scheme.lower()) or ROBOTS.get(host.lower()):
+        return (
+            f"apprise counts what this robot refuses as sent, so an alert could get lost: "
+            f"use Ballast's own sender, BALLAST_{ours.upper()}__..."
+        )
+    return ""
+
+
 class DirectSettings(Part):
     """A shop's own backend that pushes orders in Ballast's format."""
 
@@ -207,6 +256,7 @@ class Settings(BaseSettings):
     dingtalk: DingtalkSettings | None = None
     wecom: WecomSettings | None = None
     feishu: FeishuSettings | None = None
+    apprise: AppriseSettings | None = None
     direct: DirectSettings | None = None
 
     clock: ClockSettings = ClockSettings()
@@ -229,6 +279,9 @@ def settings() -> Settings:
         raise SettingsError(f"there is no setting {', '.join(unknown)}: see .env.example for the names")
     try:
         return Settings()
+    except NotJson as wrong:
+        field = str(wrong).partition('"')[2].partition('"')[0]
+        raise SettingsError(f"settings are not usable:\n  {_variable((field,))}: a value is not JSON") from None
     except ValidationError as wrong:
         lines = [f"  {_variable(error['loc'])}: {error['msg']}" for error in wrong.errors(include_input=False)]
         raise SettingsError("settings are not usable:\n" + "\n".join(lines)) from None

@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.alerts.apprise.client import AppriseChannel
 from adapters.alerts.dingtalk.client import Dingtalk
+from adapters.alerts.feishu.client import Feishu
+from adapters.alerts.wecom.client import Wecom
 from adapters.couriers.kdniao.client import Kdniao
 from adapters.couriers.kdniao.webhook import KdniaoHook
 from adapters.erp.kingdee.client import Kingdee
@@ -161,6 +165,12 @@ def _channels(config: Settings, clock: Clock) -> Mapping[str, Callable[[], Alert
     found: dict[str, Callable[[], Alerts]] = {}
     if dingtalk := config.dingtalk:
         found["dingtalk"] = lambda: Dingtalk(dingtalk, clock)
+    if wecom := config.wecom:
+        found["wecom"] = lambda: Wecom(wecom, clock)
+    if feishu := config.feishu:
+        found["feishu"] = lambda: Feishu(feishu, clock)
+    if apprise := config.apprise:
+        found |= {name: partial(AppriseChannel, name, apprise) for name in apprise.urls}
     return found
 
 

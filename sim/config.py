@@ -61,6 +61,17 @@ class DingtalkKeys:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class WecomKeys:
+    key: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FeishuKeys:
+    token: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class DirectKeys:
     secret: str
 
@@ -73,6 +84,8 @@ class Secrets:
     wechat: WechatKeys
     wechatpay: WechatPayKeys
     dingtalk: DingtalkKeys
+    wecom: WecomKeys
+    feishu: FeishuKeys
     direct: DirectKeys
 
     @classmethod
@@ -85,6 +98,8 @@ class Secrets:
             wechat=WechatKeys(**data["wechat"]),
             wechatpay=WechatPayKeys(**data["wechatpay"]),
             dingtalk=DingtalkKeys(**data["dingtalk"]),
+            wecom=WecomKeys(**data["wecom"]),
+            feishu=FeishuKeys(**data["feishu"]),
             direct=DirectKeys(**data["direct"]),
         )
 
@@ -95,6 +110,7 @@ class RobotLimits:
 
     per_minute: int = 20
     mute_seconds: float = 600.0
+    per_second: int = 1_000_000  # DingTalk names none
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,22 @@
 """The control room: /world/... starts, steers, disturbs and questions the world. Described in README.md."""
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
 
 from sim.autopilot import Autopilot
-from sim.catalogue import ARTICLE, ARTICLES, STOCK_OF_WAREHOUSE, Article
-from sim.clock import read_instant, utc_text
-from sim.config import RobotLimits
+from sim.catalogue import ARTICLE, ARTICLES, STOCK_OF_WAREHOUSE
 from sim.life import Life
-from sim.systems.dingtalk import DingtalkGate
+from sim.systems.robots import Robot
 from sim.systems.wechat.gate import WechatGate
 from sim.truth import Witness
 from sim.wire import answering
 from sim.world import UnknownOrder, World
 
 MAX_PAGE = 1000
+DEFAULT_ROBOT = "dingtalk"
 
 
 class ControlRoom:
@@ -26,14 +26,14 @@ class ControlRoom:
         life: Life,
         autopilot: Autopilot,
         witness: Witness,
-        robot: DingtalkGate,
+        robots: Mapping[str, Robot],
         shop: WechatGate,
     ) -> None:
         self._world = world
         self._life = life
         self._autopilot = autopilot
         self._witness = witness
-        self._robot = robot
+        self._robots = robots
         self._shop = shop
 
     def mount(self, app: web.Application) -> None:
@@ -51,9 +51,7 @@ class ControlRoom:
             "/world/faults": self._command_faults,
             "/world/settle": self._settle,
             "/world/stock": self._stock,
-            "/world/clock": self._set_clock,
-            "/world/articles": self._articles,
-            "/world/robot": self._limits,
+            "/world/robot": self._command_robot,
             "/world/tokens/expire": self._expire,
         }
         app.router.add_routes(
@@ -88,27 +86,22 @@ class ControlRoom:
 
     async def _stock(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
         sku, warehouse = str(body["sku"]), body.get("warehouse")
-        if sku not in self._world.stocks.articles:
+        if sku not in ARTICLE:
             raise UnknownOrder(f"there is no article {sku}; see /world/catalogue")
         for place in [warehouse] if warehouse else STOCK_OF_WAREHOUSE:
             self._world.stocks.grant(place, sku, int(body["quantity"]))
         return {"sku": sku, "quantity": int(body["quantity"])}
 
-    async def _set_clock(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-        self._world.set_clock(read_instant(str(body["at"])))
-        return {"now": utc_text(self._world.clock.now())}
+    async def _command_robot(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        name = str(body.pop("robot", DEFAULT_ROBOT))
+        robot = self._find_robot(name)
+        robot.command(body)
+        return {"robot": name, **asdict(robot.limits), "refuse": robot.refuse}
 
-    async def _articles(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-        for one in body["articles"]:
-            sku = str(one["sku"])
-            article = Article(sku, str(one.get("name") or sku), int(one.get("price", 0)))
-            self._world.stocks.list_article(article, int(one["quantity"]))
-        return {"articles": len(body["articles"])}
-
-    async def _limits(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-        limits: RobotLimits = replace(self._robot.limits, **body)
-        self._robot.set_limits(limits)
-        return asdict(limits)
+    def _find_robot(self, name: str) -> Robot:
+        if name not in self._robots:
+            raise UnknownOrder(f"there is no robot {name!r}; there are {', '.join(self._robots)}")
+        return self._robots[name]
 
     async def _expire(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
         self._shop.expire_tokens()
@@ -133,5 +126,5 @@ class ControlRoom:
     async def _progress(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
         return self._witness.tell_progress(self._autopilot.placing)
 
-    async def _messages(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
-        return {"messages": self._robot.messages}
+    async def _messages(self, request: web.Request, _: dict[str, Any]) -> dict[str, Any]:
+        return {"messages": self._find_robot(request.query.get("robot", DEFAULT_ROBOT)).messages}

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sim.chance import between, roll
 
-SYSTEMS = ("kingdee", "qimen", "kdniao", "wechat", "wechatpay", "dingtalk", "direct")
+SYSTEMS = ("kingdee", "qimen", "kdniao", "wechat", "wechatpay", "dingtalk", "wecom", "feishu", "direct")
 REORDER_SECONDS = (0.5, 3.0)
 LATE_SECONDS = (8.0, 20.0)
 DUPLICATE_SECONDS = (0.05, 2.0)
@@ -91,8 +91,18 @@ class FaultBoard:
     def outage_left(self, system: str) -> float:
         return max(0.0, self._outage_until.get(system, 0.0) - time.time())
 
-    async def serve(self, request: web.Request, call: Call, act: Callable[[bool], web.Response]) -> web.StreamResponse:
-        """Run `act`, or not, and answer, or not. `act(False)` must answer success without doing anything."""
+    async def serve(
+        self,
+        request: web.Request,
+        call: Call,
+        act: Callable[[bool], web.Response],
+        *,
+        unanswered: Callable[[], None] = lambda: None,
+    ) -> web.StreamResponse:
+        """Run `act`, or not, and answer, or not. `act(False)` must answer success without doing anything.
+
+        `unanswered` is told at once when what `act` did will not be answered.
+        """
         settings = self.settings[call.system]
         if settings is QUIET and call.system not in self._outage_until:
             return act(True)
@@ -103,7 +113,7 @@ class FaultBoard:
             await asyncio.sleep(between(*settings.latency_ms, dice[1]) / 1000)
         if dice[2] < settings.error_rate:
             return self._fail(call.system, throttled=dice[2] < settings.error_rate / 2)
-        return await self._act(request, call, act, settings, dice)
+        return await self._act(request, call, act, settings, dice, unanswered)
 
     async def _act(
         self,
@@ -112,6 +122,7 @@ class FaultBoard:
         act: Callable[[bool], web.Response],
         settings: FaultSettings,
         dice: tuple[float, ...],
+        unanswered: Callable[[], None],
     ) -> web.StreamResponse:
         if call.effect and dice[3] < settings.success_without_effect:
             self._note(call.system, "success_without_effect")
@@ -119,6 +130,7 @@ class FaultBoard:
         response = act(True)
         if call.effect and dice[4] < settings.timeout_after_effect:
             self._note(call.system, "timeout_after_effect")
+            unanswered()
             await asyncio.sleep(settings.hang_seconds if dice[5] < 0.5 else 0)
             drop(request)
         return response

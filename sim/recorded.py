@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 from aiohttp import web
 
 from sim.autopilot import Autopilot
+from sim.catalogue import Article
 from sim.clock import read_instant, utc_text
 from sim.life import Impossible, Life, PackageSpec
 from sim.records import Delivery, Line, ShopCharge
@@ -25,7 +26,9 @@ Act: TypeAlias = Callable[[Mapping[str, Any], float], list[Webhook]]
 
 
 class RecordedRoom:
-    """`POST /world/recorded`. An act that cannot happen yet is no error: it is told back, to be asked for again."""
+    """A clock that is set, articles beyond the catalogue, and acts. One that cannot happen yet is no error: it is told
+    back, to be asked for again.
+    """
 
     def __init__(self, world: World, life: Life, autopilot: Autopilot) -> None:
         self._world = world
@@ -41,7 +44,20 @@ class RecordedRoom:
         }
 
     def mount(self, app: web.Application) -> None:
-        app.router.add_post("/world/recorded", answering(self._play))
+        posts = {"/world/recorded": self._play, "/world/clock": self._set_clock, "/world/articles": self._list}
+        app.router.add_routes([web.post(path, answering(act)) for path, act in posts.items()])
+
+    async def _set_clock(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        self._world.set_clock(read_instant(str(body["at"])))
+        return {"now": utc_text(self._world.clock.now())}
+
+    async def _list(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        """Articles that the catalogue does not have."""
+        for one in body["articles"]:
+            sku = str(one["sku"])
+            article = Article(sku, str(one.get("name") or sku), int(one.get("price", 0)))
+            self._world.stocks.list_article(article, int(one["quantity"]))
+        return {"articles": len(body["articles"])}
 
     async def _play(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
         """Acts happen in their order, each at its time or, when that has passed, now. `stop`: the first that cannot

@@ -11,11 +11,13 @@ from sim.life import Life, News
 from sim.recorded import RecordedRoom
 from sim.steps import StepRoom
 from sim.systems.dingtalk import DingtalkGate
+from sim.systems.feishu import FeishuGate
 from sim.systems.kdniao.gate import KdniaoGate
 from sim.systems.kingdee.gate import KingdeeGate
 from sim.systems.qimen.gate import QimenGate
 from sim.systems.wechat.gate import WechatGate
 from sim.systems.wechatpay.gate import WechatPayGate
+from sim.systems.wecom import WecomGate
 from sim.truth import Witness
 from sim.world import World
 
@@ -32,7 +34,9 @@ def build_town(config: Config) -> Town:
     world = World(config)
     news = News(world)
     kingdee, courier = KingdeeGate(world), KdniaoGate(world, news.kdniao)
-    shop, robot = WechatGate(world, news.wechat), DingtalkGate(world)
+    shop = WechatGate(world, news.wechat)
+    dingtalk, wecom, feishu = DingtalkGate(world), WecomGate(world), FeishuGate(world)
+    robots = {"dingtalk": dingtalk.robot, "wecom": wecom.robot, "feishu": feishu.robot}
     life = Life(world, news, courier)
     autopilot, witness = Autopilot(world, life), Witness(world, kingdee.ledger)
     app = web.Application(client_max_size=4 * 1024 * 1024)
@@ -42,8 +46,10 @@ def build_town(config: Config) -> Town:
         courier,
         shop,
         WechatPayGate(world, news.wechatpay),
-        robot,
-        ControlRoom(world, life, autopilot, witness, robot, shop),
+        dingtalk,
+        wecom,
+        feishu,
+        ControlRoom(world, life, autopilot, witness, robots, shop),
         StepRoom(world, life, autopilot, witness),
         RecordedRoom(world, life, autopilot),
     ):

@@ -7,6 +7,7 @@ the bold type, so what would is spelt in a way that is only read.
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
@@ -34,16 +35,27 @@ def one_line(text: str, most_bytes: int) -> str:
 
 def plain(text: str, most_bytes: int) -> str:
     """One line that rings nobody and links nowhere, wherever markdown is understood."""
-    return cut(one_line(text, most_bytes).replace("<", "＜").replace("](", "] (").replace("**", "*\u200a*"), most_bytes)
+    return cut(one_line(text, most_bytes).replace("<", "＜").replace("](", "] (").replace("*", "＊"), most_bytes)
 
 
 def marked(item: Item, *, title: int, text: int, link: int) -> str:
     """An item in markdown: bold title, text, link; each part at most that many bytes, a longer link left out."""
     words = [f"**{plain(item.title, title)}**" if item.title.strip() else "", plain(item.text, text)]
-    whole = BREAKS_A_LINK.sub(lambda found: quote(found[0]), item.link)
-    if whole and len(whole.encode("utf-8", "replace")) <= link:
+    if whole := address(item.link, link):
         words.append(f"[{LINK_WORDS}]({whole})")
     return " ".join(word for word in words if word)
+
+
+def unmarked(item: Item, *, title: int, text: int, link: int) -> str:
+    """An item where markdown is not understood."""
+    words = ": ".join(part for part in (one_line(item.title, title), one_line(item.text, text)) if part)
+    return f"{words} {address(item.link, link)}".strip()
+
+
+def address(link: str, most_bytes: int) -> str:
+    """A link that ends where it ends; none when it is longer, for half a link leads nowhere."""
+    whole = BREAKS_A_LINK.sub(lambda found: quote(found[0]), link)
+    return whole if len(whole.encode("utf-8", "replace")) <= most_bytes else ""
 
 
 def more(left_out: int) -> str:
@@ -51,11 +63,20 @@ def more(left_out: int) -> str:
     return f"… and {left_out} more / 另有 {left_out} 条" if left_out else ""
 
 
-def how_many_fit(count: int, size: Callable[[int], int], most: int) -> int:
-    """How many of `count` items are shown so that the message, of `size(shown)` bytes, has at most `most`."""
-    if size(count) <= most:
-        return count
-    return max(bisect_left(range(count), True, key=lambda shown: size(shown) > most) - 1, 0)
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A message within its limit, and how many of the digest's items it shows, the first ones."""
+
+    body: bytes
+    shown: int
+
+
+def fit(count: int, message: Callable[[int], bytes], most: int) -> Fitted:
+    """`message(shown)` with as many of `count` items as at most `most` bytes hold."""
+    shown = count
+    if len(message(count)) > most:
+        shown = max(bisect_left(range(count), True, key=lambda few: len(message(few)) > most) - 1, 0)
+    return Fitted(message(shown), shown)
 
 
 def ring(

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.errors import OutsideError
 from ballast.db.engine import rows
 from ballast.db.upgrade import revisions
+from ballast.domain.words import System
 from ballast.ports import Alerts
 from ballast.settings import SettingsError
 from ballast.wiring import House, database_url
@@ -127,7 +128,8 @@ async def _channel(name: str, channel: Alerts) -> Finding:
     try:
         return Finding(what, True, await channel.ping())
     except OutsideError as error:
-        return Finding(what, False, str(error), f"mend the settings of this channel: {CHANNELS}")
+        names = "BALLAST_APPRISE__URLS" if channel.system is System.APPRISE else f"BALLAST_{name.upper()}__..."
+        return Finding(what, False, str(error), f"check {names} and that the system is reachable from here")
 
 
 def show(findings: list[Finding], console: Console) -> None:

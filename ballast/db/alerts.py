@@ -105,7 +105,8 @@ async def write_rungs(tx: AsyncConnection, climbed: Sequence[Climbed], now: date
     await run(
         tx,
         """
-        update alert a set rung = r.rung + 1, climbs_at = r.next_at
+        update alert a set rung = r.rung + 1,
+          climbs_at = case when a.acknowledged_at is null and a.ended_at is null then r.next_at end
         from jsonb_to_recordset(cast(:rows as jsonb)) as r(alert_id bigint, was int, rung int, next_at timestamptz)
         where a.id = r.alert_id and a.rung = r.was""",
         rows=written,
@@ -197,13 +198,14 @@ async def end_notices(
 
 
 async def put_back(tx: AsyncConnection, notices: Sequence[Ringing], due_at: datetime) -> None:
-    """Nothing was sent of these, claimed in this transaction: due again at `due_at`, no attempt counted."""
+    """Nothing was sent of these, if nobody claimed them since: due again at `due_at`, no attempt counted."""
     await run(
         tx,
         """
-        update alert_notice set due_at = :due_at, attempts = attempts - 1, perhaps_sent = perhaps_sent - 1
-        where id = any(cast(:ids as bigint[]))""",
-        ids=[notice.id for notice in notices],
+        update alert_notice n set due_at = :due_at, attempts = n.attempts - 1, perhaps_sent = n.perhaps_sent - 1
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, attempts int)
+        where n.id = r.id and n.attempts = r.attempts and n.sent_at is null""",
+        rows=dumps([{"id": notice.id, "attempts": notice.attempts} for notice in notices]),
         due_at=due_at,
     )
 
@@ -232,12 +234,15 @@ async def tell_through(tx: AsyncConnection, notices: Sequence[tuple[Ringing, str
 async def end_alerts(
     tx: AsyncConnection, now: datetime, *, held_orders: Sequence[int] = (), keys: Sequence[str] = ()
 ) -> None:
-    """The cause is over: the open holds of these orders, or what these keys say. Nobody is told any further."""
+    """The cause is over: the open holds of these orders, or what these keys say. It climbs no further.
+
+    The first telling goes out all the same, and says that it is over: no alert is lost because it was short.
+    """
     await run(
         tx,
         """
         with over as (
-          update alert set ended_at = :now, climbs_at = null
+          update alert set ended_at = :now, climbs_at = case when rung = 0 then climbs_at end
           where ended_at is null and (key = any(cast(:keys as text[]))
             or (order_id = any(cast(:orders as bigint[])) and key like 'hold:%'))
           returning id)

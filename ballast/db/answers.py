@@ -83,7 +83,9 @@ async def find_alert(tx: AsyncConnection, alert_id: int) -> AlertSeen | None:
 async def answer_alerts(
     tx: AsyncConnection, alert_ids: Sequence[int], *, by: str, now: datetime, resolve: bool, note: str = ""
 ) -> list[AlertSeen]:
-    """Somebody takes these on, or (`resolve`) says that they are dealt with: they climb no further. Those it changed.
+    """Somebody takes these on, or (`resolve`) says that they are dealt with. Those it changed.
+
+    They climb no further; what was told to nobody yet is told once.
 
     Who was first stays; a resolved one is acknowledged, too. The order's open hold has an owner from then on, and its
     clocks are looked at again.
@@ -92,7 +94,7 @@ async def answer_alerts(
         tx,
         """
         with answered as (
-          update alert set climbs_at = null,
+          update alert set climbs_at = case when rung = 0 then climbs_at end,
             acknowledged_by = coalesce(acknowledged_by, :by), acknowledged_at = coalesce(acknowledged_at, :now),
             resolved_by = case when :resolve then :by end,
             resolved_at = case when :resolve then cast(:now as timestamptz) end,

@@ -16,6 +16,9 @@ from deployments.machine import Machine, machine
 from deployments.processes import alone, free_port
 from deployments.rehearsal.world import START, Credentials, World, as_env, world
 
+POLICY = Path(__file__).parent / "sla.yaml"
+"""How long everything may take there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -72,6 +75,7 @@ def _env(settings: Settings, outside: World, credentials: Credentials, patience:
             "BALLAST_CLOCK__START": START.isoformat(),
             "BALLAST_CLOCK__ANCHOR": str(outside.anchor),
             "BALLAST_CLOCK__SPEED": str(outside.speed),
+            "BALLAST_SLA_POLICY": str(POLICY),
             "BALLAST_CONSOLE_KEY": credentials.world["direct"]["secret"],
             "BALLAST_PATIENCE__RETURN_WINDOW": "P3650D",  # signed orders stay signed while we look
             "BALLAST_PATIENCE__UNPAID_CLOSE": "P3650D",

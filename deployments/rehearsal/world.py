@@ -74,6 +74,8 @@ class Credentials:
                 "merchant_serial": SERIAL,
             },
             "dingtalk": {"access_token": secrets.token_hex(16), "secret": "SEC" + secrets.token_hex(16)},
+            "wecom": {"key": secrets.token_hex(16)},
+            "feishu": {"token": secrets.token_hex(16), "secret": secrets.token_hex(16)},
             "direct": {"secret": secrets.token_hex(16)},
         }
         return cls(world, merchant_private, platform_public)
@@ -105,6 +107,7 @@ class Credentials:
                 "platform_keys": {w["wechatpay"]["platform_serial"]: self.platform_public},
             },
             "dingtalk": {"url": f"{url}/dingtalk/robot/send", **w["dingtalk"]},
+            "wecom": {"url": f"{url}/wecom/cgi-bin/webhook/send", **w["wecom"]},  # the next one when DingTalk refuses
             "direct": dict(w["direct"]),
         }
 

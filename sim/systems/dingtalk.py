@@ -4,27 +4,19 @@ import base64
 import hashlib
 import hmac
 import time
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
-from sim.config import RobotLimits
-from sim.faults import Call
-from sim.replies import Unreadable, answer_json, read_object
+from sim.replies import Unreadable, read_object
+from sim.systems.robots import Refusal, Robot
 from sim.world import World
 
 WINDOW = 3600.0  # real seconds
 MAX_BYTES = 20_000
 TEXT_OF = {"text": "content", "markdown": "text"}
-
-
-class Refusal(Exception):
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+TOO_FAST = Refusal(130101, "send too fast, exceed 20 times per minute")
 
 
 def sign(timestamp: str, secret: str) -> str:
@@ -34,30 +26,18 @@ def sign(timestamp: str, secret: str) -> str:
 
 class DingtalkGate:
     def __init__(self, world: World) -> None:
-        self._world = world
         self._keys = world.config.secrets.dingtalk
-        self.limits: RobotLimits = world.config.robot
-        self._recent: deque[float] = deque()
-        self._muted_until = 0.0
-        self.messages: list[dict[str, Any]] = []
+        self.robot = Robot(world, "dingtalk", world.config.robot, TOO_FAST, answer)
 
     def mount(self, app: web.Application) -> None:
         app.router.add_post("/dingtalk/robot/send", self.handle)
 
-    def set_limits(self, limits: RobotLimits) -> None:
-        self.limits = limits
-        self._muted_until = 0.0
-
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        self._world.tally.requests["dingtalk"] += 1
-        raw = await request.read()
-        try:
+        def read(raw: bytes) -> dict[str, Any]:
             self._check(request.query)
-            body = read_message(raw)
-        except Refusal as refusal:
-            return answer_json({"errcode": refusal.code, "errmsg": refusal.message})
-        call = Call("dingtalk", "send", hashlib.sha256(raw).hexdigest(), effect=True)
-        return await self._world.faults.serve(request, call, lambda real: self._act(body, real))
+            return read_message(raw)
+
+        return await self.robot.take(request, read)
 
     def _check(self, query: Mapping[str, str]) -> None:
         if query.get("access_token") != self._keys.access_token:
@@ -68,26 +48,9 @@ class DingtalkGate:
         if not hmac.compare_digest(query.get("sign", "").encode(), sign(timestamp, self._keys.secret).encode()):
             raise Refusal(310000, "sign not match")
 
-    def _act(self, body: dict[str, Any], real: bool) -> web.Response:
-        try:
-            self._check_pace(time.time())
-        except Refusal as refusal:
-            return answer_json({"errcode": refusal.code, "errmsg": refusal.message})
-        if real:
-            self._world.tally.effect("robot_message")
-            self.messages.append({"received_at_real": time.time(), "message": body})
-        return answer_json({"errcode": 0, "errmsg": "ok"})
 
-    def _check_pace(self, now: float) -> None:
-        """Above the limit the robot falls silent for a while, and every message meanwhile is refused."""
-        while self._recent and self._recent[0] <= now - 60:
-            self._recent.popleft()
-        if now >= self._muted_until and len(self._recent) >= self.limits.per_minute:
-            self._muted_until = now + self.limits.mute_seconds
-        if now < self._muted_until:
-            self._world.tally.repeat("robot_muted")
-            raise Refusal(130101, "send too fast, exceed 20 times per minute")
-        self._recent.append(now)
+def answer(code: int, message: str) -> dict[str, Any]:
+    return {"errcode": code, "errmsg": message or "ok"}
 
 
 def read_message(raw: bytes) -> dict[str, Any]:

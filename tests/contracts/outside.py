@@ -21,11 +21,13 @@ from pydantic import SecretStr
 from ballast.settings import (
     DingtalkSettings,
     DirectSettings,
+    FeishuSettings,
     KdniaoSettings,
     KingdeeSettings,
     QimenSettings,
     WechatpaySettings,
     WechatSettings,
+    WecomSettings,
 )
 
 START = "2026-01-05T01:00:00+00:00"
@@ -84,6 +86,8 @@ def secrets() -> dict[str, dict[str, str]]:
             "merchant_serial": "3775B6A45ACD588826D15E583A95F5DD00000001",
         },
         "dingtalk": {"access_token": "dingtalk-access-token", "secret": "SECdingtalksecret"},
+        "wecom": {"key": "wecom-robot-key"},
+        "feishu": {"token": "feishu-bot-token", "secret": "feishu-bot-secret"},
         "direct": {"secret": "direct-secret"},
     }
 
@@ -186,7 +190,7 @@ def _read_port(process: subprocess.Popen[bytes], stderr: Any) -> int:
 
 @dataclass(frozen=True, slots=True)
 class OutsideSettings:
-    """Settings of every system, as `.env` would give them."""
+    """Settings of every system, as `.env` would give them. DingTalk is the only channel."""
 
     kingdee: KingdeeSettings
     qimen: QimenSettings
@@ -224,6 +228,17 @@ def settings_for(world: World | str) -> OutsideSettings:
         ),
         direct=DirectSettings(secret=SecretStr(mine["direct"]["secret"])),
     )
+
+
+def wecom_for(world: World) -> WecomSettings:
+    """A second channel, for those who want to see it used."""
+    return WecomSettings(url=f"{world.url}/wecom/cgi-bin/webhook/send", key=SecretStr(secrets()["wecom"]["key"]))
+
+
+def feishu_for(world: World) -> FeishuSettings:
+    """A third one."""
+    mine = {name: SecretStr(value) for name, value in secrets()["feishu"].items()}
+    return FeishuSettings(url=f"{world.url}/feishu/open-apis/bot/v2/hook", **mine)
 
 
 def _kingdee(url: str, mine: Mapping[str, str]) -> KingdeeSettings:

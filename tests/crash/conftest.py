@@ -22,6 +22,7 @@ QUICK = {
     "BALLAST_PATIENCE__BACK_OFF": "PT0.001S",
     "BALLAST_PATIENCE__GATHER": "PT0.02S",
     "BALLAST_PATIENCE__LINGER": "PT0S",
+    "BALLAST_SLA_POLICY": str(ROOT / "tests" / "samples" / "sla" / "story.yaml"),
 }
 
 
@@ -61,9 +62,11 @@ async def crash_world() -> AsyncIterator[World]:
 async def stage(crash_books: str, crash_world: World) -> AsyncIterator[Stage]:
     """The house that looks on, and the web process that takes the world's messages."""
     house = open_house(crash_books, crash_world)
+    house.sla.file = Path(QUICK["BALLAST_SLA_POLICY"])
     async with open_stage(house) as web:
         await crash_world.post("hooks", {"hooks": f"http://127.0.0.1:{web.port}/hooks"})
-        await crash_world.post("robot", {"per_minute": 1000})  # its patience is a minute long, ours is not
+        for robot in ("dingtalk", "wecom", "feishu"):  # their patience is a minute long, ours is not
+            await crash_world.post("robot", {"robot": robot, "per_minute": 1000})
         yield Stage(house, crash_world)
         await crash_world.post("hooks", {"hooks": None})
     await house.close()

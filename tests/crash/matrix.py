@@ -22,7 +22,7 @@ BOOKS: Final = (Point.BEFORE, Point.STORED, Point.MOVED)
 
 POINTS: Final = {
     **dict.fromkeys(KINDS, tuple(Point)),
-    **dict.fromkeys((Step.LOCK_STOCK, Step.SIGN_OFF, Step.CALL_OFF, "inbox", "orders"), BOOKS),
+    **dict.fromkeys((Step.LOCK_STOCK, Step.SIGN_OFF, Step.CALL_OFF, "inbox", "orders", "sla"), BOOKS),
     **dict.fromkeys(
         (Step.CONFIRM_PAYMENT, Step.SHIP_OUT, Step.TRACK_TRANSIT, "refunds"),  # they ask
         (Point.BEFORE, Point.CALLED, Point.STORED, Point.MOVED),

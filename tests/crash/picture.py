@@ -39,6 +39,9 @@ BOOKS = {
     "alerts": """
         select key, level, title, n.rung, n.channel, n.sent_at is not null as sent
         from alert a left join alert_notice n on n.alert_id = a.id""",
+    "breaches": """
+        select order_no, clock, level, ended_at is not null as ended from sla_breach b
+        join sales_order o on o.id = b.order_id""",
     "unread": "select source, event_id, state, note from inbox where state <> 'done'",
     "stock": "select sku, warehouse, on_hand, locked, short from stock_level",
     "locks": """

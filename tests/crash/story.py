@@ -31,6 +31,7 @@ BUSY = """
     union all select 'message ' || key from outbox where due_at is not null
     union all select 'alert ' || key from alert a where climbs_at is not null or exists (
       select from alert_notice n where n.alert_id = a.id and n.due_at is not null)
+    union all select 'clock of ' || order_no from sales_order where sla_due_at <= now()
     union all select 'refund ' || refund_no from refund where due_at <= now()
     union all select 'inbox ' || source || ' ' || event_id from inbox where state = 'new'"""
 

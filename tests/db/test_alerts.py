@@ -172,6 +172,20 @@ async def test_a_rung_that_waits_to_be_sent_is_not_told_any_more(a_house: House)
     assert [(one.rung, one.over) for one in await claim(a_house)] == [(0, True)]
 
 
+@pytest.mark.parametrize("over", ["answered", "ended"])
+async def test_what_is_over_before_anybody_heard_of_it_is_told_once(a_house: House, over: str) -> None:
+    await ring(a_house, alert("a"))
+    [raised] = await _open(a_house)
+    async with a_house.transaction() as tx:
+        if over == "answered":
+            await answer_alerts(tx, [raised.id], by="li", now=NOON, resolve=False)
+        else:
+            await alerts.end_alerts(tx, NOON, keys=["a"])
+    assert await climb(a_house, next_at=NOON) == 1
+    assert [(one.rung, one.over) for one in await claim(a_house)] == [(0, True)]
+    assert await climb(a_house) == 0, "and climbs no further"
+
+
 async def test_answering_a_hold_s_alert_takes_the_hold_on(a_house: House) -> None:
     ids = await place(a_house, make_order("SO-1"), make_order("SO-2"))
     for number in ids:

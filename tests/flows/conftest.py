@@ -79,7 +79,8 @@ async def stage(
     monkeypatch.setitem(ballast.wiring._open, asyncio.get_running_loop(), house)
     async with open_stage(house) as web:
         await running_world.post("hooks", {"hooks": f"http://127.0.0.1:{web.port}/hooks"})
-        await running_world.post("robot", {"per_minute": 1000})  # its patience is a minute long, ours is not
+        for robot in ("dingtalk", "wecom", "feishu"):  # their patience is a minute long, ours is not
+            await running_world.post("robot", {"robot": robot, "per_minute": 1000, "refuse": 0})
         yield Stage(house, running_world)
         await running_world.calm()
         await running_world.post("settle", {"timeout": 10})

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from yarl import URL
 
 from sim.clock import local_text
-from tests.sim.settings import DINGTALK, KDNIAO, KINGDEE, MCHID, MERCHANT_SERIAL, QIMEN, WECHAT, make_key
+from tests.sim.settings import DINGTALK, FEISHU, KDNIAO, KINGDEE, MCHID, MERCHANT_SERIAL, QIMEN, WECHAT, WECOM, make_key
 
 SERVICE = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService"
 
@@ -104,6 +104,22 @@ class Callers:
         async with self.session.post(url, data=json.dumps(body)) as answer:
             return await answer.json()
 
+    async def wecom(self, body: Mapping[str, Any], **changes: str) -> Any:
+        url = URL(f"{self.base}/wecom/cgi-bin/webhook/send").with_query({**WECOM, **changes})
+        async with self.session.post(url, data=json.dumps(body)) as answer:
+            assert answer.status == 200
+            return await answer.json()
+
+    async def feishu(
+        self, body: Mapping[str, Any], at: float | None = None, token: str = FEISHU["token"], **changes: Any
+    ) -> Any:
+        timestamp = str(int(at or time.time()))
+        signed = {"timestamp": timestamp, "sign": sign_feishu(timestamp), **body, **changes}
+        url = f"{self.base}/feishu/open-apis/bot/v2/hook/{token}"
+        async with self.session.post(url, data=json.dumps(signed)) as answer:
+            assert answer.status == 200
+            return await answer.json()
+
 
 def sign_kingdee(path: str, timestamp: str) -> dict[str, str]:
     client, hidden = str(KINGDEE["app_id"]).split("_")
@@ -141,6 +157,11 @@ def sign_kdniao(text: str) -> str:
 def sign_dingtalk(timestamp: str) -> str:
     secret = DINGTALK["secret"]
     return base64.b64encode(hmac.new(secret.encode(), f"{timestamp}\n{secret}".encode(), "sha256").digest()).decode()
+
+
+def sign_feishu(timestamp: str) -> str:
+    key = f"{timestamp}\n{FEISHU['secret']}".encode()
+    return base64.b64encode(hmac.new(key, b"", "sha256").digest()).decode()
 
 
 def authorize(method: str, path: str, body: str) -> str:

@@ -24,6 +24,8 @@ WECHAT = {
     "encoding_aes_key": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
     "mode": "safe",
 }
+WECOM = {"key": "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa"}
+FEISHU = {"token": "bot-1", "secret": "demoFeishuSecret0001"}
 DINGTALK = {"access_token": "robot-1", "secret": "SEC000000000000000000000000000000000000000000000000000000000000demo"}
 DIRECT = {"secret": "direct-secret"}
 MCHID, APIV3_KEY = "1900000001", "0123456789abcdef0123456789abcdef"
@@ -66,6 +68,8 @@ def make_settings(**changes: Any) -> dict[str, Any]:
         "wechat": {**WECHAT, "mode": changes.pop("mode", "safe")},
         "wechatpay": wechatpay,
         "dingtalk": DINGTALK,
+        "wecom": WECOM,
+        "feishu": FEISHU,
         "direct": DIRECT,
     }
     return {"seed": 1, "clock": clock, "hooks": None, "secrets": secrets, "autopilot": False, **changes}

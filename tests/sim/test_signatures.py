@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from sim.config import KingdeeKeys
-from sim.systems import dingtalk
+from sim.systems import dingtalk, feishu
 from sim.systems.kdniao import signature as kdniao
 from sim.systems.kingdee.signature import Credentials, derive_client_secret, is_recent, text_to_sign
 from sim.systems.qimen import signature as qimen
 from sim.systems.wechat import envelope
 from sim.systems.wechatpay import signature as wechatpay
-from tests.sim.settings import APIV3_KEY, DINGTALK, KDNIAO, QIMEN, WECHAT
+from tests.sim.settings import APIV3_KEY, DINGTALK, FEISHU, KDNIAO, QIMEN, WECHAT
 
 VECTORS = Path(__file__).parent / "vectors"
 KINGDEE_PATH = "/K3Cloud/Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.Save.common.kdsvc"
@@ -110,6 +110,11 @@ def test_wechatpay_notice_vector() -> None:
     assert not wechatpay.verifies(key, message + b" ", signature)
     cipher = wechatpay.encrypt_resource(APIV3_KEY, "fdasflkja484", "transaction", plain.encode())
     assert cipher in body.decode()
+
+
+def test_feishu_vector() -> None:
+    """The joined string is the key, and the message is empty."""
+    assert feishu.sign("1767319200", FEISHU["secret"]) == "bzczK/6FtzxkOIPu8mNSiDEd1KmTV0XKHuFwV1G5rUQ="
 
 
 def test_dingtalk_vectors() -> None:

@@ -22,7 +22,8 @@ import ballast.cli.money
 import ballast.cli.orders
 import ballast.cli.replaying
 import ballast.cli.stock
-import ballast.cli.upkeep  # noqa: F401  # they register their commands
+import ballast.cli.upkeep
+import ballast.cli.watching  # noqa: F401  # they register their commands
 from adapters.storefronts.direct.webhook import DirectHook
 from ballast.cli import app
 from ballast.domain.words import HOLD_LABELS, PAID_WAITING, STATE_LABELS

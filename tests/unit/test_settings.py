@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationError
 from ballast.settings import (
     DingtalkSettings,
     DirectSettings,
+    FeishuSettings,
     KdniaoSettings,
     KingdeeSettings,
     QimenSettings,
@@ -16,6 +17,7 @@ from ballast.settings import (
     SettingsError,
     WechatpaySettings,
     WechatSettings,
+    WecomSettings,
     settings,
 )
 
@@ -108,6 +110,8 @@ def test_nothing_secret_is_ever_printed() -> None:
         (WechatSettings, {"app_secret", "token", "encoding_aes_key"}),
         (WechatpaySettings, {"merchant_private_key", "apiv3_key"}),
         (DingtalkSettings, {"access_token", "secret"}),
+        (WecomSettings, {"key"}),
+        (FeishuSettings, {"token", "secret"}),
         (DirectSettings, {"secret"}),
     ],
 )

@@ -1,7 +1,7 @@
 """Out to a DingTalk group robot: one message for people."""
 
 from adapters.alerts.dingtalk.documents import markdown_body, sign
-from adapters.alerts.dingtalk.status import ADVICE, MUTE_SECONDS, TOO_FAST
+from adapters.alerts.dingtalk.status import ADVICE, MOST_PER_MINUTE, MUTE_SECONDS, TOO_FAST
 from adapters.alerts.pace import MINUTE, Pace
 from adapters.errors import OutcomeUnknown, Refused, Throttled
 from adapters.http import VendorHttp
@@ -31,12 +31,12 @@ class Dingtalk:
         self._token = reveal(settings.access_token, "BALLAST_DINGTALK__ACCESS_TOKEN")
         self._secret = reveal(settings.secret, "BALLAST_DINGTALK__SECRET")
         self._http = VendorHttp(System.DINGTALK, max_calls=1)
-        self._pace = Pace(System.DINGTALK, clock, (settings.per_minute, MINUTE))
+        self._pace = Pace(System.DINGTALK, clock, (MOST_PER_MINUTE, MINUTE))
 
     async def send(self, digest: Digest) -> Receipt:
         """Rings the digest's people by mobile; when it names nobody who has one, the standing ones of the settings."""
-        body = markdown_body(digest, self._settings.mentions)
-        milliseconds = str(int(self._pace.take_turn().timestamp() * 1000))
+        message = markdown_body(digest, self._settings.mentions)
+        milliseconds = str(int((await self._pace.take_turn()).timestamp() * 1000))
         reply = await self._http.write(
             "POST",
             self._settings.url,
@@ -45,11 +45,11 @@ class Dingtalk:
                 "timestamp": milliseconds,
                 "sign": sign(milliseconds, self._secret),
             },
-            content=body,
+            content=message.body,
             headers={"Content-Type": "application/json; charset=utf-8"},
         )
         _check(read_reply(Answer, reply_object(reply, System.DINGTALK, OutcomeUnknown), System.DINGTALK))
-        return Receipt(reference=milliseconds, detail={"bytes": len(body)})
+        return Receipt(reference=milliseconds, detail={"shown": message.shown})
 
     async def ping(self) -> str:
         return "not asked: a robot cannot be read"

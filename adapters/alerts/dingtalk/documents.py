@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from adapters.alerts.digests import how_many_fit, marked, more, plain, ring
+from adapters.alerts.digests import Fitted, fit, marked, more, plain, ring
 from ballast.ports import Digest
 
 MOST_BYTES: Final = 20_000
@@ -24,7 +24,7 @@ def sign(timestamp: str, secret: str) -> str:
     return b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()).decode()
 
 
-def markdown_body(digest: Digest, standing: Sequence[str]) -> bytes:
+def markdown_body(digest: Digest, standing: Sequence[str]) -> Fitted:
     """The request body. Items that do not fit are counted at the end; none is cut inside a character.
 
     Mobiles stand in the text too: in markdown nobody is rung otherwise.
@@ -40,4 +40,4 @@ def markdown_body(digest: Digest, standing: Sequence[str]) -> bytes:
         at = {"atMobiles": mobiles, "isAtAll": False}
         return orjson.dumps({"msgtype": "markdown", "markdown": markdown, "at": at})
 
-    return body(how_many_fit(len(items), lambda shown: len(body(shown)), MOST_BYTES))
+    return fit(len(items), body, MOST_BYTES)

@@ -3,6 +3,7 @@
 from typing import Final
 
 TOO_FAST: Final = frozenset({130101, 410100})
+MOST_PER_MINUTE: Final = 20
 MUTE_SECONDS: Final = 600.0
 """Above 20 messages a minute the robot is mute for ten minutes; whatever waits should become one digest."""
 

@@ -11,13 +11,14 @@ from pydantic import SecretStr
 from adapters.alerts.dingtalk.client import Dingtalk
 from adapters.alerts.dingtalk.documents import MOST_BYTES, markdown_body, sign
 from adapters.errors import NotUnderstood, OutcomeUnknown, Refused, Throttled, Unavailable
-from ballast.ports import Digest
+from ballast.ports import Digest, Item, Person
 from ballast.settings import DingtalkSettings, SettingsError
 from tests.adapters.wire import StoppedClock, connect
 
 SECRET = "SEC000000000000000000000000000000000000000000000000000000000000demo"
 SETTINGS = DingtalkSettings(access_token=SecretStr("robot-token"), secret=SecretStr(SECRET), per_minute=3)
-DIGEST = Digest(title="订单异常挂起", lines=("SO20260102001 超时 30 分钟",), mentions=("13800000001",))
+WANG = Person("王五", mobile="13800000001")
+DIGEST = Digest("订单异常挂起", (Item("SO20260102001", "超时 30 分钟", "https://b.example/a/1"),), (WANG,))
 OK = {"errcode": 0, "errmsg": "ok"}
 
 
@@ -57,19 +58,23 @@ async def test_mobiles_stand_in_the_text_and_in_at(monkeypatch: pytest.MonkeyPat
         "msgtype": "markdown",
         "markdown": {
             "title": "订单异常挂起",
-            "text": "#### 订单异常挂起\n\n- SO20260102001 超时 30 分钟\n\n@13800000001",
+            "text": "#### 订单异常挂起\n\n"
+            "- **SO20260102001** 超时 30 分钟 [处理 / Answer](https://b.example/a/1)\n\n@13800000001",
         },
         "at": {"atMobiles": ["13800000001"], "isAtAll": False},
     }
 
 
 async def test_the_standing_people_are_rung_when_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = connect(monkeypatch, OK, OK)
+    wire = connect(monkeypatch, OK, OK, OK)
     robot = client(mentions=("13800000009",))
-    await robot.send(Digest(title="t", lines=("l",)))
+    await robot.send(Digest("t", (Item("l"),)))
     await robot.send(DIGEST)
+    await robot.send(Digest("t", (Item("l"),), (Person("赵六"),)))
     assert wire.json(0)["at"]["atMobiles"] == ["13800000009"]
     assert wire.json(1)["at"]["atMobiles"] == ["13800000001"]
+    assert wire.json(2)["at"]["atMobiles"] == ["13800000009"]
+    assert wire.json(2)["markdown"]["text"].endswith("@13800000009 @赵六"), "others can tell them"
 
 
 def shown_and_left_out(body: bytes) -> tuple[int, int]:
@@ -81,23 +86,24 @@ def shown_and_left_out(body: bytes) -> tuple[int, int]:
 @pytest.mark.parametrize("count", [1, 10, 300, 5000])
 @pytest.mark.parametrize("line", ["SO20260102001", "库存不足😀" * 20, "中" * 5000])
 def test_a_long_list_is_cut_to_whole_lines_and_counted(count: int, line: str) -> None:
-    body = markdown_body(Digest(title="标" * 200, lines=(line,) * count), ("13800000001",))
+    message = markdown_body(Digest("标" * 200, (Item("t", line),) * count, (WANG,)), ())
+    body = message.body
     assert len(body) <= MOST_BYTES
     shown, left_out = shown_and_left_out(body)
+    assert message.shown == shown
     assert shown + left_out == count and shown > 0
     assert "@13800000001" in orjson.loads(body)["markdown"]["text"]
 
 
 def test_as_much_is_shown_as_fits() -> None:
-    lines = tuple(f"SO2026010200{number}" for number in range(5000))
-    body = markdown_body(Digest(title="t", lines=lines), ())
+    body = markdown_body(Digest("t", tuple(Item("", f"SO2026010200{number}") for number in range(5000))), ()).body
     shown, left_out = shown_and_left_out(body)
     assert left_out > 0
-    assert len(body) + len(f"\\n- {lines[shown]}") > MOST_BYTES
+    assert len(body) + len(f"\\n- SO2026010200{shown}") > MOST_BYTES
 
 
 def test_a_line_stays_one_line() -> None:
-    body = markdown_body(Digest(title="a\nb", lines=("one\n\n# two",)), ())
+    body = markdown_body(Digest("a\nb", (Item("", "one\n\n# two"),)), ()).body
     assert orjson.loads(body)["markdown"] == {"title": "a b", "text": "#### a b\n\n- one # two"}
 
 
@@ -135,15 +141,16 @@ async def test_what_was_not_taken_is_tried_again(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_the_robot_is_never_driven_into_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = connect(monkeypatch, *[OK] * 4)
+    """What the settings allow is kept by whoever sends; here is the robot's own limit."""
+    wire = connect(monkeypatch, *[OK] * 21)
     clock = StoppedClock()
     robot = client(clock)
-    for _ in range(3):
+    for _ in range(20):
         await robot.send(DIGEST)
-        clock.pass_seconds(10)
+        clock.pass_seconds(1)
     with pytest.raises(Throttled) as wait:
         await robot.send(DIGEST)
-    assert (wait.value.seconds, len(wire.requests)) == (30, 3)
+    assert (wait.value.seconds, len(wire.requests), robot.per_minute) == (40, 20, 3)
     clock.pass_seconds(wait.value.seconds)
     await robot.send(DIGEST)
 

@@ -1,0 +1,1 @@
+"""E-mail, and whatever else the package of this name speaks."""
