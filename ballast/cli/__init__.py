@@ -55,6 +55,7 @@ def _is_plain(error: Exception) -> bool:
         "NotRunning",
         "OutsideError",
         "RefundRefused",
+        "ReplayFailed",
         "RulesError",
         "RunFailed",
         "SettingsError",

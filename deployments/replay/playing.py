@@ -16,7 +16,7 @@ from ballast.db.engine import rows
 from ballast.domain.words import HoldReason
 from ballast.wiring import House
 from deployments.replay.acts import LEAVING, RANK, Act, Agenda, Kind
-from deployments.replay.stage import SILENCE, Outside
+from deployments.replay.stage import SILENCE, Outside, ReplayFailed
 from flows.ask_refunds import ask_refunds
 from flows.call_off import call_off
 from flows.confirm_payment import confirm_payment
@@ -64,7 +64,7 @@ AT_ONCE: Final = ("orders", "inbox", "confirm_payment", "lock_stock", "ship_out"
 CALLING_OFF: Final = ("inbox", "call_off")
 
 
-class InACircle(Exception):
+class InACircle(ReplayFailed):
     """The same work was due again and again at one moment of the replay; the text names it."""
 
 
@@ -273,7 +273,9 @@ class Player:
             await self._do(found)
             if "outbox" in found:
                 self.blocked = await self._messages_due()
-        raise InACircle(f"{', '.join(found)} at {self.clock.now():%Y-%m-%d %H:%M} UTC")
+        raise InACircle(
+            f"the same work is due again and again: {', '.join(found)} at {self.clock.now():%Y-%m-%d %H:%M} UTC"
+        )
 
     async def _due(self) -> tuple[list[str], bool]:
         """Duties that have something to do, and whether clocks of the SLA policy have to be read."""

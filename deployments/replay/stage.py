@@ -47,7 +47,11 @@ NO_ENVIRONMENT: Final = "BALLAST_REPLAY_READS_NO_SETTING_"
 """Systems and robots that somebody has configured are real ones: none of them hears of a replay."""
 
 
-class WorldFailed(Exception):
+class ReplayFailed(Exception):
+    """The replay cannot go on: nothing of it is of use. What to look at stands in the text."""
+
+
+class WorldFailed(ReplayFailed):
     """The simulated world refused what it was asked for, or its messages were not taken: see the log beside it."""
 
 
@@ -108,22 +112,24 @@ def ground(settings: Settings, policy: Path, begins_at: datetime) -> Iterator[Gr
         )
         own = settings.model_copy(update={"home": home, "database_url": None})
         books = stack.enter_context(database(own, fresh=True)).ours
-        ours: dict[str, Any] = credentials.ours(outside.url)
-        yield Ground(
-            outside,
-            Settings(
-                _env_file=None,
-                _env_prefix=NO_ENVIRONMENT,
-                **ours,
-                database_url=SecretStr(books),
-                home=home,
-                web_port=port,
-                language=settings.language,
-                chunk=settings.chunk,
-                patience=PATIENCE,
-                sla_policy=policy.resolve(),
-            ),
-        )
+        config = own_settings(own, credentials.ours(outside.url), books=books, port=port, policy=policy)
+        yield Ground(outside, config)
+
+
+def own_settings(settings: Settings, systems: Mapping[str, Any], *, books: str, port: int, policy: Path) -> Settings:
+    """The settings of a replay: its own systems and nobody else's, whatever the environment says."""
+    return Settings(
+        _env_file=None,
+        _env_prefix=NO_ENVIRONMENT,
+        **systems,
+        database_url=SecretStr(books),
+        home=settings.home,
+        web_port=port,
+        language=settings.language,
+        chunk=settings.chunk,
+        patience=PATIENCE,
+        sla_policy=policy.resolve(),
+    )
 
 
 @asynccontextmanager
