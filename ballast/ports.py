@@ -134,10 +134,18 @@ class StockFigure:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one of their codes means to us. `reason` is set exactly when the event is HELD."""
+    """What one of their codes means to us. `reason` is set exactly when the event is HELD.
+
+    `note`: their own word for the code, or where it is said, for people who read the table.
+    """
 
     event: Event
     reason: HoldReason | None = None
+    note: str = field(default="", compare=False)
+
+    def called(self, note: str) -> "Meaning":
+        """The same meaning, of a code with this note."""
+        return Meaning(self.event, self.reason, note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

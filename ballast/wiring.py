@@ -37,6 +37,15 @@ from ballast.settings import Settings, SettingsError, settings
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class GivenCodes:
+    """The codes that a client was given: its own, and over them what people added."""
+
+    own: Codes
+    added: Codes
+    codes: Codes
+
+
 @dataclass(slots=True)
 class House:
     """Everything that steps need of the world outside: database, clock, and one client per configured role."""
@@ -46,6 +55,7 @@ class House:
     engine: AsyncEngine
     roles: dict[str, Any] = field(default_factory=dict)  # role name -> its client, each of its own protocol
     added_codes: Mapping[str, Codes] = field(default_factory=dict)
+    given_codes: dict[str, "GivenCodes"] = field(default_factory=dict)
     stopping: bool = False  # this process ends: runs take nothing new and give back what they cannot finish
     sla: PolicyInForce = field(init=False, repr=False)
 
@@ -137,9 +147,18 @@ class House:
         if name not in self.roles:
             self.roles[name] = make()
         role: T = self.roles[name]
-        if isinstance(role, Asked) and (more := self.added_codes.get(role.system)):
-            role.codes = {**role.codes, **more}
+        if isinstance(role, Asked):
+            self._extend(name, role)
         return role
+
+    def _extend(self, name: str, role: Asked) -> None:
+        """Give a client what people added to its own codes; what they took back it forgets."""
+        given, added = self.given_codes.get(name), self.added_codes.get(role.system, {})
+        if given is not None and given.codes is role.codes and given.added == added:
+            return
+        own = given.own if given is not None and given.codes is role.codes else role.codes
+        role.codes = {**own, **added} if added else own
+        self.given_codes[name] = GivenCodes(own, added, role.codes)
 
 
 def page_key(secret: str, order_no: str) -> str:

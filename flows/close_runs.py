@@ -36,6 +36,7 @@ FLOWS = (
     "ask-refunds",
     "cancel-orders",
     "hold-orders",
+    "publish-status-map",
     "close-runs",
 )
 """Every flow of ours; other programs may share the Prefect server."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prefect import task
@@ -86,29 +86,66 @@ async def _read_batch(here: House, most: int, only: int | None = None) -> Tally:
         if not letters:
             return Tally()
         doors, added = hooks(here.settings), await added_codes(tx)
-        reads = [_read(letter, doors, added) for letter in letters]
+        reads = [read_letter(letter, doors, added) for letter in letters]
         states = await _apply(here, tx, reads)
     if any(state["note"] == inbox.NO_ORDER for state in states):
         async with here.transaction() as tx:
             await inbox.wake_waiting(tx)
+    if unknown := {read.letter.source for read in reads if isinstance(read.problem, UnknownCode)}:
+        await _mapped_meanwhile(here, added, unknown)
     return Tally(Counter(state["word"] for state in states))
+
+
+async def _mapped_meanwhile(here: House, added: Mapping[str, Codes], sources: set[str]) -> None:
+    """A map that was published while messages were being parked did not find them: they are read again.
+
+    Call it after the commit that parked them, as the publication replays after its own: whichever is second sees the
+    other's work.
+    """
+    async with here.transaction() as tx:
+        now = await added_codes(tx)
+        for source in sorted(source for source in sources if now.get(source) != added.get(source)):
+            await inbox.replay_parked(tx, source)
+
+
+@dataclass(slots=True)
+class Books:
+    """What messages are held against: the orders that they name, what is in their history, whose each charge is."""
+
+    cases: dict[str, Case] = field(default_factory=dict)
+    known: set[tuple[int, str]] = field(default_factory=set)
+    owners: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+async def open_books(
+    here: House, tx: AsyncConnection, reads: Sequence[Read], books: Books, *, lock: bool = True
+) -> None:
+    """Put into `books` what these messages need and is not there yet."""
+    numbers = sorted({read.news.order_no for read in reads if read.news} - books.cases.keys())
+    now, waits = here.clock.now(), here.waits
+    found = await orders.load(tx, now=now, waits=waits, order_nos=numbers, lock=lock) if numbers else []
+    books.cases |= {case.order_no: case for case in found}
+    books.owners = await payments.owners(tx, {key for read in reads if (key := _charge_key(read))}) | books.owners
+    causes = moves.by_order(
+        (books.cases[read.news.order_no].id, news.cause_of(read.news))
+        for read in reads
+        if read.news and read.news.order_no in books.cases
+    )
+    books.known |= await moves.known_causes(tx, causes)
+
+
+def act(reads: Sequence[Read], books: Books) -> tuple[list[Read], list[dict[str, Any]]]:
+    """Let messages act on the orders in `books`, in memory: what each says, oldest first, and what becomes of it."""
+    ordered = [_charged_once(read, books.cases, books.owners) for read in sorted(reads, key=_when)]
+    return ordered, [_settle(read, books.cases, books.known) for read in ordered]
 
 
 async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> list[dict[str, Any]]:
     """Everything that the messages change, and that they are done."""
-    now = here.clock.now()
-    numbers = sorted({read.news.order_no for read in reads if read.news})
-    held = {case.order_no: case for case in await orders.load(tx, now=now, waits=here.waits, order_nos=numbers)}
-    owners = await payments.owners(tx, {key for read in reads if (key := _charge_key(read))})
-    reads = [_charged_once(read, held, owners) for read in sorted(reads, key=_when)]
-    causes = moves.by_order(
-        (held[read.news.order_no].id, news.cause_of(read.news))
-        for read in reads
-        if read.news and read.news.order_no in held
-    )
-    known = await moves.known_causes(tx, causes)
-    states = [_settle(read, held, known) for read in reads]
-    cases = list(held.values())
+    now, books = here.clock.now(), Books()
+    await open_books(here, tx, reads, books)
+    reads, states = act(reads, books)
+    cases = list(books.cases.values())
     charged = [case for case in cases if case.payments]
     await moves.write(tx, cases)
     await mark_charges(tx, charged)
@@ -140,7 +177,8 @@ def _overdue_alert(one: inbox.Waiting) -> dict[str, Any]:
     }
 
 
-def _read(letter: Letter, doors: Mapping[str, Hook], added: Mapping[str, Codes]) -> Read:
+def read_letter(letter: Letter, doors: Mapping[str, Hook], added: Mapping[str, Codes]) -> Read:
+    """What a message says, with these codes over those of its door."""
     door = doors.get(letter.source)
     if door is None:
         return Read(letter, None, NotUnderstood(System(letter.source), "this system is not configured any more"))

@@ -86,6 +86,13 @@ def _values(path: Path, sheet: str | None) -> Iterator[tuple[str, int, tuple[Cel
             raise FileError(f"{path.name}: sheet {opened.title} cannot be read after row {number}: {wrong}") from None
 
 
+def sheet_names(path: Path) -> list[str]:
+    """The workbook's sheets, in their order. The workbook is checked first. Raises `FileError`."""
+    _check(path)
+    with _sheet(path, None) as opened:
+        return [each.title for each in opened.parent.worksheets]
+
+
 def read_header(path: Path, sheet: str | None) -> tuple[str, tuple[Cell, ...]]:
     """The sheet's name and the cells of its first row. The workbook is checked first, once. Raises `FileError`."""
     _check(path)

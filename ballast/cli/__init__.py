@@ -22,6 +22,7 @@ def main() -> None:
     import ballast.cli.backups
     import ballast.cli.cancelling
     import ballast.cli.machine
+    import ballast.cli.meanings
     import ballast.cli.money
     import ballast.cli.orders
     import ballast.cli.replaying
@@ -54,6 +55,7 @@ def _is_plain(error: Exception) -> bool:
         "MappingError",
         "NotRunning",
         "OutsideError",
+        "PublicationRefused",
         "RefundRefused",
         "ReplayFailed",
         "RulesError",

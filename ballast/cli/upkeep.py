@@ -121,24 +121,26 @@ def map_code(
     note: str = "",
     by: str = "operator",
 ) -> int:
-    """Say what a code of a system means to us, then read the messages that waited for it. HELD needs --reason."""
+    """Say what a code of a system means to us, then read the messages that waited for it. HELD needs --reason.
+
+    It is one more version of the status map: see `ballast status-map`.
+    """
     from ballast.cli.opening import with_house
-    from ballast.db.inbox import replay_parked
-    from ballast.db.status_map import add_code
-    from ballast.ports import Meaning
+    from ballast.domain.status_check import Row
     from ballast.wiring import House
+    from tasks.status_map import NEW_ROW, Published, publish_row
 
     if (event is Event.HELD) != (reason is not None):
         print("--reason belongs to HELD, and HELD needs it")
         return 2
 
-    async def change(here: House) -> int:
-        async with here.transaction() as tx:
-            meaning = Meaning(event, reason)
-            await add_code(tx, system, field, code, meaning, note=note, by=by, now=here.clock.now())
-            return await replay_parked(tx, system)
+    async def change(here: House) -> Published:
+        row = Row(NEW_ROW, system, field, code, event, reason or "", note)
+        return await publish_row(here, row, note=f"{system} {field} {code} is {event}", by=by)
 
-    print(f"{system} {field} {code} is {event}; {with_house(change)} parked message(s) will be read again")
+    done = with_house(change)
+    version, count = done.version.version, done.replayed
+    print(f"{system} {field} {code} is {event}: version {version}; {count} parked message(s) will be read again")
     return 0
 
 

@@ -1,6 +1,6 @@
 """Messages on their way in. Stored before they are acknowledged, unique by source and event id, read later."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -91,6 +91,30 @@ async def take(tx: AsyncConnection, topic: str, most: int, *, only: int | None =
         only=only,
     )
     return [Letter(r.id, r.source, _message(r)) for r in found]
+
+
+async def parked_news(tx: AsyncConnection, sources: Collection[str], most: int) -> list[Letter]:
+    """Up to `most` parked messages of these sources, oldest first, unlocked: for looking only."""
+    found = await rows(
+        tx,
+        """
+        select id, source, event_id, order_no, payload from inbox
+        where state = 'parked' and topic = 'news' and source = any(cast(:sources as text[])) order by id limit :most""",
+        sources=sorted(sources),
+        most=most,
+    )
+    return [Letter(r.id, r.source, _message(r)) for r in found]
+
+
+async def count_parked(tx: AsyncConnection, sources: Collection[str]) -> int:
+    """How many messages about orders of these sources are parked."""
+    found = await rows(
+        tx,
+        """select count(*) from inbox
+        where state = 'parked' and topic = 'news' and source = any(cast(:sources as text[]))""",
+        sources=sorted(sources),
+    )
+    return int(found[0][0])
 
 
 async def new_ids(tx: AsyncConnection, topic: str, most: int) -> list[int]:

@@ -15,9 +15,10 @@ from sqlmodel import SQLModel
 
 from ballast.db.case import Trouble
 from ballast.db.engine import make_engine, rows
-from ballast.db.status_map import add_code, added_codes
+from ballast.db.status_map import added_codes, publish
 from ballast.db.upgrade import alembic_config, create_database, revisions, upgrade
-from ballast.domain.words import Event, HoldReason, State
+from ballast.domain.status_map import Entry
+from ballast.domain.words import Event, HoldReason, State, System
 from ballast.ports import Meaning
 from ballast.settings import Settings
 from ballast.wiring import House
@@ -141,7 +142,7 @@ async def _contents(house: House) -> dict[str, list[str]]:
 async def test_a_code_that_people_add_replaces_and_counts(a_house: House) -> None:
     async with a_house.transaction() as tx:
         for event, reason in ((Event.NOTED, None), (Event.HELD, HoldReason.COURIER_PROBLEM)):
-            meaning = Meaning(event, reason)
-            await add_code(tx, "kdniao", "State", "9", meaning, note="seen twice", by="li", now=NOON)
-        assert await added_codes(tx) == {"kdniao": {("State", "9"): meaning}}
+            entry = Entry(System.KDNIAO, "State", "9", event, reason, "seen twice")
+            await publish(tx, [entry], base=None, note="", by="li", now=NOON)
+        assert await added_codes(tx) == {"kdniao": {("State", "9"): Meaning(event, reason)}}
     assert await column(a_house, "select version from status_map") == [2]

@@ -2,16 +2,16 @@
 
 from datetime import timedelta
 
-from ballast.db.inbox import replay_parked
-from ballast.db.status_map import add_code
-from ballast.domain.words import Event, State
-from ballast.ports import Meaning, Waybill
+from ballast.domain.status_check import Row
+from ballast.domain.words import State
+from ballast.ports import Waybill
 from flows.confirm_payment import confirm_payment
 from flows.read_inbox import read_inbox
 from flows.ship_out import ship_out
 from flows.sign_off import sign_off
 from flows.take_orders import take_orders
 from flows.track_transit import track_transit
+from tasks.status_map import publish_row
 from tests.flows.stage import LINES, Stage, run
 
 
@@ -24,10 +24,8 @@ async def test_an_unknown_courier_code_is_parked_told_once_and_replayed(stage: S
 
     assert {await stage.state(order_no) for order_no in orders} == {State.OUTBOUND}
     assert [alert.key for alert in await stage.alerts()] == ["code:kdniao:StateEx:998"]
-    async with stage.house.transaction() as tx:
-        meaning, now = Meaning(Event.SCANNED), stage.house.clock.now()
-        await add_code(tx, "kdniao", "StateEx", "998", meaning, note="moves again", by="test", now=now)
-        assert await replay_parked(tx, "kdniao") == 2
+    row = Row("here", "kdniao", "StateEx", "998", "SCANNED", note="moves again")
+    assert (await publish_row(stage.house, row, note="", by="test")).replayed == 2
     assert (await run(read_inbox)).name == "read-inbox 2 applied"
     assert {await stage.state(order_no) for order_no in orders} == {State.IN_TRANSIT}
     assert len(await stage.alerts()) == 1

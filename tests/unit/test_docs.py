@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 import ballast.cli.backups
 import ballast.cli.cancelling
 import ballast.cli.machine
+import ballast.cli.meanings
 import ballast.cli.money
 import ballast.cli.orders
 import ballast.cli.replaying
@@ -139,7 +140,7 @@ def test_no_command_stands_there_that_does_not_exist(readme: str) -> None:
 @pytest.mark.parametrize("readme", READMES)
 def test_every_deployment_stands_there(readme: str) -> None:
     names = [one["name"] for one in yaml.safe_load(text("prefect.yaml"))["deployments"]]
-    assert re.findall(r"^\| `([a-z]+-[a-z]+)` \|", text(readme), re.MULTILINE) == names
+    assert re.findall(r"^\| `([a-z]+(?:-[a-z]+)+)` \|", text(readme), re.MULTILINE) == names
 
 
 @pytest.mark.parametrize("path", sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("adapters/*/*/README.md")))

@@ -19,7 +19,7 @@ from adapters.replies import Reply, read_reply
 from adapters.together import Together
 from ballast.clock import Clock
 from ballast.domain.words import System
-from ballast.ports import News
+from ballast.ports import Codes, News
 
 
 class Bill(Reply):
@@ -187,10 +187,10 @@ class Bills:
             what = f"{operation} does not find the bill that was just written ({no.what})"
             raise OutcomeUnknown(System.KINGDEE, what, order_no=no.order_no, code=no.code) from no
 
-    def news(self, bill: Bill, field: str, said: str, order_no: str) -> News:
+    def news(self, bill: Bill, field: str, said: str, order_no: str, codes: Codes = CODES) -> News:
         """One field of a bill as news. Raises `UnknownCode`."""
         name = f"{bill.form}.{field}"
-        meaning = meaning_of(CODES, System.KINGDEE, name, said, order_no=order_no)
+        meaning = meaning_of(codes, System.KINGDEE, name, said, order_no=order_no)
         return News(
             system=System.KINGDEE,
             order_no=order_no,

@@ -9,22 +9,26 @@ from adapters.erp.kingdee.bills import Bills, OutboundBill, SaleOrder
 from adapters.erp.kingdee.connection import Connection
 from adapters.erp.kingdee.envelope import ResponseStatus
 from adapters.erp.kingdee.inventory import read_inventory
-from adapters.erp.kingdee.status import AUDITED, SUBMITTED
+from adapters.erp.kingdee.status import AUDITED, CODES, SUBMITTED
 from adapters.errors import OutcomeUnknown, OutsideError, Refused
 from adapters.together import Together
 from ballast.clock import Clock
 from ballast.domain.words import System
-from ballast.ports import News, Order, Receipt, StockFigure
+from ballast.ports import Codes, News, Order, Receipt, StockFigure
 from ballast.settings import KingdeeSettings
 
 
 class Kingdee:
-    """Implements `ballast.ports.Erp`. The idempotency key is the bill number: our order number."""
+    """Implements `ballast.ports.Erp`. The idempotency key is the bill number: our order number.
+
+    `codes` may be replaced by the map that people extended; how far a bill is stands in `status.PROGRESS` all the same.
+    """
 
     system = System.KINGDEE
 
     def __init__(self, settings: KingdeeSettings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
+        self.codes: Codes = CODES
         self._connection = Connection(settings, clock)
         self._bills = Bills(self._connection, clock, per_call=settings.bills_per_call)
         self._pushes = Together(self._push_all, most=settings.bills_per_call)
@@ -86,9 +90,9 @@ class Kingdee:
         news: list[News] = []
         if (sale := await self._bills.sale_order(order_no)) is not None:
             said = {"FDocumentStatus": sale.status, "FCloseStatus": sale.closed, "FCancelStatus": sale.cancelled}
-            news += [self._bills.news(sale, field, code, order_no) for field, code in said.items()]
+            news += [self._bills.news(sale, field, code, order_no, self.codes) for field, code in said.items()]
         if (outbound := await self._bills.outbound_bill(order_no)) is not None:
-            news.append(self._bills.news(outbound, "FDocumentStatus", outbound.status, order_no))
+            news.append(self._bills.news(outbound, "FDocumentStatus", outbound.status, order_no, self.codes))
         return news
 
     # -- bills ---------------------------------------------------------------------------------------------------

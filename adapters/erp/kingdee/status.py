@@ -6,23 +6,28 @@ from ballast.domain.words import Event, HoldReason
 from ballast.ports import Codes, Meaning
 
 _NOTED: Final = Meaning(Event.NOTED)
+_VOIDED: Final = Meaning(Event.HELD, HoldReason.ERP_REFUSED)
 
 CODES: Codes = {
     # Our own steps move the order when they have written these bills; what the ERP says later is kept as evidence.
-    ("SAL_SaleOrder.FDocumentStatus", "Z"): _NOTED,  # 暂存
-    ("SAL_SaleOrder.FDocumentStatus", "A"): _NOTED,  # 创建
-    ("SAL_SaleOrder.FDocumentStatus", "B"): _NOTED,  # 审核中
-    ("SAL_SaleOrder.FDocumentStatus", "C"): _NOTED,  # 已审核: the reservation holds
-    ("SAL_SaleOrder.FDocumentStatus", "D"): _NOTED,  # 重新审核
-    ("SAL_SaleOrder.FCloseStatus", "A"): _NOTED,  # 未关闭
-    ("SAL_SaleOrder.FCloseStatus", "B"): _NOTED,  # 已关闭: also set by the ERP itself once everything was delivered
-    ("SAL_SaleOrder.FCancelStatus", "A"): _NOTED,  # 未作废
-    ("SAL_SaleOrder.FCancelStatus", "B"): Meaning(Event.HELD, HoldReason.ERP_REFUSED),  # 已作废 while we go on: ask
-    ("SAL_OUTSTOCK.FDocumentStatus", "Z"): _NOTED,
-    ("SAL_OUTSTOCK.FDocumentStatus", "A"): _NOTED,
-    ("SAL_OUTSTOCK.FDocumentStatus", "B"): _NOTED,
-    ("SAL_OUTSTOCK.FDocumentStatus", "C"): _NOTED,  # 已出库 in the books; the warehouse's confirm moved the order
-    ("SAL_OUTSTOCK.FDocumentStatus", "D"): _NOTED,
+    ("SAL_SaleOrder.FDocumentStatus", "Z"): _NOTED.called("暂存"),
+    ("SAL_SaleOrder.FDocumentStatus", "A"): _NOTED.called("创建"),
+    ("SAL_SaleOrder.FDocumentStatus", "B"): _NOTED.called("审核中"),
+    ("SAL_SaleOrder.FDocumentStatus", "C"): _NOTED.called("已审核: the reservation holds"),
+    ("SAL_SaleOrder.FDocumentStatus", "D"): _NOTED.called("重新审核"),
+    ("SAL_SaleOrder.FCloseStatus", "A"): _NOTED.called("未关闭"),
+    ("SAL_SaleOrder.FCloseStatus", "B"): _NOTED.called(
+        "已关闭: also set by the ERP itself once everything was delivered"
+    ),
+    ("SAL_SaleOrder.FCancelStatus", "A"): _NOTED.called("未作废"),
+    ("SAL_SaleOrder.FCancelStatus", "B"): _VOIDED.called("已作废 while we go on: ask"),
+    ("SAL_OUTSTOCK.FDocumentStatus", "Z"): _NOTED.called("暂存"),
+    ("SAL_OUTSTOCK.FDocumentStatus", "A"): _NOTED.called("创建"),
+    ("SAL_OUTSTOCK.FDocumentStatus", "B"): _NOTED.called("审核中"),
+    ("SAL_OUTSTOCK.FDocumentStatus", "C"): _NOTED.called(
+        "已出库 in the books; the warehouse's confirm moved the order"
+    ),
+    ("SAL_OUTSTOCK.FDocumentStatus", "D"): _NOTED.called("重新审核"),
 }
 
 PROGRESS: Final = {"Z": 0, "A": 1, "D": 1, "B": 2, "C": 3}

@@ -3,17 +3,21 @@
 from ballast.domain.words import Event, HoldReason
 from ballast.ports import Codes, Meaning
 
+_NOTED = Meaning(Event.NOTED)
+_ENDED = Meaning(Event.PAYMENT_ENDED)
+_FAILED = Meaning(Event.HELD, HoldReason.REFUND_FAILED)
+
 CODES: Codes = {
-    ("trade_state", "SUCCESS"): Meaning(Event.PAYMENT_CAPTURED),
-    ("trade_state", "NOTPAY"): Meaning(Event.NOTED),  # not yet, may still come
-    ("trade_state", "USERPAYING"): Meaning(Event.NOTED),  # the customer is typing the password
-    ("trade_state", "ACCEPT"): Meaning(Event.NOTED),  # taken, waits for the bank
-    ("trade_state", "REFUND"): Meaning(Event.NOTED),  # some of it went back; how much only the refund itself says
-    ("trade_state", "CLOSED"): Meaning(Event.PAYMENT_ENDED),
-    ("trade_state", "REVOKED"): Meaning(Event.PAYMENT_ENDED),
-    ("trade_state", "PAYERROR"): Meaning(Event.PAYMENT_ENDED),
-    ("refund_status", "SUCCESS"): Meaning(Event.REFUNDED),
-    ("refund_status", "PROCESSING"): Meaning(Event.NOTED),
-    ("refund_status", "CLOSED"): Meaning(Event.HELD, HoldReason.REFUND_FAILED),  # called off; the money stayed with us
-    ("refund_status", "ABNORMAL"): Meaning(Event.HELD, HoldReason.REFUND_FAILED),  # the customer's bank refused it
+    ("trade_state", "SUCCESS"): Meaning(Event.PAYMENT_CAPTURED).called("支付成功"),
+    ("trade_state", "NOTPAY"): _NOTED.called("not yet, may still come"),
+    ("trade_state", "USERPAYING"): _NOTED.called("the customer is typing the password"),
+    ("trade_state", "ACCEPT"): _NOTED.called("taken, waits for the bank"),
+    ("trade_state", "REFUND"): _NOTED.called("some of it went back; how much only the refund itself says"),
+    ("trade_state", "CLOSED"): _ENDED.called("已关闭"),
+    ("trade_state", "REVOKED"): _ENDED.called("已撤销"),
+    ("trade_state", "PAYERROR"): _ENDED.called("支付失败"),
+    ("refund_status", "SUCCESS"): Meaning(Event.REFUNDED).called("退款成功"),
+    ("refund_status", "PROCESSING"): _NOTED.called("退款处理中"),
+    ("refund_status", "CLOSED"): _FAILED.called("called off; the money stayed with us"),
+    ("refund_status", "ABNORMAL"): _FAILED.called("the customer's bank refused it"),
 }

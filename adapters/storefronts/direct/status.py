@@ -8,6 +8,6 @@ PAID = "order.paid"
 CANCELLED = "order.cancelled"
 
 CODES: Codes = {
-    ("event", PAID): Meaning(Event.PAYMENT_CAPTURED),
-    ("event", CANCELLED): Meaning(Event.CANCEL_ASKED),
+    ("event", PAID): Meaning(Event.PAYMENT_CAPTURED).called("paid through a provider of the shop's own"),
+    ("event", CANCELLED): Meaning(Event.CANCEL_ASKED).called("the shop or its customer cancelled"),
 }

@@ -3,6 +3,9 @@
 from ballast.domain.words import Event, HoldReason
 from ballast.ports import Codes, Meaning
 
+_NOTED = Meaning(Event.NOTED)
+_CONFIRMED = Meaning(Event.RECEIPT_CONFIRMED)
+
 SETTLEMENT = "trade_manage_order_settlement"
 REMIND_SHIPPING = "trade_manage_remind_shipping"
 REMIND_ACCESS = "trade_manage_remind_access_api"
@@ -10,14 +13,14 @@ CONFIRMED = f"{SETTLEMENT}+confirm_receive_time"
 """One event name, two meanings: with `confirm_receive_time` the customer (or the deadline) confirmed receipt."""
 
 CODES: Codes = {
-    ("order_state", "1"): Meaning(Event.NOTED),  # 待发货: our own truth about the shelf is better
-    ("order_state", "2"): Meaning(Event.NOTED),  # 已发货: it says so because we told it
-    ("order_state", "3"): Meaning(Event.RECEIPT_CONFIRMED),  # 确认收货
-    ("order_state", "4"): Meaning(Event.RECEIPT_CONFIRMED),  # 交易完成
-    ("order_state", "5"): Meaning(Event.REFUNDED),  # 已退款
-    ("order_state", "6"): Meaning(Event.NOTED),  # 资金待结算: undocumented in older papers, says nothing of the goods
-    ("in_complaint", "true"): Meaning(Event.HELD, HoldReason.COMPLAINT),
-    ("Event", SETTLEMENT): Meaning(Event.NOTED),  # sent on shipping, before the customer said anything
-    ("Event", CONFIRMED): Meaning(Event.RECEIPT_CONFIRMED),  # never by confirm_receive_method: its values are disputed
-    ("Event", REMIND_SHIPPING): Meaning(Event.NOTED),  # unshipped for more than 48 h: money stays frozen
+    ("order_state", "1"): _NOTED.called("待发货: our own truth about the shelf is better"),
+    ("order_state", "2"): _NOTED.called("已发货: it says so because we told it"),
+    ("order_state", "3"): _CONFIRMED.called("确认收货"),
+    ("order_state", "4"): _CONFIRMED.called("交易完成"),
+    ("order_state", "5"): Meaning(Event.REFUNDED).called("已退款"),
+    ("order_state", "6"): _NOTED.called("资金待结算: undocumented in older papers, says nothing of the goods"),
+    ("in_complaint", "true"): Meaning(Event.HELD, HoldReason.COMPLAINT).called("纠纷中"),
+    ("Event", SETTLEMENT): _NOTED.called("sent on shipping, before the customer said anything"),
+    ("Event", CONFIRMED): _CONFIRMED.called("never by confirm_receive_method: its values are disputed"),
+    ("Event", REMIND_SHIPPING): _NOTED.called("unshipped for more than 48 h: money stays frozen"),
 }

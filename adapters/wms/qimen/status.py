@@ -11,35 +11,38 @@ _NOTED: Final = Meaning(Event.NOTED)
 _PROGRESS: Final = Meaning(Event.WAREHOUSE_PROGRESS)
 
 _BOTH: Final = {
-    "NEW": _PROGRESS,
-    "ACCEPT": _PROGRESS,  # 仓库接单
-    "PRINT": _PROGRESS,  # 打印
-    "PICK": _PROGRESS,  # 捡货
-    "CHECK": _PROGRESS,  # 复核
-    "PACKAGE": _PROGRESS,  # 打包
-    "WEIGH": _PROGRESS,  # 称重
-    "READY": _PROGRESS,  # 待提货: packed, but no carrier has it yet
-    "SIGN": _NOTED,  # 签收: hearsay, the courier's own word counts
-    "REFUSE": Meaning(Event.HELD, HoldReason.COURIER_REFUSED),  # 买家拒签
-    "EXCEPTION": Meaning(Event.HELD, HoldReason.WAREHOUSE_EXCEPTION),  # 异常
-    "TMSCANCELED": Meaning(Event.HELD, HoldReason.COURIER_STOPPED),  # 快递拦截
-    "CANCELEDFAIL": Meaning(Event.HELD, HoldReason.WAREHOUSE_EXCEPTION),  # 取消失败: it goes on there, a person decides
-    "REJECT": Meaning(Event.HELD, HoldReason.WAREHOUSE_REFUSED),  # 仓库拒单
-    "CANCELED": Meaning(Event.WAREHOUSE_CANCELLED),
-    "CLOSED": Meaning(Event.WAREHOUSE_CANCELLED),
-    "PARTFULFILLED": _NOTED,  # inbound only
-    "FULFILLED": _NOTED,  # inbound only
+    "NEW": _PROGRESS.called("未开始处理"),
+    "ACCEPT": _PROGRESS.called("仓库接单"),
+    "PRINT": _PROGRESS.called("打印"),
+    "PICK": _PROGRESS.called("捡货"),
+    "CHECK": _PROGRESS.called("复核"),
+    "PACKAGE": _PROGRESS.called("打包"),
+    "WEIGH": _PROGRESS.called("称重"),
+    "READY": _PROGRESS.called("待提货: packed, but no carrier has it yet"),
+    "SIGN": _NOTED.called("签收: hearsay, the courier's own word counts"),
+    "REFUSE": Meaning(Event.HELD, HoldReason.COURIER_REFUSED).called("买家拒签"),
+    "EXCEPTION": Meaning(Event.HELD, HoldReason.WAREHOUSE_EXCEPTION).called("异常"),
+    "TMSCANCELED": Meaning(Event.HELD, HoldReason.COURIER_STOPPED).called("快递拦截"),
+    "CANCELEDFAIL": Meaning(Event.HELD, HoldReason.WAREHOUSE_EXCEPTION).called(
+        "取消失败: it goes on, a person decides"
+    ),
+    "REJECT": Meaning(Event.HELD, HoldReason.WAREHOUSE_REFUSED).called("仓库拒单"),
+    "CANCELED": Meaning(Event.WAREHOUSE_CANCELLED).called("取消"),
+    "CLOSED": Meaning(Event.WAREHOUSE_CANCELLED).called("关闭"),
+    "PARTFULFILLED": _NOTED.called("inbound only"),
+    "FULFILLED": _NOTED.called("inbound only"),
 }
 
 CODES: Codes = {
     **{("status", code): meaning for code, meaning in _BOTH.items()},
-    ("status", "PARTDELIVERED"): Meaning(Event.PARTLY_SHIPPED),
-    ("status", "DELIVERED"): Meaning(Event.SHIPPED),
+    ("status", "PARTDELIVERED"): Meaning(Event.PARTLY_SHIPPED).called("部分发货完成"),
+    ("status", "DELIVERED"): Meaning(Event.SHIPPED).called("发货完成"),
     **{("processStatus", code): meaning for code, meaning in _BOTH.items()},
     # a process report has no waybills: only the confirm, which has them, moves the order out
-    ("processStatus", "PARTDELIVERED"): _PROGRESS,
-    ("processStatus", "DELIVERED"): _PROGRESS,
-    ("itemlack.report", "LACK"): Meaning(Event.HELD, HoldReason.WAREHOUSE_SHORT),  # the report itself is the code
+    ("processStatus", "PARTDELIVERED"): _PROGRESS.called("部分发货完成: the confirm has the waybills"),
+    ("processStatus", "DELIVERED"): _PROGRESS.called("发货完成: the confirm has the waybills"),
+    # the report itself is the code
+    ("itemlack.report", "LACK"): Meaning(Event.HELD, HoldReason.WAREHOUSE_SHORT).called("缺货通知"),
 }
 
 DROPPED: Final = frozenset({"CANCELED", "CLOSED", "REJECT"})
