@@ -187,6 +187,21 @@ def test_a_policy_with_a_mistake_is_refused_before_anything_starts(folder: Path)
     assert not (folder / "home").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((str(SAMPLES / "orders.csv"), "--map", "nowhere.yaml"), "nowhere.yaml"),
+        (("nowhere.csv", "--map", str(SAMPLES / "mapping.yaml"), "--zone", "UTC"), "nowhere.csv"),
+        ((*SAMPLE, "--zone", "Mars/Olympus"), "--zone: 'Mars/Olympus' is no IANA zone"),
+        ((*SAMPLE, "--zone", "UTC", "--policy", "nowhere-policy.yaml"), "nowhere-policy.yaml"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(folder: Path, words: tuple[str, ...], said: str) -> None:
+    out, told = replay(folder, *words, code=2)
+    assert out == {} and said in told and "Traceback" not in told
+    assert not (folder / "home").exists()
+
+
 def test_a_place_where_the_figures_cannot_go_is_told_before_the_work(folder: Path) -> None:
     out, said = replay(folder, *SAMPLE, "--zone", "UTC", code=2, figures=folder / "no" / "out.json")
     assert out == {} and "cannot be written there" in said and "Traceback" not in said
