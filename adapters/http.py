@@ -12,6 +12,7 @@ from httpx_aiohttp import AiohttpTransport
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from adapters.errors import OutcomeUnknown, Unavailable
+from adapters.observing import Call
 from ballast.domain.words import System
 
 NOT_TAKEN = frozenset({408, 425, 429, 503})
@@ -45,23 +46,37 @@ class VendorHttp:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def read(self, method: str, url: str, *, order_no: str = "", **request: Any) -> httpx.Response:
-        """A call that changes nothing: repeated on every blip. Raises `Unavailable`."""
-        async with self._turn(order_no):
-            try:
-                async for attempt in _blips(Unavailable, OutcomeUnknown):
-                    with attempt:
-                        return await self._once(method, url, order_no, request)
-            except OutcomeUnknown as blip:
-                raise Unavailable(self.system, blip.what, order_no=order_no, code=blip.code) from blip
+    async def read(
+        self, method: str, url: str, *, order_no: str = "", operation: str = "", **request: Any
+    ) -> httpx.Response:
+        """A call that changes nothing: repeated on every blip. Raises `Unavailable`.
+
+        `operation` is what figures and traces call it, one of few words; by default the method and what of the path is
+        the same for every order.
+        """
+        with Call(self.system, method, url, order_no=order_no, operation=operation) as call:
+            async with self._turn(order_no):
+                call.begin()
+                try:
+                    async for attempt in _blips(Unavailable, OutcomeUnknown):
+                        with attempt:
+                            call.attempt()
+                            return call.answered(await self._once(method, url, order_no, request))
+                except OutcomeUnknown as blip:
+                    raise Unavailable(self.system, blip.what, order_no=order_no, code=blip.code) from blip
         raise AssertionError("tenacity re-raises")
 
-    async def write(self, method: str, url: str, *, order_no: str = "", **request: Any) -> httpx.Response:
+    async def write(
+        self, method: str, url: str, *, order_no: str = "", operation: str = "", **request: Any
+    ) -> httpx.Response:
         """A call that changes something: repeated only if not taken. Raises `Unavailable`, `OutcomeUnknown`."""
-        async with self._turn(order_no):
-            async for attempt in _blips(Unavailable):
-                with attempt:
-                    return await self._once(method, url, order_no, request)
+        with Call(self.system, method, url, order_no=order_no, operation=operation) as call:
+            async with self._turn(order_no):
+                call.begin()
+                async for attempt in _blips(Unavailable):
+                    with attempt:
+                        call.attempt()
+                        return call.answered(await self._once(method, url, order_no, request))
         raise AssertionError("tenacity re-raises")
 
     async def _once(self, method: str, url: str, order_no: str, request: Mapping[str, Any]) -> httpx.Response:

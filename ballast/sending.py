@@ -132,7 +132,11 @@ def _digest(here: House, notices: Sequence[Ringing]) -> Digest:
     return Digest(
         title=f"Ballast: {len(notices)} alerts, {first}" if len(notices) > 1 else f"Ballast: {first}",
         items=tuple(
-            Item(notice.title, f"{notice.text}{_standing(notice)}", here.alert_link(notice.alert_id))
+            Item(
+                f"#{notice.alert_id} {notice.title}",  # the number by which it is answered stands where nothing is cut
+                f"{notice.text}{_standing(notice)}",
+                here.alert_link(notice.alert_id),
+            )
             for notice in notices
         ),
         people=tuple(policy.people[name] for name in names if name in policy.people),
@@ -140,11 +144,10 @@ def _digest(here: House, notices: Sequence[Ringing]) -> Digest:
 
 
 def _standing(notice: Ringing) -> str:
-    """The alert's number, by which it is answered, and where it is on its ladder."""
-    number = f" #{notice.alert_id}"
+    """Where it is on its ladder."""
     if notice.over:
-        return f"{number} (over, or answered already)"
-    return f"{number} (nobody has answered, step {notice.rung + 1})" if notice.rung else number
+        return " (over, or answered already)"
+    return f" (nobody has answered, step {notice.rung + 1})" if notice.rung else ""
 
 
 async def _failed(

@@ -241,10 +241,11 @@ class Settings(BaseSettings):
     language: str = Field(default="en", pattern="^(en|zh)$")
     web_host: str = "127.0.0.1"
     web_port: int = 8100
-    serve_port: int = 0  # where `deployments.serve` says whether it is well; 0: nowhere
+    serve_port: int = 0  # where `deployments.serve` says whether it is well, and its figures; 0: nowhere
     web_url: str = "http://127.0.0.1:8100"  # how people reach the web process
     console_key: SecretStr | None = None  # opens the order pages that artifacts link to; empty: no pages
     sla_policy: Path = Path("rules/sla.yaml")  # relative: to this folder, or to the one that Ballast came in
+    metrics_key: SecretStr | None = None  # a bearer token that opens /metrics; empty: only this machine may read it
     chunk: int = Field(default=100, ge=1, le=1000)
     chunks_at_once: int = Field(default=2, ge=1, le=32)
 

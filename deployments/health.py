@@ -15,6 +15,7 @@ from starlette.routing import Route
 from ballast.settings import SettingsError
 from ballast.wiring import House
 from web.health import Check, Readiness, answer_health
+from web.metrics import Metrics
 
 LOOKED_WITHIN = 10.0
 """Seconds. It looks once a second; a run that keeps the event loop for itself makes it late."""
@@ -29,7 +30,7 @@ class Ears(Protocol):
 
 @asynccontextmanager
 async def health_port(here: House, listener: Ears) -> AsyncIterator[int]:
-    """Answer `/health` and `/ready` while the context is open; the port, 0 when none is set.
+    """Answer `/health`, `/ready` and `/metrics` while the context is open; the port, 0 when none is set.
 
     Raises `SettingsError` when somebody else has the port.
     """
@@ -38,7 +39,14 @@ async def health_port(here: House, listener: Ears) -> AsyncIterator[int]:
         return
     door = _open(here.settings.web_host, here.settings.serve_port)
     ready = Readiness(here, more=checks(here, listener))
-    app = Starlette(routes=[Route("/health", answer_health), Route("/ready", ready.answer)])
+    metrics = Metrics(here)
+    app = Starlette(
+        routes=[
+            Route("/health", answer_health),
+            Route("/ready", ready.answer),
+            Route("/metrics", metrics.answer),
+        ]
+    )
     config = uvicorn.Config(
         app, access_log=False, log_config=None, ws="none", server_header=False, lifespan="off",
         timeout_graceful_shutdown=1,  # who does not read our answers does not hold up the end of this process

@@ -20,6 +20,7 @@ from prefect.exceptions import PrefectException
 from ballast.db.claims import due_now
 from ballast.db.engine import DATABASE_ERRORS, bell
 from ballast.settings import SettingsError
+from ballast.tracing import start_tracing
 from ballast.wiring import House, close_house, database_url, house
 from deployments.apply import POOL
 from deployments.health import health_port
@@ -190,6 +191,10 @@ if __name__ == "__main__":
     logging.getLogger("prefect.concurrency").setLevel(logging.ERROR)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        run_until_told(serve, _loop_factory())
+        end_tracing = start_tracing("ballast-serve")
+        try:
+            run_until_told(serve, _loop_factory())
+        finally:
+            end_tracing()
     except SettingsError as wrong:
         raise SystemExit(f"serve does not start: {wrong}") from None

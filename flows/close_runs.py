@@ -33,6 +33,7 @@ FLOWS = (
     "rerun-orders",
     "check-stock",
     "list-refunds",
+    "report",
     "ask-refunds",
     "cancel-orders",
     "hold-orders",

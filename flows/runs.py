@@ -14,6 +14,7 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
+from ballast.counters import CHUNKS, RUN_OUTCOMES
 from ballast.db import beats
 from ballast.db.claims import Chunk, claim, give_back
 from ballast.db.engine import DATABASE_ERRORS
@@ -52,6 +53,7 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     failures: list[str] = field(default_factory=list)
     table: list[dict[str, str]] = field(default_factory=list)  # the artifact, when the flow writes its own
+    headline: str = ""  # the run's name, where the tally does not say it
     over: bool = False
     pulse: "asyncio.Task[None] | None" = None
 
@@ -101,15 +103,22 @@ class Run:
         give_up: Callable[[C], Awaitable[None]] | None,
         room: asyncio.Semaphore,
     ) -> None:
+        outcome = "done"
         try:
-            self.tally.update(await seen(work)(found))
+            said = await seen(work)(found)
+            self.tally.update(said)
+            for word, count in said.items():
+                RUN_OUTCOMES.labels(self.name, word).inc(max(count, 0))
         except asyncio.CancelledError:  # the run is being stopped: do not make its orders wait for the lease to end
+            outcome = "cut_off"
             await self._give_up(found, give_up)
             raise
         except Exception as failure:  # noqa: BLE001  # a task's failure of any kind: its retries are used up, the run goes on and ends red
+            outcome = "failed"
             self.failures.append(f"{type(failure).__name__}: {failure}")
             await self._give_up(found, give_up)
         finally:
+            CHUNKS.labels(self.name, outcome).inc()
             room.release()
 
     async def _give_up(self, found: C, give_up: Callable[[C], Awaitable[None]] | None) -> None:
@@ -134,7 +143,8 @@ class Run:
     async def _tell(self) -> None:
         if is_plain():
             return
-        words = ", ".join(f"{count} {word}" for word, count in self.tally.most_common() if count)
+        counts = ", ".join(f"{count} {word}" for word, count in self.tally.most_common() if count)
+        words = self.headline or counts
         if flow_run.id is not None:
             async with get_client() as client:
                 await client.update_flow_run(flow_run.id, name=f"{self.name} {words or 'nothing due'}"[:250])

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ballast.settings import Settings, SettingsError, settings
+from ballast.tracing import start_tracing
 from ballast.wiring import close_house, house
 from web.app import make_app
 from web.protocol import BoundedProtocol
@@ -27,9 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     try:
+        end_tracing = start_tracing("ballast-web")
         loop = uvicorn.Config("web.app:make_app", log_config=None).get_loop_factory()  # uvloop where there is one
-        with asyncio.Runner(loop_factory=loop) as runner:
-            runner.run(serve(port))
+        try:
+            with asyncio.Runner(loop_factory=loop) as runner:
+                runner.run(serve(port))
+        finally:
+            end_tracing()
     except SettingsError as wrong:
         raise SystemExit(f"web does not start: {wrong}") from None
 

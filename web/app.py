@@ -11,6 +11,7 @@ from ballast.wiring import House, hooks
 from web.health import Readiness, answer_health
 from web.hooks.collector import GATHER, Collector, store_into
 from web.hooks.door import Door
+from web.metrics import Metrics
 from web.orders.page import OrderPage
 
 
@@ -25,6 +26,7 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         Route("/hooks/{source}", door.answer, methods=["GET", "POST"]),
         Route("/health", answer_health),
         Route("/ready", Readiness(house).answer),
+        Route("/metrics", Metrics(house).answer),
     ]
     if house.settings.console_key is not None:
         page = OrderPage(house, reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY"))

@@ -26,6 +26,7 @@ def main() -> None:
     import ballast.cli.money
     import ballast.cli.orders
     import ballast.cli.replaying
+    import ballast.cli.reporting
     import ballast.cli.stock
     import ballast.cli.upkeep
     import ballast.cli.watching  # noqa: F401  # they register their commands
@@ -53,6 +54,7 @@ def _is_plain(error: Exception) -> bool:
         "BackupFailed",
         "FileError",
         "MappingError",
+        "NoWindow",
         "NotRunning",
         "OutsideError",
         "PublicationRefused",

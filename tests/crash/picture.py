@@ -37,8 +37,8 @@ BOOKS = {
     "effects": "select key, kind, state from effect",
     "messages": "select key, done_at is not null as done, note from outbox",
     "alerts": """
-        select key, level, title, n.rung, n.channel, n.sent_at is not null as sent
-        from alert a left join alert_notice n on n.alert_id = a.id""",
+        select split_part(key, concat(':', '20'), 1) as key, level, title, n.rung, n.channel,
+          n.sent_at is not null as sent from alert a left join alert_notice n on n.alert_id = a.id""",
     "breaches": """
         select order_no, clock, level, ended_at is not null as ended from sla_breach b
         join sales_order o on o.id = b.order_id""",
@@ -119,7 +119,7 @@ async def _repeatable(
     """
     heard = (await stage.world.get("messages"))["messages"][before.messages :]
     said = [json.dumps(one["message"], ensure_ascii=False) for one in heard]
-    alerts = await stage.rows("select key, title from alert")
+    alerts = await stage.rows("select split_part(key, concat(':', '20'), 1) as key, title from alert")
     parcels = [parcel for truth in truths.values() for parcel in truth["parcels"]]
     return {
         **{_renamed(row.key, names): sum(row.title in text for text in said) for row in alerts},

@@ -10,11 +10,13 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from ballast.counters import COUNTED
 from ballast.db.engine import make_engine
 from deployments.health import LOOKED_WITHIN, health_port
 from deployments.processes import free_port
+from flows.lock_stock import lock_stock
 from tests.flows.serving import environment
-from tests.flows.stage import Stage
+from tests.flows.stage import Stage, run
 from tests.web.stage import NOWHERE
 
 
@@ -105,3 +107,25 @@ async def test_who_does_not_read_the_answers_does_not_hold_up_the_end(stage: Sta
                 await asyncio.sleep(0.1)
             async with asyncio.timeout(5):
                 await opened.aclose()
+
+
+async def test_it_tells_its_figures_and_those_of_the_books(stage: Stage, port: int) -> None:
+    await stage.locked()
+    ears = SimpleNamespace(hears=True, looked_at=None)
+    async with health_port(stage.house, ears):
+        answer = await ask(port, "/metrics")
+    assert answer.status_code == 200
+    lines = answer.text.splitlines()
+    assert 'ballast_orders{state="STOCK_LOCKED"} 1.0' in lines and "ballast_books_up 1.0" in lines
+    assert any(line.startswith('ballast_adapter_calls_total{method="Save",') for line in lines), "made in this process"
+
+
+async def test_runs_count_what_became_of_their_orders(stage: Stage, port: int) -> None:
+    await stage.paid()
+    before = COUNTED.get_sample_value("ballast_run_outcomes_total", {"flow": "lock-stock", "outcome": "locked"}) or 0.0
+    ran = await run(lock_stock)
+    assert ran.name == "lock-stock 1 locked"
+    async with health_port(stage.house, SimpleNamespace(hears=True, looked_at=None)):
+        lines = (await ask(port, "/metrics")).text.splitlines()
+    assert f'ballast_run_outcomes_total{{flow="lock-stock",outcome="locked"}} {before + 1}' in lines
+    assert any(line.startswith('ballast_chunks_total{flow="lock-stock",outcome="done"}') for line in lines)

@@ -22,6 +22,7 @@ import ballast.cli.meanings
 import ballast.cli.money
 import ballast.cli.orders
 import ballast.cli.replaying
+import ballast.cli.reporting
 import ballast.cli.stock
 import ballast.cli.upkeep
 import ballast.cli.watching  # noqa: F401  # they register their commands
@@ -140,7 +141,8 @@ def test_no_command_stands_there_that_does_not_exist(readme: str) -> None:
 @pytest.mark.parametrize("readme", READMES)
 def test_every_deployment_stands_there(readme: str) -> None:
     names = [one["name"] for one in yaml.safe_load(text("prefect.yaml"))["deployments"]]
-    assert re.findall(r"^\| `([a-z]+(?:-[a-z]+)+)` \|", text(readme), re.MULTILINE) == names
+    found = re.findall(r"^\| `([a-z-]+)` \|", text(readme), re.MULTILINE)
+    assert [name for name in found if "-" in name or name in names] == names
 
 
 @pytest.mark.parametrize("path", sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("adapters/*/*/README.md")))

@@ -16,6 +16,7 @@ from web.bounds import sender_of
 from web.hooks.body import Body, BodyReader
 from web.hooks.collector import Collector, NotStored, Unstorable
 from web.hooks.crowd import Crowd
+from web.hooks.observing import Visit
 from web.hooks.refusals import Refusal, RefusalLog
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,10 @@ class Door:
         hook = self._hooks.get(source)
         if hook is None:
             return JSONResponse({"error": "no such source, or it is not configured"}, 404)
+        with Visit(hook.source, request.method) as visit:
+            return await self._answer(source, hook, request, visit)
+
+    async def _answer(self, source: str, hook: Hook, request: Request, visit: Visit) -> Response:
         now, body = self._clock.machine_now(), Body(request)
         try:
             delivery = await self._take(source, hook, request, body, now)
@@ -48,7 +53,9 @@ class Door:
             self._refusals.note(source, refusal, now)
             await body.drain()
             answer = hook.refused(refusal.status, refusal.why, now)
+            visit.refused(refusal.status)
             return _respond(answer, close=not body.whole, retry_after=refusal.retry_after)
+        visit.accepted()
         return _respond(delivery.echo or hook.accepted(now))
 
     def close(self) -> None:

@@ -40,6 +40,7 @@ class Dingtalk:
         reply = await self._http.write(
             "POST",
             self._settings.url,
+            operation="send",
             params={
                 "access_token": self._token,
                 "timestamp": milliseconds,

@@ -55,7 +55,9 @@ class Kdniao:
         """
         document = {"OrderCode": waybill.order_no, **parcel_document(waybill)}
         form = self._form(self._settings.subscribe_type, document)
-        reply = await self._http.write("POST", self._settings.dist_url, order_no=waybill.order_no, data=form)
+        reply = await self._http.write(
+            "POST", self._settings.dist_url, order_no=waybill.order_no, operation="subscribe", data=form
+        )
         data = reply_object(reply, System.KDNIAO, OutcomeUnknown, order_no=waybill.order_no)
         try:
             verdict = _check(data, waybill.order_no)
@@ -85,7 +87,7 @@ class Kdniao:
 
     async def _ask(self, document: Mapping[str, str], order_no: str) -> dict[str, Any]:
         form = self._form(self._settings.query_type, document)
-        reply = await self._http.read("POST", self._settings.query_url, order_no=order_no, data=form)
+        reply = await self._http.read("POST", self._settings.query_url, order_no=order_no, operation="query", data=form)
         data = reply_object(reply, System.KDNIAO, Unavailable, order_no=order_no)
         _check(data, order_no)
         return data

@@ -40,12 +40,16 @@ class Connection:
 
     async def write(self, operation: Operation, body: Mapping[str, Any], *, order_no: str) -> ResponseStatus:
         """A call that changes a bill. Raises what the refusal means, `OutcomeUnknown` when there is no answer."""
-        reply = await self._http.write("POST", self._url(operation), order_no=order_no, json=body, auth=self._signature)
+        reply = await self._http.write(
+            "POST", self._url(operation), order_no=order_no, operation=operation, json=body, auth=self._signature
+        )
         return read_result(reply, order_no=order_no, unclear=OutcomeUnknown)
 
     async def write_all(self, operation: Operation, body: Mapping[str, Any]) -> Sequence[Entity]:
         """A call that changes several bills: those that the answer names. Raises when the call was not taken at all."""
-        reply = await self._http.write("POST", self._url(operation), json=body, auth=self._signature)
+        reply = await self._http.write(
+            "POST", self._url(operation), operation=operation, json=body, auth=self._signature
+        )
         return read_entities(reply, unclear=OutcomeUnknown)
 
     async def query(
@@ -61,7 +65,9 @@ class Connection:
         """ExecuteBillQuery as dicts by column."""
         url, names = self._url("ExecuteBillQuery"), tuple(columns)
         body = documents.query(form, names, where, start=start, limit=limit)
-        reply = await self._http.read("POST", url, order_no=order_no, json=body, auth=self._signature)
+        reply = await self._http.read(
+            "POST", url, order_no=order_no, operation="ExecuteBillQuery", json=body, auth=self._signature
+        )
         return read_rows(reply, names, order_no=order_no)
 
     def _url(self, operation: str) -> str:

@@ -99,8 +99,9 @@ class Qimen:
         body = write(documents.inquiry(order_no, self._settings), self.system, order_no=order_no)
         query = self._signed("deliveryorder.query", body)
         reply = await self._http.read(
-            "POST", self._settings.url, order_no=order_no, params=query, content=body, headers=HEADERS
-        )
+            "POST", self._settings.url, order_no=order_no, operation="deliveryorder.query", params=query, content=body,
+            headers=HEADERS,
+        )  # fmt: skip
         try:
             return read_answer(reply, order_no=order_no, unclear=Unavailable)
         except Refused as no:
@@ -112,7 +113,7 @@ class Qimen:
         body = write(tree, self.system, order_no=order_no)
         query = self._signed(method, body)
         reply = await self._http.write(
-            "POST", self._settings.url, order_no=order_no, params=query, content=body, headers=HEADERS
+            "POST", self._settings.url, order_no=order_no, operation=method, params=query, content=body, headers=HEADERS
         )
         return read_answer(reply, order_no=order_no, unclear=OutcomeUnknown)
 

@@ -21,6 +21,11 @@ class SalesOrder(SQLModel, table=True):
         Index("order_held", "hold_reason", "placed_at", postgresql_where=text("state = 'ON_HOLD'")),
         Index("order_placed", "placed_at"),
         Index("order_sla", "sla_due_at", postgresql_where=text("sla_due_at is not null")),
+        Index(
+            "order_open",
+            "state",
+            postgresql_where=text("state in ('PENDING_PAYMENT', 'STOCK_LOCKED', 'OUTBOUND', 'IN_TRANSIT', 'ON_HOLD')"),
+        ),
     )
 
     id: int = identity()
@@ -96,7 +101,10 @@ class OrderEvent(SQLModel, table=True):
     """History, append-only. `cause` is unique per order: the same news or step result is written once."""
 
     __tablename__ = "order_event"
-    __table_args__ = (UniqueConstraint("order_id", "cause", name="one_row_per_cause"),)
+    __table_args__ = (
+        UniqueConstraint("order_id", "cause", name="one_row_per_cause"),
+        Index("event_by_person", "recorded_at", postgresql_where=text("actor = 'person' or actor like 'person:%'")),
+    )
 
     id: int = identity()
     order_id: int = big()
@@ -118,6 +126,7 @@ class Hold(SQLModel, table=True):
     __table_args__ = (
         Index("one_open_hold", "order_id", unique=True, postgresql_where=text("released_at is null")),
         Index("hold_of_order", "order_id"),
+        Index("hold_begun", "held_at"),
     )
 
     id: int = identity()

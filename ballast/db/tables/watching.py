@@ -23,6 +23,14 @@ class Alert(SQLModel, table=True):
         Index("alert_climbs", "climbs_at", postgresql_where=text("climbs_at is not null")),
         Index("alert_order", "order_id", postgresql_where=text("order_id is not null")),
         Index("alert_open", "raised_at", postgresql_where=text("acknowledged_at is null and ended_at is null")),
+        Index("alert_raised", "raised_at"),
+        Index(
+            "alert_running",
+            "level",
+            "acknowledged_at",
+            "raised_at",
+            postgresql_where=text("ended_at is null and level <> 'info'"),
+        ),
     )
 
     id: int = identity()

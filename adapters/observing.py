@@ -1,0 +1,100 @@
+"""One call to another system as others see it: a figure for `/metrics`, and a client span for who collects traces.
+
+Only the API of OpenTelemetry is used here: without a tracer provider (see `ballast/tracing.py`) a span is nothing.
+The span says where and what, never with what: no query, no body, no header, no part of a path that could be a key.
+"""
+
+import re
+import time
+from asyncio import CancelledError
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import unquote, urlsplit
+
+import httpx
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, StatusCode
+
+from adapters.errors import OutcomeUnknown, OutsideError, Unavailable
+from ballast.counters import ADAPTER_CALLS, ADAPTER_SECONDS
+from ballast.domain.words import System
+
+_TRACER: Final = trace.get_tracer("ballast.adapters")
+_PLAIN: Final = re.compile(r"v[0-9]{1,2}|[A-Za-z]{1,24}([-_.][A-Za-z]{1,24})*", re.ASCII)
+"""A part of a path that is a word of the interface. Numbers and keys have digits or are longer."""
+ELSEWHERE: Final = "{}"
+
+
+def template(url: str, order_no: str = "") -> str:
+    """The path of a URL, everything that belongs to one order (or to one robot) left out.
+
+    >>> template("https://h/v3/refund/domestic/refunds/SO1-R1?mchid=1", "SO1")
+    '/v3/refund/domestic/refunds/{}'
+    """
+    parts = [unquote(part) for part in urlsplit(url).path.split("/")]
+    return "/".join(part if not part or (_PLAIN.fullmatch(part) and part != order_no) else ELSEWHERE for part in parts)
+
+
+class Call:
+    """One call, from asking for a turn to its outcome. `with Call(...) as call: ...`; nothing is swallowed."""
+
+    def __init__(self, system: System, method: str, url: str, *, order_no: str, operation: str) -> None:
+        self._system, self._path = system, template(url, order_no)
+        self._what = operation or f"{method} {self._path}"
+        self._attributes = {
+            "ballast.system": str(system),
+            "ballast.method": self._what,
+            "http.request.method": method,
+            "url.template": self._path,
+            "server.address": urlsplit(url).hostname or "",
+        }
+        if order_no:
+            self._attributes["ballast.order_no"] = order_no
+        self._outcome, self._attempts = "answered", 0
+        self._span: Span
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        self._span = _TRACER.start_span(
+            f"{self._system} {self._what}", kind=SpanKind.CLIENT, attributes=self._attributes
+        )
+        self._began = time.monotonic()
+        return self
+
+    def begin(self) -> None:
+        """Its turn has come: the time that is measured begins here."""
+        waited, self._began = time.monotonic() - self._began, time.monotonic()
+        self._span.set_attribute("ballast.waited_seconds", round(waited, 3))
+
+    def attempt(self) -> None:
+        """It goes out, for the first time or again."""
+        self._attempts += 1
+
+    def answered(self, reply: httpx.Response) -> httpx.Response:
+        """There is an answer, whatever it says inside."""
+        self._outcome = "answered" if reply.status_code < 400 else "refused"
+        self._span.set_attribute("http.response.status_code", reply.status_code)
+        return reply
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._outcome = _outcome_of(error)
+            code = error.code if isinstance(error, OutsideError) else ""
+            self._span.set_status(StatusCode.ERROR, f"{type(error).__name__} {code}".strip())
+        elif self._outcome == "refused":
+            self._span.set_status(StatusCode.ERROR, "refused")
+        labels = (str(self._system), self._what, self._outcome)
+        ADAPTER_CALLS.labels(*labels).inc()
+        ADAPTER_SECONDS.labels(*labels).observe(time.monotonic() - self._began)
+        self._span.set_attributes({"ballast.outcome": self._outcome, "ballast.attempts": self._attempts})
+        self._span.end()
+
+
+def _outcome_of(error: BaseException) -> str:
+    if isinstance(error, OutcomeUnknown):
+        return "unknown"
+    if isinstance(error, Unavailable):
+        return "unavailable"
+    return "cut_off" if isinstance(error, CancelledError) else "failed"
