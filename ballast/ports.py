@@ -68,6 +68,7 @@ class Order:
     parcels: tuple[Parcel, ...] = ()
     warehouse: str = ""  # our warehouse code, as the stock ledger names it
     transaction_id: str | None = None  # of the payment that counted
+    customer_tier: str = ""  # the seller's own word, as the SLA policy names it; empty: not said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

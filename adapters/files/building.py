@@ -104,7 +104,8 @@ def _head(group: Group) -> dict[str, Any]:
         "order_no": group.order_no, "channel": head.text("channel") or "import", "placed_at": placed_at,
         "currency": head.mapping.money.currency, "freight": head.money("freight") or 0,
         "discount": head.money("discount") or 0,
-        "customer": {"no": text("customer_no"), "name": text("customer_name"), "openid": text("openid") or None},
+        "customer": {"no": text("customer_no"), "name": text("customer_name"), "openid": text("openid") or None,
+                     "tier": text("customer_tier")},
         "receiver": {"name": text("receiver_name"),
                      **{name: text(name) for name in ("mobile", "province", "city", "district", "address")}},
     }  # fmt: skip
@@ -189,6 +190,7 @@ def _placed(group: Group, head: dict[str, Any], lines: list[dict[str, Any]], int
 _NAMES = {
     ("customer", "no"): "customer_no",
     ("customer", "name"): "customer_name",
+    ("customer", "tier"): "customer_tier",
     ("receiver", "name"): "receiver_name",
 }
 

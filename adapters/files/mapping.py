@@ -60,7 +60,8 @@ class Section(Part):
 
 
 CUSTOMER_FIELDS = frozenset({
-    "customer_no", "customer_name", "openid", "receiver_name", "mobile", "province", "city", "district", "address",
+    "customer_no", "customer_name", "customer_tier", "openid", "receiver_name", "mobile", "province", "city",
+    "district", "address",
 })  # fmt: skip
 MILESTONES = ("paid_at", "locked_at", "outbound_at", "picked_up_at", "signed_at", "closed_at")
 """Recorded times after `placed_at`, in the order of the life cycle."""

@@ -59,6 +59,7 @@ def _customer(order: Order) -> dict[str, Any]:
         "name": order.receiver.name,
         "openid": order.openid,
         "first_order_at": order.placed_at,
+        "tier": order.customer_tier,
     }
 
 
@@ -92,11 +93,12 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, line_no int,
   unit_price bigint, amount bigint)
 """
 _INSERT_CUSTOMERS = """
-insert into customer (customer_no, name, openid, first_order_at)
-select distinct on (customer_no) customer_no, name, openid, first_order_at
-from jsonb_to_recordset(cast(:rows as jsonb)) as r(customer_no text, name text, openid text, first_order_at timestamptz)
-order by customer_no, first_order_at
-on conflict (customer_no) do nothing
+insert into customer as c (customer_no, name, openid, first_order_at, tier)
+select distinct on (customer_no) customer_no, name, openid, min(first_order_at) over (partition by customer_no), tier
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(customer_no text, name text, openid text, first_order_at timestamptz,
+  tier text)
+order by customer_no, tier = '', first_order_at desc
+on conflict (customer_no) do update set tier = excluded.tier where excluded.tier not in ('', c.tier)
 """
 _INSERT_PLACED = """
 insert into order_event (order_id, cause, event, from_state, to_state, moved, actor, happened_at, recorded_at, text)

@@ -35,7 +35,9 @@ class Told:
 async def who_was_told(engine: AsyncEngine, outside: World) -> Told:
     """Waits until nothing is due to be told any more, then compares."""
     end = time.monotonic() + PATIENCE
-    while await _due(engine) and time.monotonic() < end:
+    while True:
+        if not await _due(engine) or time.monotonic() > end:
+            break
         await asyncio.sleep(0.5)
     return await asyncio.to_thread(_compare, await _notices(engine), outside)
 

@@ -310,3 +310,21 @@ async def _alert(house: House, number: str) -> dict[str, Any]:
     [order_id] = await column(house, "select id from sales_order where order_no = :no", no=number)
     key = f"by hand {number} {house.clock.now()}"
     return {"key": key, "level": "info", "title": "t", "text": "", "order_id": order_id}
+
+
+async def test_the_shop_s_word_of_a_customer_s_tier_counts(a_house: House) -> None:
+    """The newest that is said stands; an order that says nothing changes nothing."""
+    first, later = NOON - 2 * HOUR, NOON - HOUR
+    said = [("SO-1", "vip", first), ("SO-2", "", later), ("SO-3", "wholesale", later)]
+    await place(a_house, make_order("SO-0", customer_no="C"))
+    orders = [make_order(no, customer_no="C", customer_tier=tier, placed_at=at) for no, tier, at in said]
+    await place(a_house, *orders)
+    assert await column(a_house, "select tier from customer") == ["wholesale"]
+    await place(a_house, make_order("SO-4", customer_no="C"))
+    assert await column(a_house, "select tier from customer") == ["wholesale"]
+    async with a_house.transaction() as tx:
+        assert await clocks.set_tier(tx, "C", "vip", now=NOON + HOUR) == 5
+        assert await clocks.set_tier(tx, "nobody", "vip", now=NOON) is None
+        [order, *_] = await clocks.facts_of(tx, await column(a_house, "select id from sales_order order by id limit 1"))
+    assert order.facts.tier == "vip"
+    assert await column(a_house, "select distinct sla_due_at from sales_order") == [NOON + HOUR]

@@ -34,7 +34,9 @@ async def alarm(stage: Stage, count: int, text: str = "看一下") -> None:
 async def told(stage: Stage, robot: str, before: int = 0) -> Counter[str]:
     """Order -> how often people read of it there."""
     messages = (await stage.world.get("messages", robot=robot))["messages"][before:]
-    return Counter(number for one in messages for number in re.findall(r"\*\*(SO\d{4}) 超时\*\*", str(one["message"])))
+    return Counter(
+        number for one in messages for number in re.findall(r"\*\*#\d+ (SO\d{4}) 超时\*\*", str(one["message"]))
+    )
 
 
 async def count(stage: Stage, robot: str) -> int:

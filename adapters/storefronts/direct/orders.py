@@ -57,11 +57,15 @@ class Part(BaseModel):
 
 
 class PlacedCustomer(Part):
-    """`no` is the customer's number in the ERP; `openid` is needed to tell the mini-program about parcels."""
+    """`no` is the customer's number in the ERP; `openid` is needed to tell the mini-program about parcels.
+
+    `tier` is the seller's own word (vip, wholesale ...), as the SLA policy names it; left out, it stays as it is known.
+    """
 
     no: Key
     name: Text = Field(default="", repr=False)
     openid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = Field(default=None, repr=False)
+    tier: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=32)] = ""
 
 
 class PlacedReceiver(Part):
@@ -137,6 +141,7 @@ def to_order(placed: PlacedOrder) -> Order:
         discount=money(placed.discount),
         customer_no=placed.customer.no,
         openid=placed.customer.openid,
+        customer_tier=placed.customer.tier,
         receiver=Receiver(**placed.receiver.model_dump()),
         lines=tuple(Line(**line.model_dump()) for line in placed.lines),
     )
