@@ -142,7 +142,8 @@ def _document(past: FileOrder) -> dict[str, Any]:
     return {
         "order_no": order.order_no, "channel": order.channel, "currency": order.total.currency,
         "freight": order.freight.amount, "discount": order.discount.amount,
-        "customer": {"no": order.customer_no, "name": "", "openid": order.openid or made_up},
+        "customer": {"no": order.customer_no, "name": "", "openid": order.openid or made_up,
+                     "tier": order.customer_tier},
         "receiver": {"name": to.name, "mobile": to.mobile, "province": to.province or NOT_SAID,
                      "city": to.city or NOT_SAID, "district": to.district, "address": to.address},
         "lines": [{"line_no": line.line_no, "sku": line.sku, "name": line.name, "quantity": line.quantity,

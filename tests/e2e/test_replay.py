@@ -158,7 +158,10 @@ def _check_load(out: dict[str, Any]) -> None:
 
 def test_odd_histories_are_played_to_their_end(folder: Path) -> None:
     """Unknown carriers, two parcels, nothing to pay, everything backward, given up, stopped, and beyond the status."""
-    out, said = replay(folder, str(SAMPLES / "odd.csv"), "--map", str(SAMPLES / "odd.yaml"), code=0)
+    words = (str(SAMPLES / "odd.csv"), "--map", str(SAMPLES / "odd.yaml"), "--policy", str(SAMPLES / "vip.yaml"))
+    out, said = replay(folder, *words, code=0)
+    assert out["breaches"] == {"in_transit": {"yellow": 1, "red": 0}}  # of the only vip, 72 h on its way
+    assert out["breaches_by_courier"] == {"ZTO": {"in_transit": {"yellow": 1, "red": 0}}}
     assert out["states"] == {"CLOSED": 2, "OUTBOUND": 1, "SIGNED": 5, "STOCK_LOCKED": 1}
     assert (out["orders"], out["delivered"], out["never_happened"]) == (9, 5, [])
     # O-1, O-2 and O-5; O_4 was signed for three days before the courier had it

@@ -18,7 +18,7 @@ LINES = [
 ]
 ORDER = {
     "order_no": "H-1", "channel": "marketplace", "currency": "BRL", "freight": 1500, "discount": 0,
-    "customer": {"no": "C1", "name": "", "openid": "o-1"},
+    "customer": {"no": "C1", "name": "", "openid": "o-1", "tier": "vip"},
     "receiver": {"name": "nobody", "mobile": "00000000000", "province": "SP", "city": "sao paulo", "district": "",
                  "address": "01310"},
     "lines": LINES,
@@ -80,6 +80,7 @@ async def test_an_order_is_pushed_as_it_is_recorded(stage: Stage) -> None:
     assert order["placed_at"] == "2016-10-04T18:00:00+08:00"
     assert [line["amount"] for line in order["lines"]] == [3900, 560]
     assert order["receiver"]["city"] == "sao paulo"
+    assert order["customer"]["tier"] == "vip"
 
 
 async def test_the_shop_tells_of_charges_that_wechat_pay_never_heard_of(stage: Stage) -> None:
