@@ -1,18 +1,17 @@
 """The roles that outside systems play, and the frozen values they exchange with us.
 
-Every method that changes something outside takes `look_first`. False: nobody tried this before. True: an earlier
-attempt may have reached the system (time-out, crash), so read back by key and do only what is missing. The receipt is
-the same either way. Errors are those of `adapters.errors`; each names what the caller should do.
+Every method that changes something outside takes `look_first`. False: nobody tried this before. True: an attempt may
+have reached the system (time-out, crash), so read back by key and do only what is missing; the receipt is the same.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from ballast.domain.money import Money
 from ballast.domain.people import Person as Person
-from ballast.domain.words import Event, HoldReason, System
+from ballast.domain.words import Event, HoldReason, State, System
 
 # -- what we send ------------------------------------------------------------------------------------------------
 
@@ -135,18 +134,16 @@ class StockFigure:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one of their codes means to us. `reason` is set exactly when the event is HELD.
-
-    `note`: their own word for the code, or where it is said, for people who read the table.
-    """
+    """What one of their codes means to us. `reason` is set exactly when the event is HELD."""
 
     event: Event
     reason: HoldReason | None = None
-    note: str = field(default="", compare=False)
+    note: str = field(default="", compare=False)  # for people: their own word for the code, or where it is said
+    state: State | None = None  # the standard state that it stands for, where the event alone does not say it
 
     def called(self, note: str) -> "Meaning":
         """The same meaning, of a code with this note."""
-        return Meaning(self.event, self.reason, note)
+        return replace(self, note=note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +197,8 @@ class News:
     first_scan_at: datetime | None = None
     charge: Charge | None = None
     refund: Refund | None = None
+    state: State | None = None  # the meaning's
+    waybills: frozenset[str] | None = None  # those that their document shows; None: it does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

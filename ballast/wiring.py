@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -157,8 +157,14 @@ class House:
         if given is not None and given.codes is role.codes and given.added == added:
             return
         own = given.own if given is not None and given.codes is role.codes else role.codes
-        role.codes = {**own, **added} if added else own
+        role.codes = {**own, **_with_states(own, added)} if added else own
         self.given_codes[name] = GivenCodes(own, added, role.codes)
+
+
+def _with_states(own: Codes, added: Codes) -> Codes:
+    """A code that people gave another note or reason, and no other event, stands for the same state as before."""
+    same = {key: own[key].state for key, meaning in added.items() if key in own and own[key].event is meaning.event}
+    return {key: replace(meaning, state=same.get(key, meaning.state)) for key, meaning in added.items()}
 
 
 def page_key(secret: str, order_no: str) -> str:

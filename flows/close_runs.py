@@ -35,6 +35,7 @@ FLOWS = (
     "list-refunds",
     "report",
     "ask-refunds",
+    "reconcile",
     "cancel-orders",
     "hold-orders",
     "publish-status-map",

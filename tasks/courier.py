@@ -33,22 +33,24 @@ async def subscribe_parcels(owner: str, batch: Sequence[Outgoing]) -> Tally:
 async def ask_courier(chunk: Chunk) -> Tally:
     """Ask where the unsigned parcels of quiet orders are. They are subscribed once more: the first time may be none."""
     here = await house()
-    quiet = {case.id: (case, _unsigned(case)) for case in await open_chunk(here, chunk)}
+    quiet = {case.id: (case, unsigned(case)) for case in await open_chunk(here, chunk)}
 
     async def follow(_: AsyncConnection, held: Sequence[Case], answers: Mapping[int, Answer]) -> None:
         for case in held:
             if not isinstance(answers[case.id], OutsideError):
                 case.follow_again(quiet[case.id][1])
 
-    questions = {number: _track(here, case, waybills) for number, (case, waybills) in quiet.items()}
+    questions = {number: track(here, case, waybills) for number, (case, waybills) in quiet.items()}
     return await ask_and_apply(here, chunk, questions, also=follow)
 
 
-def _unsigned(case: Case) -> list[str]:
+def unsigned(case: Case) -> list[str]:
+    """The parcels of an order that nobody signed for."""
     return [parcel.waybill for parcel in case.parcels.values() if parcel.signed_at is None]
 
 
-async def _track(here: House, case: Case, waybills: Sequence[str]) -> Sequence[News]:
+async def track(here: House, case: Case, waybills: Sequence[str]) -> Sequence[News]:
+    """What the courier says of these parcels now."""
     answers = await asyncio.gather(*(here.courier.track(_waybill(case, waybill)) for waybill in waybills))
     return [one for answer in answers for one in answer]
 

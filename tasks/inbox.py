@@ -16,7 +16,6 @@ from ballast.db import inbox, moves, news, payments
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.inbox import Letter
-from ballast.db.payments import mark_charges
 from ballast.db.status_map import added_codes
 from ballast.domain.life_cycle import NoSuchMove, TooEarly
 from ballast.domain.payments import transaction_key
@@ -24,8 +23,9 @@ from ballast.domain.words import System
 from ballast.points import Point, reached
 from ballast.ports import Codes, Hook, News
 from ballast.wiring import House, hooks, house
-from tasks.alarms import closed_alerts, hold_alerts, refund_alerts, return_alerts, surplus_alerts, unknown_code_alert
+from tasks.alarms import unknown_code_alert
 from tasks.chunks import Tally
+from tasks.listening import write_told
 from tasks.policy import CHUNK
 
 
@@ -145,13 +145,8 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
     now, books = here.clock.now(), Books()
     await open_books(here, tx, reads, books)
     reads, states = act(reads, books)
-    cases = list(books.cases.values())
-    charged = [case for case in cases if case.payments]
-    await moves.write(tx, cases)
-    await mark_charges(tx, charged)
+    await write_told(tx, list(books.cases.values()), _puzzles(reads), now)
     await inbox.settle(tx, states, now)
-    alerts = hold_alerts(cases) + surplus_alerts(charged) + refund_alerts(cases) + closed_alerts(cases)
-    await raise_alerts(tx, alerts + return_alerts(cases) + _puzzles(reads), now)
     return states
 
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,11 +14,19 @@ from ballast.db import moves, news
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.claims import Chunk
+from ballast.db.payments import mark_charges
 from ballast.domain.life_cycle import TooEarly
 from ballast.points import Point, reached
 from ballast.ports import News
 from ballast.wiring import House
-from tasks.alarms import hold_alerts, unknown_code_alert
+from tasks.alarms import (
+    closed_alerts,
+    hold_alerts,
+    refund_alerts,
+    return_alerts,
+    surplus_alerts,
+    unknown_code_alert,
+)
 from tasks.chunks import Tally, later
 from tasks.policy import SystemDown
 
@@ -58,6 +67,17 @@ async def ask_and_apply(
         puzzles = [unknown_code_alert(answer) for answer in answers.values() if isinstance(answer, UnknownCode)]
         await raise_alerts(tx, hold_alerts(held) + puzzles, house.clock.now())
     return tally
+
+
+async def write_told(
+    tx: AsyncConnection, cases: Sequence[Case], puzzles: Sequence[Mapping[str, Any]], now: datetime
+) -> None:
+    """Store what news made of locked orders, and tell people what they have to know of it. `puzzles`: alerts more."""
+    charged = [case for case in cases if case.payments]
+    await moves.write(tx, cases)
+    await mark_charges(tx, charged)
+    alerts = hold_alerts(cases) + surplus_alerts(charged) + refund_alerts(cases) + closed_alerts(cases)
+    await raise_alerts(tx, [*alerts, *return_alerts(cases), *puzzles], now)
 
 
 async def ask_all(questions: Mapping[K, Awaitable[Sequence[News]]]) -> dict[K, Answer]:
@@ -101,12 +121,13 @@ def _apply(house: House, chunk: Chunk, case: Case, answer: Answer, known: set[tu
         return "unknown code"
     if isinstance(answer, OutsideError):
         return later(house, case, answer, chunk.step)
-    moved = [_act(case, one) for one in answer if (case.id, news.cause_of(one)) not in known]
+    moved = [act(case, one) for one in answer if (case.id, news.cause_of(one)) not in known]
     case.reschedule()
     return "caught up" if any(moved) else "nothing new"
 
 
-def _act(case: Case, one: News) -> bool:
+def act(case: Case, one: News) -> bool:
+    """Let one thing that was said when asked act on its order; whether it did."""
     if news.says_the_same(case, one):
         return False  # some answers carry no time of their own: asking again is no news
     try:

@@ -50,16 +50,22 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
 
 
 async def _hand_over_again(tx: AsyncConnection, cases: Sequence[Case], answers: Mapping[int, Answer]) -> None:
-    """The warehouse said yes and knows nothing of them: due at once, and looked for before they are sent.
+    """The warehouse said yes and knows nothing of them."""
+    await hand_over_again(tx, [case for case in cases if knows_nothing(answers[case.id])])
+
+
+async def hand_over_again(tx: AsyncConnection, silent: Sequence[Case]) -> set[int]:
+    """Orders that the warehouse knows nothing of are due at once, and looked for before they are sent; their ids.
 
     Not those that it ever spoke of: it had them, and may be shipping them. Not what a person has to look at first.
     """
-    waiting = [case for case in cases if case.standing.state is State.STOCK_LOCKED]
-    silent = [case for case in waiting if knows_nothing(answers[case.id])]
-    unheard = {f"wms.create:{case.order_no}": case for case in silent if not case.progress and not case.parcels}
-    for key in await effects.reopen(tx, list(unheard)):
+    waiting = [case for case in silent if case.standing.state is State.STOCK_LOCKED]
+    unheard = {f"wms.create:{case.order_no}": case for case in waiting if not case.progress and not case.parcels}
+    again = await effects.reopen(tx, list(unheard))
+    for key in again:
         case = unheard[key]
         case.with_warehouse = False
         text = "the warehouse said yes and knows nothing of it: handed over again"
         case.take(Event.NOTED, cause=f"ship_out:unknown:v{case.version}", actor="ballast", text=text)
         case.reschedule()
+    return {unheard[key].id for key in again}

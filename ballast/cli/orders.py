@@ -58,19 +58,25 @@ def show(order_no: str, *, json: bool = False) -> int:
     from rich.console import Console
 
     from ballast.cli.opening import print_json, with_house
+    from ballast.cli.reconciling import show_checks
     from ballast.cli.showing import show_order
+    from ballast.db.reconciling import Check, last_checks
     from ballast.db.timeline import Timeline, timeline
     from ballast.wiring import House
 
-    async def look(here: House) -> tuple[Timeline | None, str]:
+    async def look(here: House) -> tuple[Timeline | None, tuple[datetime | None, list[Check]], str]:
         async with here.transaction() as tx:
-            return await timeline(tx, order_no), here.settings.language
+            return await timeline(tx, order_no), await last_checks(tx, order_no), here.settings.language
 
-    found, language = with_house(look)
+    found, (checked_at, checks), language = with_house(look)
     if found is None:
         Console(stderr=True).print(f"no order {order_no}; news for unknown orders waits in the inbox")
         return 1
-    print_json(found.as_dict()) if json else show_order(found, language, Console())
+    if json:
+        print_json(found.as_dict() | {"reconciled_at": checked_at, "reconciled": [one.as_dict() for one in checks]})
+        return 0
+    show_order(found, language, Console())
+    show_checks(checked_at, checks, language, Console())
     return 0
 
 

@@ -97,15 +97,17 @@ async def give_back_messages(tx: AsyncConnection, owner: str, ids: Sequence[int]
     )
 
 
-async def send_again(tx: AsyncConnection, order_ids: Sequence[int], now: datetime) -> int:
-    """Messages of these orders that were given up are due again: part of a rerun."""
+async def send_again(tx: AsyncConnection, order_ids: Sequence[int], now: datetime, kinds: Sequence[str] = ()) -> int:
+    """Messages of these orders that were given up, or those of some `kinds`, are due again: part of a rerun."""
     return await run(
         tx,
         """
         update outbox set due_at = :now, attempts = 0
-        where order_id = any(cast(:ids as bigint[])) and done_at is null and due_at is null""",
+        where order_id = any(cast(:ids as bigint[])) and done_at is null and due_at is null
+          and (cast(:kinds as text[]) = '{}' or kind = any(cast(:kinds as text[])))""",
         ids=list(order_ids),
         now=now,
+        kinds=list(kinds),
     )
 
 

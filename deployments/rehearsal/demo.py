@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,9 @@ from rich.console import Console
 from ballast.db.engine import make_engine
 from ballast.domain.words import State
 from ballast.settings import Settings
+from deployments.rehearsal.accuracy import accuracy_figures
 from deployments.rehearsal.stage import Stage, rehearsal
+from deployments.rehearsal.told import who_was_told
 from deployments.rehearsal.verdict import Verdict, judge
 from deployments.rehearsal.watching import (
     Quiet,
@@ -58,7 +61,7 @@ class DemoPlan:
 
 
 def run_demo(plan: DemoPlan, settings: Settings, console: Console) -> int:
-    """Show the demo; 0 when nothing was lost, doubled, oversold or told wrongly."""
+    """Show the demo; 0 when nothing was lost, doubled, oversold or told wrongly, and in the end every system agrees."""
     home = settings.home / "demo"
     with rehearsal(
         settings, console, home=home, orders=plan.orders, seed=plan.seed, speed=plan.speed, patience=PATIENCE
@@ -75,7 +78,8 @@ def run_demo(plan: DemoPlan, settings: Settings, console: Console) -> int:
             plan.file.write_text(json.dumps(figures, indent=2) + "\n")
         if not plan.exit:
             _keep_serving(stage)
-    return 0 if verdict.clean else 1
+    told = not (figures["alerts_lost"] or figures["alerts_twice"])
+    return 0 if verdict.clean and told and figures["accuracy_after"] == 1 else 1
 
 
 async def _watch(plan: DemoPlan, stage: Stage, started_at: datetime) -> tuple[dict[str, Any], Verdict]:
@@ -87,27 +91,31 @@ async def _watch(plan: DemoPlan, stage: Stage, started_at: datetime) -> tuple[di
                 _revive(stage)
                 async with engine.connect() as tx:
                     seen = await look(tx)
-                told = stage.outside.get("progress")
+                progress = stage.outside.get("progress")
                 show(seen)
                 if seen.counts[State.SIGNED] and not first_signed:
                     first_signed = True
                     stage.console.print(f"first order signed {time.monotonic() - stage.began:.0f} s after the command")
-                resting = told["at_rest"] >= plan.orders and not told["webhooks_pending"]
-                if (resting and seen.at_rest(plan.orders)) or quiet.seconds(seen, told) > QUIET_LIMIT:
+                resting = progress["at_rest"] >= plan.orders and not progress["webhooks_pending"]
+                if (resting and seen.at_rest(plan.orders)) or quiet.seconds(seen, progress) > QUIET_LIMIT:
                     break
                 await asyncio.sleep(1)
-        shown = await what_is_shown(engine)
+        verdict = judge(await what_is_shown(engine), stage.outside.truth(), stage.outside.get("effects"))
+        accuracy = await accuracy_figures(stage, plan.orders, engine)
+        told = await who_was_told(engine, stage.outside)
+        verdict.duplicate_effects = sum(stage.outside.get("effects")["duplicates"].values())  # mending makes none
     finally:
         await engine.dispose()
-    return _figures(plan, stage, seen, judge(shown, stage.outside.truth(), stage.outside.get("effects")), started_at)
+    return _figures(plan, stage, seen, verdict, {**accuracy, "alerts": told.alerts, **told.counts}, started_at)
 
 
 def _figures(
-    plan: DemoPlan, stage: Stage, seen: Seen, verdict: Verdict, started_at: datetime
+    plan: DemoPlan, stage: Stage, seen: Seen, verdict: Verdict, watched: Mapping[str, Any], started_at: datetime
 ) -> tuple[dict[str, Any], Verdict]:
     figures = {
         **state_figures(plan.orders, seen),
         **verdict.counts,
+        **watched,
         **speed_figures(plan.orders, seen, stage.outside),
         "flow_runs": count_runs(stage.house, "flow_runs", started_at),
         "task_runs": count_runs(stage.house, "task_runs", started_at),

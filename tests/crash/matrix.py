@@ -46,6 +46,7 @@ BY_HAND: Final[dict[str, dict[str, tuple[Point, ...]]]] = {
         "erp.reserve": (Point.BEFORE, Point.WRITTEN, Point.CALLED),
         "lock_stock": (Point.STORED, Point.MOVED),
     },
+    "reconcile": {"reconcile": (Point.BEFORE, Point.CALLED, Point.STORED, Point.MOVED)},
     "sync-inventory": {
         "figures": (Point.CALLED, Point.STORED, Point.MOVED),
         "restock": (Point.STORED, Point.MOVED),

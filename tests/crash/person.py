@@ -7,6 +7,7 @@ from typing import Any
 
 from flows.cancel_orders import cancel_orders
 from flows.hold_orders import hold_orders
+from flows.reconcile import reconcile
 from flows.rerun_orders import rerun_orders
 from flows.sync_inventory import sync_inventory
 
@@ -16,6 +17,9 @@ FORMS = {flow.name: flow for flow in (cancel_orders, hold_orders, rerun_orders)}
 async def act(name: str, order_no: str) -> None:
     if name == sync_inventory.name:
         await sync_inventory()
+        return
+    if name == reconcile.name:
+        await reconcile((order_no,), linger=0.0)
         return
     form: Any = FORMS[name]
     await form(order_numbers=(order_no,), by="li")

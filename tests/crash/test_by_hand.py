@@ -43,6 +43,10 @@ async def play(stage: Stage, make_workers: MakeWorkers, flow: str, crash_at: str
         await rest(stage, workers)
     if flow == "rerun-orders":
         await stage.put_on_shelf({LINES[0][0]: 1000})
+    if flow == "reconcile":  # it left, and nobody told us
+        await stage.world.faults(system="qimen", webhook_lost=1.0)
+        await stage.ship(order_no)
+        await stage.world.calm()
     if crash_at:
         assert start(workers, flow, order_no, crash_at) == -SIGKILL, f"{crash_at} was not reached, see {workers.home}"
         for sql in END_OF_LEASES:
@@ -77,6 +81,7 @@ ENDS = {
     "cancel-orders": ("CLOSED", None),
     "hold-orders": ("ON_HOLD", "BY_HAND"),
     "rerun-orders": ("STOCK_LOCKED", None),
+    "reconcile": ("OUTBOUND", None),
     "sync-inventory": ("STOCK_LOCKED", None),
 }
 

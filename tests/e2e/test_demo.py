@@ -6,6 +6,7 @@ ORDERS = 200
 FIGURES = {
     "orders", "signed", "closed", "on_hold", "other", "lost", "duplicate_effects", "oversold", "overrefunded",
     "disagreeing", "stuck", "seconds", "orders_per_second", "flow_runs", "task_runs",
+    "accuracy_before", "accuracy_after", "drifted", "not_answered", "interventions_per_order",
 }  # fmt: skip
 
 
@@ -18,4 +19,6 @@ def test_two_hundred_orders_come_to_rest_in_a_world_with_faults() -> None:
     assert figures["signed"] + figures["closed"] + figures["on_hold"] == ORDERS
     assert figures["signed"] > ORDERS * 0.9
     assert figures["flow_runs"] > 0 and figures["task_runs"] > 0
+    assert (figures["accuracy_after"], figures["interventions_per_order"]) == (1.0, 0.0)
+    assert 0.99 <= figures["accuracy_before"] <= 1.0
     assert "Traceback" not in said

@@ -1,9 +1,10 @@
 """Kdniao's state codes, ours. Source: the vendor sheet, §7 (StateEx table and main State)."""
 
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Codes, Meaning
 
 NOTED = Meaning(Event.NOTED)
+NOT_MOVING = Meaning(Event.NOTED, state=State.OUTBOUND)
 SCANNED = Meaning(Event.SCANNED)
 ARRIVED = Meaning(Event.PARCEL_SIGNED)
 PROBLEM = Meaning(Event.HELD, HoldReason.COURIER_PROBLEM)
@@ -13,7 +14,7 @@ DAMAGED = Meaning(Event.HELD, HoldReason.COURIER_DAMAGED)
 STOPPED = Meaning(Event.HELD, HoldReason.COURIER_STOPPED)
 
 MAIN: dict[str, Meaning] = {
-    "0": NOTED.called("暂无轨迹"),
+    "0": NOT_MOVING.called("暂无轨迹"),
     "1": SCANNED.called("已揽收"),
     "2": SCANNED.called("在途中"),
     "3": ARRIVED.called("签收"),
@@ -24,7 +25,7 @@ MAIN: dict[str, Meaning] = {
 
 FINE: dict[str, Meaning] = {
     **MAIN,
-    "10": NOTED.called("待揽件: a printed label is not transit"),
+    "10": NOT_MOVING.called("待揽件: a printed label is not transit"),
     "201": SCANNED.called("到达派件城市"),
     "202": SCANNED.called("派件中"),
     "204": SCANNED.called("到达转运中心"),

@@ -73,6 +73,7 @@ def read_track(track: Track, *, order_no: str, heard_at: datetime, codes: Codes)
         said=said,
         event=meaning.event,
         reason=meaning.reason,
+        state=meaning.state,
         text=(scans[-1][1].accept_station if scans else track.reason) or "",
         waybill=track.logistic_code,
         first_scan_at=_first_scan_at(scans, codes, moving=meaning.event in MOVING),

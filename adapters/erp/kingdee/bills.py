@@ -199,5 +199,6 @@ class Bills:
             said=said,
             event=meaning.event,
             reason=meaning.reason,
+            state=meaning.state,
             text=bill.number,
         )

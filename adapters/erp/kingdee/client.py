@@ -9,7 +9,7 @@ from adapters.erp.kingdee.bills import Bills, OutboundBill, SaleOrder
 from adapters.erp.kingdee.connection import Connection
 from adapters.erp.kingdee.envelope import ResponseStatus
 from adapters.erp.kingdee.inventory import read_inventory
-from adapters.erp.kingdee.status import AUDITED, CODES, SUBMITTED
+from adapters.erp.kingdee.status import AUDITED, CODES, RECEIVED, SUBMITTED
 from adapters.errors import OutcomeUnknown, OutsideError, Refused
 from adapters.together import Together
 from ballast.clock import Clock
@@ -93,6 +93,8 @@ class Kingdee:
             news += [self._bills.news(sale, field, code, order_no, self.codes) for field, code in said.items()]
         if (outbound := await self._bills.outbound_bill(order_no)) is not None:
             news.append(self._bills.news(outbound, "FDocumentStatus", outbound.status, order_no, self.codes))
+            if outbound.received:
+                news.append(self._bills.news(outbound, "FReceiptTime", RECEIVED, order_no, self.codes))
         return news
 
     # -- bills ---------------------------------------------------------------------------------------------------

@@ -2,19 +2,26 @@
 
 from typing import Final
 
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Codes, Meaning
 
 _NOTED: Final = Meaning(Event.NOTED)
-_VOIDED: Final = Meaning(Event.HELD, HoldReason.ERP_REFUSED)
+_DRAFT: Final = Meaning(Event.NOTED, state=State.PENDING_PAYMENT)  # written down; it reserves nothing yet
+_RESERVED: Final = Meaning(Event.NOTED, state=State.STOCK_LOCKED)
+_BOOKED: Final = Meaning(Event.NOTED, state=State.OUTBOUND)
+_ARRIVED: Final = Meaning(Event.NOTED, state=State.SIGNED)
+_VOIDED: Final = Meaning(Event.HELD, HoldReason.ERP_REFUSED, state=State.CLOSED)
+
+RECEIVED: Final = "noted"
+"""Not a code of theirs: a receipt time is there, or it is not."""
 
 CODES: Codes = {
     # Our own steps move the order when they have written these bills; what the ERP says later is kept as evidence.
-    ("SAL_SaleOrder.FDocumentStatus", "Z"): _NOTED.called("暂存"),
-    ("SAL_SaleOrder.FDocumentStatus", "A"): _NOTED.called("创建"),
-    ("SAL_SaleOrder.FDocumentStatus", "B"): _NOTED.called("审核中"),
-    ("SAL_SaleOrder.FDocumentStatus", "C"): _NOTED.called("已审核: the reservation holds"),
-    ("SAL_SaleOrder.FDocumentStatus", "D"): _NOTED.called("重新审核"),
+    ("SAL_SaleOrder.FDocumentStatus", "Z"): _DRAFT.called("暂存"),
+    ("SAL_SaleOrder.FDocumentStatus", "A"): _DRAFT.called("创建"),
+    ("SAL_SaleOrder.FDocumentStatus", "B"): _DRAFT.called("审核中"),
+    ("SAL_SaleOrder.FDocumentStatus", "C"): _RESERVED.called("已审核: the reservation holds"),
+    ("SAL_SaleOrder.FDocumentStatus", "D"): _DRAFT.called("重新审核"),
     ("SAL_SaleOrder.FCloseStatus", "A"): _NOTED.called("未关闭"),
     ("SAL_SaleOrder.FCloseStatus", "B"): _NOTED.called(
         "已关闭: also set by the ERP itself once everything was delivered"
@@ -24,10 +31,11 @@ CODES: Codes = {
     ("SAL_OUTSTOCK.FDocumentStatus", "Z"): _NOTED.called("暂存"),
     ("SAL_OUTSTOCK.FDocumentStatus", "A"): _NOTED.called("创建"),
     ("SAL_OUTSTOCK.FDocumentStatus", "B"): _NOTED.called("审核中"),
-    ("SAL_OUTSTOCK.FDocumentStatus", "C"): _NOTED.called(
+    ("SAL_OUTSTOCK.FDocumentStatus", "C"): _BOOKED.called(
         "已出库 in the books; the warehouse's confirm moved the order"
     ),
     ("SAL_OUTSTOCK.FDocumentStatus", "D"): _NOTED.called("重新审核"),
+    ("SAL_OUTSTOCK.FReceiptTime", RECEIVED): _ARRIVED.called("签收时间: on every tracking row"),
 }
 
 PROGRESS: Final = {"Z": 0, "A": 1, "D": 1, "B": 2, "C": 3}

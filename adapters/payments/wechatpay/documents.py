@@ -82,6 +82,7 @@ def read_transaction(transaction: Transaction, codes: Codes, heard_at: datetime)
         said=state,
         event=meaning.event,
         reason=meaning.reason,
+        state=meaning.state,
         text=transaction.trade_state_desc,
         charge=_charge(transaction) if meaning.event is Event.PAYMENT_CAPTURED else None,
     )
@@ -119,6 +120,7 @@ def read_refund(notice: RefundNotice, codes: Codes, heard_at: datetime) -> News:
         said=notice.refund_status,
         event=meaning.event,
         reason=meaning.reason,
+        state=meaning.state,
         text=f"{notice.refund_status}: refund {refund.refund_no}, {refund.amount} of charge {refund.transaction_id}",
         refund=refund,
     )

@@ -84,10 +84,11 @@ def read_shop_order(order: ShopOrder, codes: Codes, asked_at: datetime) -> tuple
     heard = [("order_state", str(order.order_state), _changed_at(order) or asked_at)]
     if order.in_complaint:
         heard.append(("in_complaint", "true", asked_at))
-    return tuple(_news(order.merchant_trade_no, *one, codes) for one in heard)
+    waybills = frozenset(shipment.tracking_no for shipment in order.shipments if shipment.tracking_no)
+    return tuple(_news(order.merchant_trade_no, *one, codes, waybills) for one in heard)
 
 
-def _news(order_no: str, field: str, said: str, at: datetime, codes: Codes) -> News:
+def _news(order_no: str, field: str, said: str, at: datetime, codes: Codes, waybills: frozenset[str]) -> News:
     meaning = meaning_of(codes, System.WECHAT, field, said, order_no=order_no)
     return News(
         system=System.WECHAT,
@@ -97,6 +98,8 @@ def _news(order_no: str, field: str, said: str, at: datetime, codes: Codes) -> N
         said=said,
         event=meaning.event,
         reason=meaning.reason,
+        state=meaning.state,
+        waybills=waybills,
     )
 
 

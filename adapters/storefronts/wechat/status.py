@@ -1,9 +1,11 @@
 """WeChat's order states and events, ours. Source: the vendor sheet, §A2 (order_state) and §A4 (events)."""
 
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Codes, Meaning
 
 _NOTED = Meaning(Event.NOTED)
+_WAITING = Meaning(Event.NOTED, state=State.STOCK_LOCKED)  # paid and not shipped
+_SHIPPED = Meaning(Event.NOTED, state=State.OUTBOUND)
 _CONFIRMED = Meaning(Event.RECEIPT_CONFIRMED)
 
 SETTLEMENT = "trade_manage_order_settlement"
@@ -13,8 +15,8 @@ CONFIRMED = f"{SETTLEMENT}+confirm_receive_time"
 """One event name, two meanings: with `confirm_receive_time` the customer (or the deadline) confirmed receipt."""
 
 CODES: Codes = {
-    ("order_state", "1"): _NOTED.called("待发货: our own truth about the shelf is better"),
-    ("order_state", "2"): _NOTED.called("已发货: it says so because we told it"),
+    ("order_state", "1"): _WAITING.called("待发货: our own truth about the shelf is better"),
+    ("order_state", "2"): _SHIPPED.called("已发货: it says so because we told it"),
     ("order_state", "3"): _CONFIRMED.called("确认收货"),
     ("order_state", "4"): _CONFIRMED.called("交易完成"),
     ("order_state", "5"): Meaning(Event.REFUNDED).called("已退款"),

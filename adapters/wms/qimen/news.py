@@ -113,6 +113,7 @@ def read_confirm(document: Mapping[str, Any], codes: Codes, *, otherwise: dateti
         said=order.status,
         event=meaning.event,
         reason=meaning.reason,
+        state=meaning.state,
         parcels=read_parcels(confirm) if ships else (),
         final=meaning.event is not Event.PARTLY_SHIPPED and order.confirm_type != "1",
     )
@@ -131,6 +132,7 @@ def read_process(document: Mapping[str, Any], codes: Codes) -> News:
         said=process.status,
         event=meaning.event,
         reason=meaning.reason,
+        state=meaning.state,
         text=" ".join(part for part in (process.info, process.remark) if part),
     )
 
@@ -147,6 +149,7 @@ def read_lack(document: Mapping[str, Any], codes: Codes) -> News:
         said="LACK",
         event=meaning.event,
         reason=meaning.reason,
+        state=meaning.state,
         text="; ".join(
             f"{item.sku}: {item.lacking} of {item.planned} missing{f' ({item.reason})' if item.reason else ''}"
             for item in report.items

@@ -4,10 +4,12 @@ import re
 from typing import Final
 
 from adapters.errors import OutcomeUnknown, OutsideError, Throttled, Unavailable
-from ballast.domain.words import Event, HoldReason
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Codes, Meaning
 
 _NOTED: Final = Meaning(Event.NOTED)
+_HEARSAY: Final = Meaning(Event.NOTED, state=State.SIGNED)
+_REJECTED: Final = Meaning(Event.HELD, HoldReason.WAREHOUSE_REFUSED, state=State.CLOSED)
 _PROGRESS: Final = Meaning(Event.WAREHOUSE_PROGRESS)
 
 _BOTH: Final = {
@@ -19,14 +21,14 @@ _BOTH: Final = {
     "PACKAGE": _PROGRESS.called("打包"),
     "WEIGH": _PROGRESS.called("称重"),
     "READY": _PROGRESS.called("待提货: packed, but no carrier has it yet"),
-    "SIGN": _NOTED.called("签收: hearsay, the courier's own word counts"),
+    "SIGN": _HEARSAY.called("签收: hearsay, the courier's own word counts"),
     "REFUSE": Meaning(Event.HELD, HoldReason.COURIER_REFUSED).called("买家拒签"),
     "EXCEPTION": Meaning(Event.HELD, HoldReason.WAREHOUSE_EXCEPTION).called("异常"),
     "TMSCANCELED": Meaning(Event.HELD, HoldReason.COURIER_STOPPED).called("快递拦截"),
     "CANCELEDFAIL": Meaning(Event.HELD, HoldReason.WAREHOUSE_EXCEPTION).called(
         "取消失败: it goes on, a person decides"
     ),
-    "REJECT": Meaning(Event.HELD, HoldReason.WAREHOUSE_REFUSED).called("仓库拒单"),
+    "REJECT": _REJECTED.called("仓库拒单"),
     "CANCELED": Meaning(Event.WAREHOUSE_CANCELLED).called("取消"),
     "CLOSED": Meaning(Event.WAREHOUSE_CANCELLED).called("关闭"),
     "PARTFULFILLED": _NOTED.called("inbound only"),

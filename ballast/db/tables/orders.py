@@ -103,6 +103,7 @@ class OrderEvent(SQLModel, table=True):
     __tablename__ = "order_event"
     __table_args__ = (
         UniqueConstraint("order_id", "cause", name="one_row_per_cause"),
+        Index("event_recorded", "recorded_at", postgresql_using="brin"),
         Index("event_by_person", "recorded_at", postgresql_where=text("actor = 'person' or actor like 'person:%'")),
     )
 
