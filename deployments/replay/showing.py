@@ -171,9 +171,9 @@ def _load(report: Report, page: Page) -> None:
 
 
 def _disorder(report: Report, page: Page) -> None:
-    rows = [(one["order_no"], one["where"], _odd(one, page)) for one in report.disorder()]
+    rows = [(one["order_no"], _odd(one, page)) for one in report.disorder()]
     title = Label("Recorded disorder, and acts that had to wait", "时间顺序有误, 以及延后执行的动作")
-    page.table(title, (_ORDER, Label("row", "行"), _WHAT), rows[:MOST_SHOWN])
+    page.table(title, (_ORDER, _WHAT), rows[:MOST_SHOWN])
     if len(rows) > MOST_SHOWN:
         page.console.print(f"… {len(rows) - MOST_SHOWN} +")
 
@@ -186,7 +186,7 @@ def _odd(one: Mapping[str, Any], page: Page) -> str:
         )
         for act in one["waited"]
     ]
-    return "\n".join([*one["times"], *waited])
+    return "\n".join(filter(None, [one["where"], *one["times"], *waited]))
 
 
 def _why(why: str, page: Page) -> str:
