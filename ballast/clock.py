@@ -36,6 +36,23 @@ class Clock:
         return self.now() + machine * self.speed
 
 
+class SetClock(Clock):
+    """Business time stands where it was set last: a recorded history has a time of its own for everything."""
+
+    at: datetime
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__()
+        object.__setattr__(self, "at", at)  # as the frozen parent sets its own
+
+    def now(self) -> datetime:
+        return self.at
+
+    def set(self, at: datetime) -> None:
+        """Stand here from now on."""
+        object.__setattr__(self, "at", at)
+
+
 def from_local(text: str, zone: ZoneInfo = SHANGHAI) -> datetime:
     """`2026-01-02 10:00:00` or `2026/01/02 10:00:00` in the vendor's zone -> aware UTC. Raises ValueError, also for
     the first and last hours of the calendar, which have no UTC.

@@ -239,3 +239,8 @@ async def close_house() -> None:
     opened = _open.pop(asyncio.get_running_loop(), None)
     if opened is not None:
         await opened.close()
+
+
+def use_house(opened: House) -> None:
+    """From now on this is the house of this event loop: a replay has a clock and books of its own."""
+    _open[asyncio.get_running_loop()] = opened

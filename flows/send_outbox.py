@@ -15,6 +15,7 @@ from tasks.chunks import Tally
 from tasks.courier import subscribe_parcels
 from tasks.erp import book_outbound, note_receipt
 from tasks.payment import send_refunds
+from tasks.plainly import seen
 from tasks.storefront import tell_received, tell_refunded, tell_shipped
 
 SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
@@ -73,7 +74,7 @@ async def send_outbox(linger: float = 0.0) -> None:
         return Tally()
 
     async def send_kind(owner: str, kind: str, messages: Sequence[Outgoing]) -> Tally:
-        tally = await SENDERS[kind](owner, messages)
+        tally = await seen(SENDERS[kind])(owner, messages)
         return Counter({f"{kind} {word}": count for word, count in tally.items()})
 
     async def give_up(claim: Claim) -> None:

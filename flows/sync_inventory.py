@@ -5,6 +5,7 @@ from prefect import flow
 from flows.runs import start
 from tasks.chunks import Tally
 from tasks.erp import read_stock
+from tasks.plainly import seen
 from tasks.stock import wake_short_orders
 
 
@@ -15,6 +16,6 @@ async def sync_inventory() -> None:
     Orders on hold for want of stock go on when all they need is there: the oldest first, as far as it reaches.
     """
     run = await start("sync-inventory")
-    run.tally.update(Tally({"figures changed": await read_stock()}))
-    run.tally.update(Tally({"short orders go on": await wake_short_orders()}))
+    run.tally.update(Tally({"figures changed": await seen(read_stock)()}))
+    run.tally.update(Tally({"short orders go on": await seen(wake_short_orders)()}))
     await run.finish()

@@ -7,6 +7,7 @@ from ballast.clock import to_local
 from ballast.db.clocks import SeenBreach
 from ballast.wiring import House
 from flows.runs import start
+from tasks.plainly import is_plain, seen
 from tasks.sla import read_clocks, take_on_policy
 
 MOST_EVENTS = 200
@@ -25,16 +26,18 @@ async def watch_sla(linger: float = 0.0) -> None:
         linger: Not used; one run reads all clocks that are due. 未使用
     """
     run = await start("watch-sla")
-    run.tally.update(await take_on_policy())
-    watched = await read_clocks()
+    run.tally.update(await seen(take_on_policy)())
+    watched = await seen(read_clocks)()
     run.tally.update(watched.tally)
-    for seen in watched.fresh[:MOST_EVENTS]:
-        _emit(seen)
-    run.table = [_row(run.house, seen) for seen in watched.fresh[:MOST_EVENTS]]
+    for breach in watched.fresh[:MOST_EVENTS]:
+        _emit(breach)
+    run.table = [_row(run.house, breach) for breach in watched.fresh[:MOST_EVENTS]]
     await run.finish()
 
 
 def _emit(seen: SeenBreach) -> None:
+    if is_plain():
+        return
     order, breach = seen.order, seen.breach
     emit_event(
         event=f"ballast.sla.{breach.level}",

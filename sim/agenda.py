@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TypeAlias
 
-from sim.clock import WorldClock
+from sim.clock import SetClock, WorldClock
 from sim.records import Order
 
 GRAIN = 0.01  # real seconds; what is due within it happens together, which saves waking up for each event
@@ -17,7 +17,7 @@ Happening: TypeAlias = Callable[[float], None]
 
 
 class Agenda:
-    def __init__(self, clock: WorldClock) -> None:
+    def __init__(self, clock: WorldClock | SetClock) -> None:
         self._clock = clock
         self._heap: list[tuple[float, int, Order | None, Happening]] = []
         self._numbers = count()
@@ -39,7 +39,12 @@ class Agenda:
         if self._heap:
             self._wakes_for = self._heap[0][0]
             delay = max(GRAIN, self._clock.real_delay(self._wakes_for))
-            self._timer = asyncio.get_running_loop().call_later(delay, self._run_due)
+            if not math.isinf(delay):
+                self._timer = asyncio.get_running_loop().call_later(delay, self._run_due)
+
+    def look_again(self) -> None:
+        """The clock was set: something may be due now."""
+        self._set_timer()
 
     def _run_due(self) -> None:
         self._wakes_for = -math.inf  # no timers for what is added meanwhile

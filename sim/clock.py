@@ -1,5 +1,6 @@
-"""Two clocks: business time (inside documents, may run fast) and real time (signatures, retries)."""
+"""Two clocks: business time (inside documents, may run fast or be set) and real time (signatures, retries)."""
 
+import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -29,6 +30,25 @@ class WorldClock:
     def real_delay(self, business: float) -> float:
         """Real seconds from now until that business time (negative when it has passed)."""
         return self.real_at(business) - time.time()
+
+
+@dataclass(slots=True)
+class SetClock:
+    """Business time stands where it was set last: for a recorded history, which has a time of its own for every act."""
+
+    start: float
+    at: float
+    speed: float = 0.0
+
+    def now(self) -> float:
+        return self.at
+
+    def business_at(self, _real: float) -> float:
+        return self.at
+
+    def real_delay(self, business: float) -> float:
+        """Nothing to wait for, or nobody knows how long."""
+        return 0.0 if business <= self.at else math.inf
 
 
 def read_instant(text: str) -> float:

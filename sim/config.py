@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import orjson
 
-from sim.clock import WorldClock, read_instant
+from sim.clock import SetClock, WorldClock, read_instant
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -116,7 +116,7 @@ class RobotLimits:
 @dataclass(frozen=True, slots=True)
 class Config:
     secrets: Secrets
-    clock: WorldClock
+    clock: WorldClock | SetClock
     seed: int = 1
     host: str = "127.0.0.1"
     port: int = 0
@@ -139,7 +139,10 @@ class Config:
         )
 
 
-def read_clock(data: Mapping[str, Any]) -> WorldClock:
+def read_clock(data: Mapping[str, Any]) -> WorldClock | SetClock:
+    if data.get("set"):
+        start = read_instant(data["start"])
+        return SetClock(start, start)
     return WorldClock(
         start=read_instant(data["start"]) if "start" in data else time.time(),
         speed=float(data.get("speed", 1.0)),

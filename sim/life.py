@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sim.chance import digits
 from sim.people import Receiver
-from sim.records import Delivery, Order, Parcel, Payment, Refund, Scan
+from sim.records import Delivery, Order, Parcel, Payment, Refund, Scan, ShopCharge
 from sim.systems.direct import DirectNews
 from sim.systems.kdniao.gate import KdniaoGate
 from sim.systems.kdniao.news import KdniaoNews
@@ -101,6 +101,19 @@ class Life:
         order.shop.order_state = order.shop.order_state or 1
         self._world.reach(order, "paid")
         return [self._news.wechatpay.paid(order, payment, insistent=insistent)]
+
+    def charge(self, order: Order, charge: ShopCharge) -> list[Webhook]:
+        """A charge that the shop took by itself; the shop tells of it, WeChat Pay never heard of it."""
+        if any(charge.transaction_id == known.transaction_id for known in order.shop_charges):
+            raise Impossible(f"order {order.no} has the charge {charge.transaction_id} already")
+        order.shop_charges.append(charge)
+        order.shop.order_state = order.shop.order_state or 1
+        self._world.reach(order, "paid")
+        return [self._news.direct.paid(order, charge)]
+
+    def cancel(self, order: Order, at: float, reason: str) -> list[Webhook]:
+        """The customer wants it no more; whether the goods can still be stopped is another matter."""
+        return [self._news.direct.cancelled(order, at, reason)]
 
     def complete_refund(self, order: Order, refund: Refund, at: float) -> list[Webhook]:
         if refund.status != "PROCESSING":

@@ -28,6 +28,7 @@ class Customer:
     no: str
     name: str
     openid: str
+    tier: str = ""  # the seller's own word for who this is
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,16 +20,28 @@ class Line:
     name: str
     quantity: int
     unit_price: int
+    agreed: int | None = None  # for the whole line, where it is not the price of its pieces
 
     @property
     def amount(self) -> int:
-        return self.quantity * self.unit_price
+        return self.quantity * self.unit_price if self.agreed is None else self.agreed
 
 
 @dataclass(slots=True)
 class Payment:
     """`visible_at`: from then on the shop's shipping system knows the payment."""
 
+    transaction_id: str
+    amount: int
+    paid_at: float
+    visible_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShopCharge:
+    """A charge that the shop took through a provider of its own: WeChat Pay knows nothing of it."""
+
+    provider: str
     transaction_id: str
     amount: int
     paid_at: float
@@ -186,7 +198,10 @@ class Order:
     automatic: bool = True
     stray: bool = False
     open: int = 0
+    channel: str = "wechat"
+    currency: str = "CNY"
     payments: list[Payment] = field(default_factory=list)
+    shop_charges: list[ShopCharge] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     creates: int = 0
@@ -197,6 +212,11 @@ class Order:
     @property
     def total(self) -> int:
         return sum(line.amount for line in self.lines) + self.freight - self.discount
+
+    @property
+    def first_charge(self) -> Payment | ShopCharge | None:
+        """What the shop's shipping system shows, whoever took it."""
+        return self.payments[0] if self.payments else self.shop_charges[0] if self.shop_charges else None
 
     @property
     def parcels(self) -> list[Parcel]:

@@ -157,6 +157,7 @@ def read_customer(body: Mapping[str, Any], script: OrderScript) -> Customer:
         no=wanted.get("no", script.customer.no),
         name=wanted.get("name", script.customer.name),
         openid=wanted.get("openid", script.customer.openid),
+        tier=wanted.get("tier", script.customer.tier),
     )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sim.catalogue import ARTICLES, DEFAULT_LEVEL, SCARCE_LEVEL, STOCK_OF_WAREHOUSE
+from sim.catalogue import ARTICLE, ARTICLES, DEFAULT_LEVEL, SCARCE_LEVEL, STOCK_OF_WAREHOUSE, Article
 
 UNITS_PER_ORDER = 4.0  # mean units of an order's lines, rounded up: levels only need the right order of magnitude
 GENEROSITY = 3
@@ -78,7 +78,16 @@ class StockBook:
 class Stocks:
     erp: StockBook = field(default_factory=lambda: StockBook(tuple(STOCK_OF_WAREHOUSE.values())))
     wms: StockBook = field(default_factory=lambda: StockBook(tuple(STOCK_OF_WAREHOUSE)))
+    articles: dict[str, Article] = field(default_factory=lambda: dict(ARTICLE))
     orders_planned: int = 0
+
+    def list_article(self, article: Article, quantity: int) -> None:
+        """Both books know it from now on, with so many pieces in every warehouse."""
+        self.articles.setdefault(article.sku, article)
+        for book in (self.erp, self.wms):
+            for place in book.places:
+                book.levels.setdefault((place, article.sku), Level())
+        self.grant_everywhere(article.sku, quantity)
 
     def plan_for(self, orders: int, scarce: tuple[str, ...]) -> None:
         """Levels for that many orders in all; scarce articles stay scarce however many orders there are."""

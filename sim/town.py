@@ -8,6 +8,7 @@ from sim.autopilot import Autopilot
 from sim.config import Config
 from sim.control import ControlRoom
 from sim.life import Life, News
+from sim.recorded import RecordedRoom
 from sim.steps import StepRoom
 from sim.systems.dingtalk import DingtalkGate
 from sim.systems.feishu import FeishuGate
@@ -50,6 +51,7 @@ def build_town(config: Config) -> Town:
         feishu,
         ControlRoom(world, life, autopilot, witness, robots, shop),
         StepRoom(world, life, autopilot, witness),
+        RecordedRoom(world, life, autopilot),
     ):
         part.mount(app)
     town = Town(world, autopilot, app)

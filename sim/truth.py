@@ -1,5 +1,6 @@
 """What really is, over HTTP: the answer sheet of every test and of the benchmark."""
 
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -38,6 +39,7 @@ class Witness:
             "total": order.total,
             "lines": [{"line_no": line.line_no, "sku": line.sku, "quantity": line.quantity} for line in order.lines],
             "payments": [tell_payment(payment) for payment in order.payments],
+            "shop_charges": [asdict(charge) for charge in order.shop_charges],
             "refunds": [tell_refund(refund) for refund in order.refunds],
             "erp": self._tell_erp(order),
             "wms": tell_wms(order),

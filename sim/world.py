@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 from sim.agenda import Agenda
 from sim.catalogue import scarce_skus
+from sim.clock import SetClock
 from sim.config import Config
 from sim.faults import FaultBoard
 from sim.people import Customer, Receiver
 from sim.records import Delivery, Line, Order, Parcel, Refund
 from sim.script import OrderScript, write_script
 from sim.stock import Stocks
+from sim.systems.kdniao.tracks import KNOWN_SHIPPERS
 from sim.tally import Tally
 from sim.webhooks import Sender
 
@@ -33,6 +35,7 @@ class World:
         self.tally = Tally()
         self.stocks = Stocks()
         self.scarce = scarce_skus(config.seed)
+        self.shippers: set[str] = set(KNOWN_SHIPPERS)
         self.orders: dict[str, Order] = {}
         self.placed: list[Order] = []
         self.deliveries: dict[str, Delivery] = {}
@@ -44,6 +47,15 @@ class World:
         self.on_delivery_created: list[Callable[[Delivery, float], None]] = []
         self.on_shipping_uploaded: list[Callable[[Order, float], None]] = []
         self.on_refund_asked: list[Callable[[Order, Refund, float], None]] = []
+
+    def set_clock(self, at: float) -> None:
+        """Business time stands at `at` from now on; what is due by then happens. Raises ValueError for a step back."""
+        if not isinstance(self.clock, SetClock):
+            raise ValueError("this world's clock runs by itself; start it with clock: {start, set: true}")
+        if at < self.clock.at:
+            raise ValueError("a history does not go back")
+        self.clock.at = at
+        self.agenda.look_again()
 
     def add(self, order: Order) -> None:
         self.orders[order.no] = order

@@ -2,27 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ballast.clock import Clock
+from ballast.clock import SetClock
 
 NOON = datetime(2026, 3, 4, 4, 0, tzinfo=UTC)
 """Twelve o'clock in Shanghai on an ordinary Wednesday: when every test begins unless it says otherwise."""
 
 
-class SettableClock(Clock):
+class SettableClock(SetClock):
     """Business time stands still until a test moves it."""
 
-    at: datetime
-
     def __init__(self, at: datetime = NOON) -> None:
-        super().__init__()
-        object.__setattr__(self, "at", at)  # as the frozen parent sets its own
-
-    def now(self) -> datetime:
-        return self.at
-
-    def set(self, at: datetime) -> None:
-        """Stand here from now on."""
-        object.__setattr__(self, "at", at)
+        super().__init__(at)
 
     def pass_by(self, **span: float) -> datetime:
         """Let some time pass: `pass_by(hours=2)`; the time it is then."""

@@ -12,16 +12,19 @@ from ballast.wiring import House, hooks
 from web.alerts.page import AlertPage
 from web.gate import Gate
 from web.health import Readiness, answer_health
-from web.hooks.collector import Collector, store_into
+from web.hooks.collector import GATHER, Collector, store_into
 from web.hooks.control import ControlDoor
 from web.hooks.door import Door
 from web.metrics import Metrics
 from web.orders.page import OrderPage
 
 
-def make_app(house: House) -> Starlette:
-    """The web process of a house. The caller closes the house. Raises `SettingsError`."""
-    collector = Collector(store_into(house))
+def make_app(house: House, *, gather: float = GATHER) -> Starlette:
+    """The web process of a house. The caller closes the house. Raises `SettingsError`.
+
+    `gather`: seconds for which a message waits for others, to be stored with them.
+    """
+    collector = Collector(store_into(house), gather=gather)
     door = Door(hooks(house.settings), collector, house.clock, house.settings.limits)
     control = _control(house)
     routes = [

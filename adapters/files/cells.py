@@ -33,6 +33,10 @@ class CellError(Exception):
     """A cell that cannot be used. The text is the reason, for the rejects file."""
 
 
+class NoZone(CellError):
+    """A local time, and nobody says of where: it is so in the whole file, and no matter of one row."""
+
+
 def is_empty(cell: Cell) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
@@ -132,6 +136,8 @@ def _parse(text: str, formats: tuple[str, ...]) -> datetime:
 
 
 def _in_zone(local: datetime, rules: TimeRules) -> datetime:
+    if rules.zone is None:
+        raise NoZone(f"{local} has no zone: nobody knows when that was")
     zone = ZoneInfo(rules.zone)
     first, second = local.replace(tzinfo=zone, fold=0), local.replace(tzinfo=zone, fold=1)
     if first.utcoffset() == second.utcoffset():

@@ -158,21 +158,27 @@ class MoneyRules(Part):
         return currency
 
 
-class TimeRules(Part):
-    """`zone` is that of times without offset. `ambiguous`: which one is meant when clocks go back."""
+def check_zone(zone: str) -> str:
+    """The name as it is. Raises ValueError for a zone that there is not."""
+    try:
+        ZoneInfo(zone)
+    except (KeyError, OSError, ValueError):  # unknown; a folder of zones, as `America`; not a name at all
+        raise ValueError(f"{zone!r} is no IANA zone; for example Asia/Shanghai") from None
+    return zone
 
-    zone: str
+
+class TimeRules(Part):
+    """`zone` is that of times without offset; without it there may be none. `ambiguous`: which one is meant when clocks
+    go back."""
+
+    zone: str | None = None
     formats: tuple[str, ...] = Field(default=(), strict=False)
     ambiguous: Literal["reject", "earlier", "later"] = "reject"
 
     @field_validator("zone")
     @classmethod
-    def _known(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, OSError, ValueError):  # unknown; a folder of zones, as `America`; not a name at all
-            raise ValueError(f"{zone!r} is no IANA zone; for example Asia/Shanghai") from None
-        return zone
+    def _known(cls, zone: str | None) -> str | None:
+        return None if zone is None else check_zone(zone)
 
 
 NEEDED = ("status", "placed_at", "customer_no", "receiver_name", "mobile", "address")
@@ -187,7 +193,7 @@ class FileMapping(Part):
     payments: PaymentsSection | None = None
     statuses: dict[str, RecordedState] = Field(min_length=1)
     money: MoneyRules
-    times: TimeRules
+    times: TimeRules = TimeRules()
     format: FormatRules = FormatRules()
     open_orders: Literal["carry_on", "record_only"]
 
@@ -235,6 +241,28 @@ class _Loader(yaml.BaseLoader):
 
 def read_mapping(path: Path) -> FileMapping:
     """Read and check a mapping file. Raises `MappingError` that names the file and every wrong key."""
+    mapping = _read(path)
+    if mapping.times.zone is None:
+        raise MappingError(
+            f"the mapping is not usable:\n  {path.name}: times.zone: name the zone of times without an offset, "
+            "for example Asia/Shanghai"
+        )
+    return mapping
+
+
+def read_history_mapping(path: Path, zone: str | None) -> FileMapping:
+    """The same for a history: `zone` takes the place of the mapping's. With neither, every time needs an offset."""
+    mapping = _read(path)
+    if zone is None:
+        return mapping
+    try:
+        times = mapping.times.model_copy(update={"zone": check_zone(zone)})
+    except ValueError as wrong:
+        raise MappingError(f"--zone: {wrong}") from None
+    return mapping.model_copy(update={"times": times})
+
+
+def _read(path: Path) -> FileMapping:
     try:
         raw = path.read_bytes()
         if len(raw) > MOST_BYTES:

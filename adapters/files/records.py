@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn, TypeVar
 
-from adapters.files.cells import Cell, CellError, is_empty, read_count, read_money, read_text, read_time
+from adapters.files.cells import Cell, CellError, NoZone, is_empty, read_count, read_money, read_text, read_time
+from adapters.files.errors import FileError
 from adapters.files.mapping import FileMapping, Section
 from adapters.files.rows import Problem, Row
 from adapters.files.tables import Table
@@ -72,6 +73,9 @@ class Record:
         cell = self.cell(field)
         try:
             return None if is_empty(cell) else read(cell)
+        except NoZone as wrong:
+            place = f"{self.row.file} line {self.row.line}, column {self.section.columns.get(field, field)}"
+            raise FileError(f"{place}: {wrong}; say it with times.zone in the mapping or with --zone") from None
         except CellError as wrong:
             raise self.wrong(field, str(wrong)) from None
 

@@ -27,6 +27,7 @@ def main() -> None:
     import ballast.cli.money
     import ballast.cli.orders
     import ballast.cli.reconciling
+    import ballast.cli.replaying
     import ballast.cli.reporting
     import ballast.cli.stock
     import ballast.cli.upkeep
@@ -54,11 +55,13 @@ def _is_plain(error: Exception) -> bool:
     plain = {
         "BackupFailed",
         "FileError",
+        "MappingError",
         "NoWindow",
         "NotRunning",
         "OutsideError",
         "PublicationRefused",
         "RefundRefused",
+        "ReplayFailed",
         "RulesError",
         "RunFailed",
         "SettingsError",

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, Final
 
 import asyncpg
 import orjson
-from sqlalchemy import event, make_url, text
+from sqlalchemy import TextClause, event, make_url, text
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -46,14 +47,20 @@ def _loads(value: str | bytes) -> Any:
     return orjson.loads(value)
 
 
+@lru_cache(maxsize=512)
+def _statement(sql: str) -> TextClause:
+    """Statements are written once in this code and run thousands of times: they are read once, too."""
+    return text(sql)
+
+
 async def rows(tx: AsyncConnection, sql: str, **params: Any) -> Sequence[Any]:
     """All rows of one statement."""
-    return (await tx.execute(text(sql), params)).all()
+    return (await tx.execute(_statement(sql), params)).all()
 
 
 async def run(tx: AsyncConnection, sql: str, **params: Any) -> int:
     """One statement; the number of rows that it changed."""
-    return (await tx.execute(text(sql), params)).rowcount
+    return (await tx.execute(_statement(sql), params)).rowcount
 
 
 async def ring(tx: AsyncConnection, *what: str) -> None:

@@ -141,12 +141,17 @@ class World:
 
 
 @contextmanager
-def world(credentials: Credentials, *, seed: int, speed: float, hooks: str, home: Path) -> Iterator[World]:
-    """Run the simulators until the context ends."""
+def world(
+    credentials: Credentials, *, seed: int, speed: float, hooks: str, home: Path, stands_at: datetime | None = None
+) -> Iterator[World]:
+    """Run the simulators until the context ends. `stands_at`: nothing happens by itself, and the clock is set."""
     anchor = time.time()
     config = {
         "seed": seed,
-        "clock": {"start": START.isoformat(), "speed": speed, "anchor": anchor},
+        "autopilot": stands_at is None,
+        "clock": {"start": START.isoformat(), "speed": speed, "anchor": anchor}
+        if stands_at is None
+        else {"start": stands_at.isoformat(), "set": True},
         "listen": {"host": "127.0.0.1", "port": 0},
         "hooks": hooks,
         "secrets": credentials.world,

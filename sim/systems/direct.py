@@ -10,7 +10,7 @@ import orjson
 
 from sim.chance import digits
 from sim.clock import zoned_text
-from sim.records import Order
+from sim.records import Order, ShopCharge
 from sim.webhooks import Outgoing, Webhook
 from sim.world import World
 
@@ -27,11 +27,24 @@ class DirectNews:
     def placed(self, order: Order) -> Webhook:
         return self._post(order, "order.placed", {"order": describe_order(order)})
 
-    def cancelled(self, order: Order) -> Webhook:
-        return self._post(order, "order.cancelled", {"order": {"order_no": order.no, "channel": "wechat"}})
+    def paid(self, order: Order, charge: ShopCharge) -> Webhook:
+        """A charge through a provider of the shop's own."""
+        told = {
+            "order_no": order.no,
+            "provider": charge.provider,
+            "transaction_id": charge.transaction_id,
+            "amount": charge.amount,
+            "currency": order.currency,
+            "paid_at": zoned_text(charge.paid_at),
+        }
+        return self._post(order, "order.paid", {"order": told}, charge.transaction_id)
 
-    def _post(self, order: Order, event: str, content: dict[str, Any]) -> Webhook:
-        event_id = f"D{digits(20, self._world.config.seed, event, order.no)}"
+    def cancelled(self, order: Order, at: float, reason: str = "") -> Webhook:
+        told = {"order_no": order.no, "reason": reason, "cancelled_at": zoned_text(at)}
+        return self._post(order, "order.cancelled", {"order": told})
+
+    def _post(self, order: Order, event: str, content: dict[str, Any], part: str = "") -> Webhook:
+        event_id = f"D{digits(20, self._world.config.seed, event, order.no, *filter(None, [part]))}"
         body = orjson.dumps({"event": event, "event_id": event_id, **content})
 
         def build() -> Outgoing:
@@ -43,15 +56,15 @@ class DirectNews:
             }
             return Outgoing("/direct", headers, body)
 
-        return self._world.sender.post(Webhook("direct", event, order.no, build, says_success, (order,)))
+        return self._world.sender.post(Webhook("direct", event, f"{order.no}{part}", build, says_success, (order,)))
 
 
 def describe_order(order: Order) -> dict[str, Any]:
     return {
         "order_no": order.no,
-        "channel": "wechat",
+        "channel": order.channel,
         "placed_at": zoned_text(order.placed_at),
-        "currency": "CNY",
+        "currency": order.currency,
         "total": order.total,
         "freight": order.freight,
         "discount": order.discount,

@@ -23,6 +23,7 @@ import ballast.cli.meanings
 import ballast.cli.money
 import ballast.cli.orders
 import ballast.cli.reconciling
+import ballast.cli.replaying
 import ballast.cli.reporting
 import ballast.cli.stock
 import ballast.cli.upkeep

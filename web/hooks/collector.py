@@ -52,8 +52,15 @@ class Sender:
 class Collector:
     """Takes messages from many requests and stores them together. A writer runs while there is something to write."""
 
-    def __init__(self, store: Store, *, patience: float = PATIENCE, most_waiting: int = MOST_WAITING) -> None:
-        self._store, self._patience, self._most_waiting = store, patience, most_waiting
+    def __init__(
+        self,
+        store: Store,
+        *,
+        patience: float = PATIENCE,
+        most_waiting: int = MOST_WAITING,
+        gather: float = GATHER,
+    ) -> None:
+        self._store, self._patience, self._most_waiting, self._gather = store, patience, most_waiting, gather
         self._waiting: deque[Sender] = deque()
         self._count = 0
         self._writer: asyncio.Task[None] | None = None
@@ -84,7 +91,7 @@ class Collector:
 
     async def _write(self) -> None:
         while self._waiting:
-            await asyncio.sleep(GATHER)
+            await asyncio.sleep(self._gather)
             if batch := self._take():
                 await self._store_batch(batch)
 

@@ -13,7 +13,7 @@ from sim.records import Parcel
 from sim.replies import Unreadable, answer_json, read_object
 from sim.systems.kdniao.news import KdniaoNews
 from sim.systems.kdniao.signature import sign
-from sim.systems.kdniao.tracks import KNOWN_SHIPPERS, NEEDS_PHONE, SHIPPERS, write_track
+from sim.systems.kdniao.tracks import NEEDS_PHONE, SHIPPERS, write_track
 from sim.world import World
 
 QUERIES = {"1002", "8001"}
@@ -125,7 +125,7 @@ class KdniaoGate:
 
     def _find(self, data: Mapping[str, Any]) -> Parcel | None:
         shipper, waybill = str(data.get("ShipperCode") or ""), str(data.get("LogisticCode") or "")
-        if not waybill or shipper not in KNOWN_SHIPPERS:
+        if not waybill or shipper not in self._world.shippers:
             raise Refusal("快递公司编码或运单号有误")
         parcel = self._world.parcels.get(waybill)
         if parcel is None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sim.catalogue import ARTICLE, ERP_ORG
+from sim.catalogue import ERP_ORG, Article
 from sim.stock import Level
 from sim.systems.kingdee.bills import OUT, SALE, AnyBill, Entry
 
@@ -18,6 +18,7 @@ class BillRow:
     bill: AnyBill
     entry: Entry | None
     trace: Mapping[str, Any]
+    articles: Mapping[str, Article]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class StockRow:
     stock: str
     sku: str
     level: Level
+    article: Article
 
 
 def yes_no(value: bool) -> str:
@@ -50,7 +52,7 @@ OUT_COLUMNS: dict[str, Column] = {
 }
 ENTRY_COLUMNS: dict[str, Column] = {
     "fmaterialid.fnumber": lambda row: row.entry.material,
-    "fmaterialid.fname": lambda row: ARTICLE[row.entry.material].name,
+    "fmaterialid.fname": lambda row: row.articles[row.entry.material].name,
     "fstockid.fnumber": lambda row: row.entry.stock,
     "fsostockid.fnumber": lambda row: row.entry.stock,
     "fqty": lambda row: float(row.entry.quantity),
@@ -69,7 +71,7 @@ STOCK_COLUMNS: dict[str, Column] = {
     "fstockorgid.fnumber": lambda _: ERP_ORG,
     "fstockid.fnumber": lambda row: row.stock,
     "fmaterialid.fnumber": lambda row: row.sku,
-    "fmaterialid.fname": lambda row: ARTICLE[row.sku].name,
+    "fmaterialid.fname": lambda row: row.article.name,
     "flot.fnumber": lambda _: "",
     "fbaseqty": lambda row: float(row.level.on_hand),
     "fbaseavbqty": lambda row: float(row.level.available),

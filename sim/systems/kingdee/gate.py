@@ -39,7 +39,7 @@ class KingdeeGate:
         self._credentials = Credentials.prepare(world.config.secrets.kingdee)
         self.ledger = Ledger(world)
         self._desk = Desk(world, self.ledger)
-        self._queries = QueryDesk(self.ledger, world.stocks.erp)
+        self._queries = QueryDesk(self.ledger, world.stocks)
         self._operations: dict[str, Callable[[str, Mapping[str, Any], bool], dict[str, Any]]] = {
             "Save": self._save,
             "BatchSave": self._batch_save,

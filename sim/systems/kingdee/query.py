@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sim.stock import StockBook
+from sim.catalogue import Article
+from sim.stock import Stocks
 from sim.systems.kingdee.bills import OUT, SALE, AnyBill, Ledger
 from sim.systems.kingdee.columns import COLUMNS, ENTRY_COLUMNS, INVENTORY, TRACE_COLUMNS, BillRow, Column, StockRow
 from sim.systems.kingdee.envelope import BAD_PARAMETER, Refusal
@@ -114,9 +115,9 @@ def read_order(text: str) -> Iterator[tuple[str, bool]]:
 
 
 class QueryDesk:
-    def __init__(self, ledger: Ledger, stock: StockBook) -> None:
+    def __init__(self, ledger: Ledger, stocks: Stocks) -> None:
         self._ledger = ledger
-        self._stock = stock
+        self._stocks = stocks
 
     def run(self, data: Mapping[str, Any]) -> list[list[Any]]:
         query = read_query(data)
@@ -129,10 +130,12 @@ class QueryDesk:
 
     def _rows(self, query: Query) -> Iterator[Any]:
         if query.form == INVENTORY:
-            yield from (StockRow(place, sku, level) for (place, sku), level in self._stock.levels.items())
+            articles = self._stocks.articles
+            levels = self._stocks.erp.levels.items()
+            yield from (StockRow(place, sku, level, articles[sku]) for (place, sku), level in levels)
             return
         for bill in self._candidates(query):
-            yield from spread(query, bill)
+            yield from spread(query, bill, self._stocks.articles)
 
     def _candidates(self, query: Query) -> Iterable[AnyBill]:
         """By number, id or source order where the filter names one: a scan of all bills is the last resort."""
@@ -148,12 +151,12 @@ class QueryDesk:
         return list(bills.values())
 
 
-def spread(query: Query, bill: AnyBill) -> Iterator[BillRow]:
+def spread(query: Query, bill: AnyBill, articles: Mapping[str, Article]) -> Iterator[BillRow]:
     """One row per bill, or per entry or trace where one of their columns is named."""
     entries = bill.entries if query.asks_for(ENTRY_COLUMNS) else [None]
     traces = (getattr(bill, "traces", None) or [{}]) if query.asks_for(TRACE_COLUMNS) else [{}]
     for entry in entries:
-        yield from (BillRow(bill, entry, trace) for trace in traces)
+        yield from (BillRow(bill, entry, trace, articles) for trace in traces)
 
 
 def as_text(value: Any) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sim.catalogue import ARTICLE, DEFAULT_STOCK, ERP_ORG, WAREHOUSE_OF_STOCK
+from sim.catalogue import DEFAULT_STOCK, ERP_ORG, WAREHOUSE_OF_STOCK
 from sim.systems.kingdee.bills import OUT, SALE, Bill, Entry, Ledger, OutBill, SaleBill
 from sim.systems.kingdee.envelope import BAD_PARAMETER, NO_SUCH_VALUE, REFUSED, Refusal
 from sim.world import World
@@ -78,7 +78,7 @@ class Desk:
     def _read_entry(self, row: Mapping[str, Any]) -> Entry:
         require(row, ENTRY_FIELDS)
         material = get_number(row, "FMaterialId")
-        if material not in ARTICLE:
+        if material not in self._world.stocks.articles:
             raise Refusal(NO_SUCH_VALUE, f"物料“{material}”不存在", "FMaterialId")
         stock = next((found for name in STOCK_FIELDS if (found := get_number(row, name))), DEFAULT_STOCK)
         if stock not in WAREHOUSE_OF_STOCK:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sim.catalogue import ARTICLE, STOCK_OF_WAREHOUSE
+from sim.catalogue import STOCK_OF_WAREHOUSE, Article
 from sim.chance import digits
 from sim.clock import local_text, read_local
 from sim.faults import Call
@@ -88,7 +88,7 @@ class QimenGate:
             self._world.tally.repeat("wms_delivery_order")
             raise Refusal("S003", f"出库单 {code} 重复，已存在")
         check_head(head)
-        lines = [read_line(node) for node in document.one("orderLines").every("orderLine")]
+        lines = [read_line(node, self._world.stocks.articles) for node in document.one("orderLines").every("orderLine")]
         if not lines:
             raise Refusal("S001", "orderLines 不能为空")
         wms_id = f"WMS{digits(10, self._world.config.seed, 'wms', code)}"
@@ -189,9 +189,9 @@ def check_head(head: Node) -> None:
         raise Refusal("S002", f"仓库 {head.read('warehouseCode')} 不存在")
 
 
-def read_line(node: Node) -> DeliveryLine:
+def read_line(node: Node, articles: Mapping[str, Article]) -> DeliveryLine:
     sku = node.read("itemCode")
-    if sku not in ARTICLE:
+    if sku not in articles:
         raise Refusal("S002", f"商品 {sku} 不存在")
     if not node.read("ownerCode"):
         raise Refusal("S001", "ownerCode 不能为空")

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sim.chance import digits
 from sim.faults import Call
-from sim.records import Order, Payment
+from sim.records import Order
 from sim.replies import Unreadable, answer_json, read_object
 from sim.systems.wechat.news import WechatNews
 from sim.systems.wechat.shipping import (
@@ -140,15 +140,17 @@ class WechatGate:
             order = self._world.by_transaction.get(names["transaction_id"])
         else:
             order = self._world.orders.get(names["out_trade_no"]) if names["mchid"] == self._mchid else None
-        if order is None or not self._visible(order.payments):
+        if order is None or not self._visible(order):
             raise Refusal(NO_PAYMENT, "支付单不存在")
         return order
 
-    def _visible(self, payments: list[Payment]) -> bool:
-        return bool(payments) and payments[0].visible_at <= self._world.clock.now()
+    def _visible(self, order: Order) -> bool:
+        charge = order.first_charge
+        return charge is not None and charge.visible_at <= self._world.clock.now()
 
     def _describe(self, order: Order) -> dict[str, Any]:
-        payment, shop = order.payments[0], order.shop
+        payment, shop = order.first_charge, order.shop
+        assert payment is not None  # what is not paid is not found
         return {
             "transaction_id": payment.transaction_id,
             "merchant_id": self._mchid,

@@ -36,7 +36,8 @@ class WechatNews:
         return self._post(order, f"{order.no}/received", self._describe(order, at) | more)
 
     def _describe(self, order: Order, at: float) -> dict[str, Any]:
-        payment = order.payments[0]
+        payment = order.first_charge
+        assert payment is not None  # nothing is shipped or received unpaid
         shipped_at = order.shop.shipped_at or at
         return {
             "ToUserName": ACCOUNT,
