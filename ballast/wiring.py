@@ -57,6 +57,7 @@ class House:
     added_codes: Mapping[str, Codes] = field(default_factory=dict)
     given_codes: dict[str, "GivenCodes"] = field(default_factory=dict)
     stopping: bool = False  # this process ends: runs take nothing new and give back what they cannot finish
+    closed: bool = False
     sla: PolicyInForce = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -126,7 +127,12 @@ class House:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction. No network call belongs inside."""
+        """One transaction. No network call belongs inside.
+
+        What a run that failed left behind, its sign of life or its bar, opens no connection that nobody would close.
+        """
+        if self.closed:
+            raise ConnectionError("the connections of this process are closed")
         async with self.engine.begin() as tx:
             yield tx
 
@@ -139,6 +145,7 @@ class House:
         reached(kind, Point.MOVED)
 
     async def close(self) -> None:
+        self.closed = True
         for role in self.roles.values():
             await role.close()
         await self.engine.dispose()

@@ -180,7 +180,7 @@ async def _beat(run: ReferenceType[Run], here: House, run_id: str) -> None:
     while True:
         await asyncio.sleep(BEAT.total_seconds())
         running = run()
-        if running is None or running.over:
+        if running is None or running.over or here.closed:
             return
         del running  # a run that failed is forgotten by all, also by us
         try:
