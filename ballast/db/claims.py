@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import rows, run
+from ballast.db.outbox import NOTHING_BEFORE
 from ballast.domain.words import Step
 
 
@@ -86,23 +87,25 @@ async def due_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
     """What a run would find: steps, `inbox`, `orders`, `outbox`, `alerts`, `sla`, `refunds`; absent: no work there.
 
     Index-only probes, the cost of which does not grow with orders, finished or waiting: the earliest of a partial index
-    instead of `exists ... due_at <= :now`, for which a generic plan reads the whole table of what is done.
+    instead of `exists ... due_at <= :now`, for which a generic plan reads the whole table of what is done. A message
+    behind one that was given up is no work: nobody may take it.
     """
     steps: Sequence[str] = [step.value for step in Step]
-    found = await rows(
-        tx,
-        """
-        select step from unnest(cast(:steps as text[])) step
-        where exists (select from sales_order where due_step = step and due_at <= :now)
-        union all select 'inbox' where exists (select from inbox where state = 'new' and topic = 'news')
-        union all select 'orders' where exists (select from inbox where state = 'new' and topic = 'order')
-        union all select 'outbox' where (select min(due_at) from outbox where due_at is not null) <= :now
-        union all select 'alerts' where least(
-          (select min(climbs_at) from alert where climbs_at is not null),
-          (select min(due_at) from alert_notice where due_at is not null)) <= :now
-        union all select 'sla' where (select min(sla_due_at) from sales_order where sla_due_at is not null) <= :now
-        union all select 'refunds' where (select min(due_at) from refund where due_at is not null) <= :now""",
-        steps=steps,
-        now=now,
-    )
+    found = await rows(tx, _DUE_NOW.format(nothing_before=NOTHING_BEFORE), steps=steps, now=now)
     return {row[0]: 1 for row in found}
+
+
+_DUE_NOW = """
+select step from unnest(cast(:steps as text[])) step
+where exists (select from sales_order where due_step = step and due_at <= :now)
+union all select 'inbox' where exists (select from inbox where state = 'new' and topic = 'news')
+union all select 'orders' where exists (select from inbox where state = 'new' and topic = 'order')
+union all select 'outbox' where exists (
+  select from (select * from outbox where due_at is not null and due_at <= :now order by due_at offset 0) o
+  where {nothing_before})
+union all select 'alerts' where least(
+  (select min(climbs_at) from alert where climbs_at is not null),
+  (select min(due_at) from alert_notice where due_at is not null)) <= :now
+union all select 'sla' where (select min(sla_due_at) from sales_order where sla_due_at is not null) <= :now
+union all select 'refunds' where (select min(due_at) from refund where due_at is not null) <= :now
+"""

@@ -26,6 +26,21 @@ class Outgoing:
     attempts: int
 
 
+NOTHING_BEFORE = """not exists (
+  select from outbox e where e.order_id = o.order_id and e.id < o.id and e.done_at is null
+    and split_part(e.kind, '.', 1) = split_part(o.kind, '.', 1)
+    and (e.due_at is not null or e.kind <> 'payment.refund'))"""
+"""Of a message `o`: whatever was to be told before it, to the same system of the same order, was told."""
+
+_CLAIM = """
+with due as (
+  select id from outbox o where due_at <= :now and {nothing_before}
+  order by due_at limit :most for update skip locked)
+update outbox o set lease_owner = :owner, due_at = :until from due where o.id = due.id
+returning o.id, o.key, o.order_id, o.kind, o.payload, o.attempts
+"""
+
+
 async def claim_messages(
     tx: AsyncConnection, *, owner: str, most: int, now: datetime, until: datetime
 ) -> list[Outgoing]:
@@ -35,15 +50,7 @@ async def claim_messages(
     """
     found = await rows(
         tx,
-        """
-        with due as (
-          select id from outbox o where due_at <= :now and not exists (
-            select from outbox e where e.order_id = o.order_id and e.id < o.id and e.done_at is null
-              and split_part(e.kind, '.', 1) = split_part(o.kind, '.', 1)
-              and (e.due_at is not null or e.kind <> 'payment.refund'))
-          order by due_at limit :most for update skip locked)
-        update outbox o set lease_owner = :owner, due_at = :until from due where o.id = due.id
-        returning o.id, o.key, o.order_id, o.kind, o.payload, o.attempts""",
+        _CLAIM.format(nothing_before=NOTHING_BEFORE),
         owner=owner,
         most=most,
         now=now,

@@ -143,3 +143,21 @@ async def test_every_kind_of_work_is_seen(a_house: House, clock: SettableClock) 
         await tx.execute(text("update sales_order set sla_due_at = cast(:now as timestamptz)"), {"now": NOON})
         work = await claims.due_now(tx, NOON)
     assert set(work) == {"sign_off", "inbox", "orders", "outbox", "alerts", "refunds", "sla"}
+
+
+async def test_a_message_behind_one_that_was_given_up_is_no_work(a_house: House) -> None:
+    """Else the listener would start a run for it every second, and every run would find nothing that it may take."""
+    await place_many(a_house, 2)
+    async with a_house.transaction() as tx:
+        await tx.execute(text("update sales_order set due_at = null, due_step = null, sla_due_at = null"))
+    async with opened_one(a_house, "SO-0000") as case:
+        case.send("shop.shipped")
+        case.send("shop.received")
+    async with a_house.transaction() as tx:
+        await tx.execute(text("update outbox set due_at = null where kind = 'shop.shipped'"))
+        assert "outbox" not in await claims.due_now(tx, NOON)
+        assert await outbox.claim_messages(tx, owner="a", most=9, now=NOON, until=a_house.lease()) == []
+    async with opened_one(a_house, "SO-0001") as case:
+        case.send("erp.outbound")
+    async with a_house.transaction() as tx:
+        assert "outbox" in await claims.due_now(tx, NOON)
