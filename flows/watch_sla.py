@@ -10,8 +10,8 @@ from flows.runs import start
 from tasks.plainly import is_plain, seen
 from tasks.sla import read_clocks, take_on_policy
 
-MOST_EVENTS = 200
-"""Of one run: events are for exceptions. The books have all breaches, and the alerts of all of them go out."""
+MOST_EVENTS, MOST_ROWS = 2000, 200
+"""Of one run. Should a new policy find more at once, the books have all breaches, and the alerts of all go out."""
 
 
 @flow(name="watch-sla", flow_run_name="watch-sla")
@@ -31,7 +31,7 @@ async def watch_sla(linger: float = 0.0) -> None:
     run.tally.update(watched.tally)
     for breach in watched.fresh[:MOST_EVENTS]:
         _emit(breach)
-    run.table = [_row(run.house, breach) for breach in watched.fresh[:MOST_EVENTS]]
+    run.table = [_row(run.house, breach) for breach in watched.fresh[:MOST_ROWS]]
     await run.finish()
 
 
