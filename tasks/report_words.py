@@ -1,7 +1,7 @@
 """A report in words: what an operations manager reads, in English or Chinese."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -48,6 +48,7 @@ class Part:
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     empty: str
+    notes: tuple[str, ...] = ()  # sentences below it: what its figures are made of
 
 
 class Words:
@@ -74,20 +75,22 @@ class Words:
     def numbers(self, report: Report) -> Part:
         accuracy, response, hands = report.accuracy, report.response, report.interventions
         rows = [
-            (self.of(("status accuracy", "状态准确率")), percent(accuracy.overall.share, 2), self._sure(report),
+            (self.of(("status accuracy", "状态准确率")), percent(accuracy.overall.share, 2),
              self.of(HEALTHY[accuracy.healthy]), f">= {percent(ACCURACY.healthy, 1)}", percent(ACCURACY.reference, 2)),
             (self.of(("minutes from alert to action", "告警到处置 (分钟)")), number(response.answered.mean, 1),
-             self._answers(report), self.of(HEALTHY[response.healthy]), f"<= {RESPONSE.healthy:g}",
+             self.of(HEALTHY[response.healthy]), f"<= {RESPONSE.healthy:g}",
              f"{RESPONSE.reference:g}"),
             (self.of(("interventions per order", "每单人工干预")), number(hands.per_order, 3),
-             self._deeds(report), self.of(HEALTHY[hands.healthy]), f"<= {INTERVENTIONS.healthy:g}",
+             self.of(HEALTHY[hands.healthy]), f"<= {INTERVENTIONS.healthy:g}",
              f"{INTERVENTIONS.reference:g}"),
         ]  # fmt: skip
-        return self._part(
+        part = self._part(
             "numbers", ("The three numbers", "三个硬指标"), rows,
-            ("number", "指标"), ("value", "数值"), ("of what", "依据"), ("verdict", "判断"), ("healthy", "健康标准"),
+            ("number", "指标"), ("value", "数值"), ("verdict", "判断"), ("healthy", "健康标准"),
             ("reference", "参考值"),
         )  # fmt: skip
+        made_of = (self._sure(report), self._answers(report), self._deeds(report))
+        return replace(part, notes=tuple(f"{row[0]}: {note}" for row, note in zip(rows, made_of, strict=True)))
 
     def _sure(self, report: Report) -> str:
         found = report.accuracy
@@ -268,9 +271,10 @@ def money(amount: int, currency: str) -> str:
 
 
 def markdown_table(part: Part) -> str:
-    """For an artifact: a cell never breaks its row."""
+    """For an artifact: a cell never breaks its row. The notes are a list below it."""
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
-    return "\n".join([line(part.columns), line(["---"] * len(part.columns)), *(line(row) for row in part.rows)])
+    table = "\n".join([line(part.columns), line(["---"] * len(part.columns)), *(line(row) for row in part.rows)])
+    return "\n".join([table, "", *(f"- {note}" for note in part.notes)]) if part.notes else table

@@ -129,17 +129,9 @@ def show_late(rows: Sequence[LateOrder], now: datetime, console: Console) -> Non
     _table(
         console,
         f"{len(rows)} over a limit",
-        ("order", "level", "clock", "since", "over the limit for", "state", "courier"),
+        ("order", "level", "clock", "late", "where"),
         [
-            (
-                row.order_no,
-                row.level,
-                row.clock,
-                local(row.started_at),
-                how_long(now - row.due_at),
-                row.state,
-                row.courier,
-            )
+            (row.order_no, row.level, row.clock, how_long(now - row.due_at), f"{row.state} {row.courier}".strip())
             for row in rows
         ],
     )

@@ -62,9 +62,11 @@ def pages(api: str, web: str) -> Mapping[str, tuple[Callable[[], str], int]]:
     return {
         "runs": (lambda: f"{ui}/runs", 1300),
         "room": (lambda: artifact("control-room"), 985),
+        "accuracy": (lambda: artifact("reconcile-accuracy"), 1100),
+        "report": (lambda: artifact("report-numbers"), 620),
         "automations": (lambda: f"{ui}/automations", 1150),
         "events": (breach, 700),
-        "sla": (lambda: artifact("watch-sla", "in_transit"), 900),
+        "sla": (lambda: artifact("watch-sla", "yellow"), 900),
         "bar": (lambda: artifact("lock-stock-progress"), 620),
         "artifacts": (lambda: f"{ui}/artifacts", 1300),
         "answer-form": (lambda: form("answer-alerts"), 1500),

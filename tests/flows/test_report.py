@@ -23,7 +23,7 @@ async def test_the_report_of_a_window_by_hand(stage: Stage) -> None:
     assert ran.green and ran.name == "report accuracy not measured, no answers, 0.00 by hand"
     text = await markdown_of(ran)
     assert text.startswith("# Ballast report, ") and "1 orders were placed in it: 1 signed" in text
-    assert "| status accuracy | - | no reconciliation ended in this window" in text and "0.07" in text
+    assert "- status accuracy: no reconciliation ended in this window" in text and "0.07" in text
     rows = await artifact(ran)
     [whole] = [row for row in rows if row.get("step", "").startswith("placed to signed")]
     assert whole["orders"] == "1" and signed not in json.dumps(rows)

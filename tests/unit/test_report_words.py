@@ -109,31 +109,32 @@ def test_a_share_is_never_rounded_up_to_all(share: float | None, digits: int, sh
 
 
 def test_the_three_numbers_come_first_with_bounds_and_reference() -> None:
-    [accuracy, response, hands] = Words("en").numbers(GOOD).rows
-    assert accuracy[0] == "status accuracy" and accuracy[1] == "99.98 %" and accuracy[3:] == (
+    part = Words("en").numbers(GOOD)
+    [accuracy, response, hands], [sure, answers, deeds] = part.rows, part.notes
+    assert accuracy[0] == "status accuracy" and accuracy[1] == "99.98 %" and accuracy[2:] == (
         "healthy", ">= 99.8 %", "99.97 %"
     )  # fmt: skip
-    assert "9998/10000 orders, 95 %: 99.92 % - 99.99 %, 2026-03-04 12:00" in accuracy[2]
-    assert response[1] == "6.0" and response[3:] == ("healthy", "<= 15", "8.3")
-    assert response[2] == "2 answered, p50 6.0, p95 9.6; 3 ended by themselves"
-    assert hands[1] == "0.010" and hands[3:] == ("healthy", "<= 0.5", "0.07")
-    assert hands[2] == "10 action(s) on 8 of 1000 orders; 99.20 % untouched by hand"
+    assert "9998/10000 orders, 95 %: 99.92 % - 99.99 %, 2026-03-04 12:00" in sure
+    assert response[1] == "6.0" and response[2:] == ("healthy", "<= 15", "8.3")
+    assert answers == "minutes from alert to action: 2 answered, p50 6.0, p95 9.6; 3 ended by themselves"
+    assert hands[1] == "0.010" and hands[2:] == ("healthy", "<= 0.5", "0.07")
+    assert deeds == "interventions per order: 10 action(s) on 8 of 1000 orders; 99.20 % untouched by hand"
     assert Words("en").outcome(GOOD) == "99.98 %, 6.0 min, 0.01 by hand"
     assert Words("en").parts(GOOD)[0].name == "numbers"
 
 
 def test_nothing_is_not_measured_and_not_healthy() -> None:
     rows = Words("en").numbers(NOTHING).rows
-    assert [row[1] for row in rows] == ["-", "-", "-"] and {row[3] for row in rows} == {"not measured"}
+    assert [row[1] for row in rows] == ["-", "-", "-"] and {row[2] for row in rows} == {"not measured"}
     assert Words("en").outcome(NOTHING) == "accuracy not measured, no answers, no orders"
     assert [part.empty for part in Words("en").parts(NOTHING)[1:2]] == ["not measured"]
 
 
 def test_what_waits_is_told_and_makes_it_unhealthy() -> None:
     waiting = replace(GOOD, response=Response(spread([2.0, 10.0]), 0, 2, 120.0, 90.0))
-    row = Words("en").numbers(waiting).rows[1]
-    assert "2 still open, the oldest for 90 min (with them the mean is at least 33.0)" in row[2]
-    assert row[3] == "NOT healthy"
+    part = Words("en").numbers(waiting)
+    assert "2 still open, the oldest for 90 min (with them the mean is at least 33.0)" in part.notes[1]
+    assert part.rows[1][2] == "NOT healthy"
 
 
 def test_chinese_says_the_same_in_chinese() -> None:
@@ -144,7 +145,7 @@ def test_chinese_says_the_same_in_chinese() -> None:
         assert one.title != other.title and len(one.rows) == len(other.rows) and len(one.columns) == len(other.columns)
         assert all(len(row) == len(one.columns) for row in (*one.rows, *other.rows))
         assert (one.name, one.title.isascii()) == (other.name, True)
-    assert chinese.numbers(GOOD).rows[0][3] == "健康"
+    assert chinese.numbers(GOOD).rows[0][2] == "健康"
     assert chinese.states(GOOD) == "本期下单 1000: 900 客户签收, 100 异常挂起"
 
 
