@@ -49,7 +49,7 @@ async def examine(here: House) -> list[Finding]:
     checks: list[Callable[[House], Awaitable[Finding]]] = [_database, _backlog, _prefect, _automations]
     found = list(await asyncio.gather(*(check(here) for check in checks)))
     found += await asyncio.gather(*(_system(here, role) for role in ROLES))
-    return [_settings(here), *found, *await _alerts(here)]
+    return [_settings(here), _policy(here), *found, *await _alerts(here)]
 
 
 def _settings(here: House) -> Finding:
@@ -58,6 +58,20 @@ def _settings(here: House) -> Finding:
         missing.append("direct")
     text = f"not configured: {', '.join(missing)}" if missing else "every system is configured"
     return Finding("settings", not missing, text, "add their settings to .env; names in README.md" if missing else "")
+
+
+def _policy(here: House) -> Finding:
+    """The SLA policy in force, and people who would be told of an alert and cannot be rung anywhere."""
+    policy, what = here.sla.current(), f"SLA policy {here.sla.file}"
+    if here.sla.problem is not None:
+        return Finding(what, False, here.sla.problem.problems[0], "mend it; `ballast sla check` names every mistake")
+    rings = {"dingtalk": "mobile", "wecom": "wecom", "feishu": "feishu"}
+    handles = [rings.get(channel, "email") for channel in here.channels]
+    silent = [key for key, person in policy.people.items() if not any(getattr(person, name) for name in handles)]
+    text = "; ".join([f"{len(policy.clocks)} clocks, {len(policy.ladders)} ladders", *policy.warnings])
+    if handles and silent:
+        text += f"; nobody is rung for {', '.join(silent)}: without a handle at a channel they only read the group"
+    return Finding(what, True, text)
 
 
 async def _database(here: House) -> Finding:

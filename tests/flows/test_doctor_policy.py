@@ -1,0 +1,36 @@
+"""What `ballast doctor` says of the SLA policy."""
+
+from pathlib import Path
+
+from ballast.cli.examining import examine
+from tests.contracts.outside import wecom_for
+from tests.flows.stage import PLAIN_POLICY, Stage
+
+
+async def policy_row(stage: Stage) -> tuple[bool, str]:
+    [found] = [one for one in await examine(stage.house) if one.what.startswith("SLA policy")]
+    return found.ok, found.text
+
+
+async def test_people_whom_no_channel_can_ring_are_named(stage: Stage, tmp_path: Path) -> None:
+    assert await policy_row(stage) == (
+        True,
+        "0 clocks, 3 ladders; nobody is rung for somebody: without a handle at a channel they only read the group",
+    )
+    file = tmp_path / "sla.yaml"
+    file.write_text(PLAIN_POLICY.read_text().replace("name: somebody", "name: somebody, wecom: li"))
+    stage.house.sla.file, stage.house.sla._policy = file, None
+    assert "nobody is rung" in (await policy_row(stage))[1], "WeCom is not set up"
+    stage.configure(wecom=wecom_for(stage.world))
+    assert await policy_row(stage) == (True, "0 clocks, 3 ladders")
+
+
+async def test_a_mistake_in_the_file_is_shown_while_the_old_policy_is_in_force(stage: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "sla.yaml"
+    file.write_text(PLAIN_POLICY.read_text())
+    stage.house.sla.file, stage.house.sla._policy = file, None
+    assert (await policy_row(stage))[0]
+    file.write_text("clocks: nonsense")
+    stage.house.sla._looked_at = 0.0
+    ok, text = await policy_row(stage)
+    assert not ok and f"{file}:1: " in text
