@@ -20,11 +20,12 @@ async def raise_once(
     """Raise an alert about `subject` (`worker-gone:ballast`) unless one of the last day is open; whether it is new.
 
     `now` is business time, `machine_now` the machine's, which the keys are made of. The same subject told twice at the
-    same moment waits here: whoever comes second finds the first one's.
+    same moment waits here: whoever comes second finds the first one's, also if its own clock is a little behind.
     """
     await rows(tx, "select pg_advisory_xact_lock(hashtextextended(:subject, 0))", subject=subject)
     keys = keys_of(subject, machine_now)
-    if await rows(tx, "select 1 from alert where key = any(cast(:keys as text[])) and ended_at is null", keys=keys):
+    known = [*keys_of(subject, machine_now + SLOT)[:1], *keys]
+    if await rows(tx, "select 1 from alert where key = any(cast(:keys as text[])) and ended_at is null", keys=known):
         return False
     return bool(await raise_alerts(tx, [{**alert, "key": keys[0]}], now))
 

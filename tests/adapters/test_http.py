@@ -37,7 +37,7 @@ class Server:
         self.taken += 1
         answer = self.answers.pop(0)
         if answer is SILENT:
-            await asyncio.sleep(1)
+            await asyncio.sleep(2)
         elif answer:
             writer.write(answer)
             await writer.drain()
@@ -52,7 +52,7 @@ async def serve(*answers: bytes) -> AsyncIterator[tuple[Server, VendorHttp]]:
     server = Server(list(answers))
     listener = await asyncio.start_server(server.handle, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
-    http = VendorHttp(System.WECHAT, max_calls=2, timeout=0.3)
+    http = VendorHttp(System.WECHAT, max_calls=2, timeout=0.8)
     try:
         yield server, http
     finally:

@@ -7,13 +7,16 @@ FIGURES = {
     "orders", "signed", "closed", "on_hold", "other", "lost", "duplicate_effects", "oversold", "overrefunded",
     "disagreeing", "stuck", "seconds", "orders_per_second", "flow_runs", "task_runs",
     "accuracy_before", "accuracy_after", "drifted", "not_answered", "interventions_per_order",
+    "alerts", "alerts_lost", "alerts_twice",
 }  # fmt: skip
 
 
 def test_two_hundred_orders_come_to_rest_in_a_world_with_faults() -> None:
     figures, said = rehearse("demo", "--orders", str(ORDERS), "--faults", "mild", "--exit", timeout=400)
     assert set(figures) == FIGURES
-    for count in ("lost", "duplicate_effects", "oversold", "overrefunded", "disagreeing", "stuck"):
+    for count in (
+        "lost", "duplicate_effects", "oversold", "overrefunded", "disagreeing", "stuck", "alerts_lost", "alerts_twice",
+    ):  # fmt: skip
         assert figures[count] == 0, figures
     assert figures["orders"] == ORDERS and figures["other"] == 0
     assert figures["signed"] + figures["closed"] + figures["on_hold"] == ORDERS
