@@ -35,7 +35,7 @@ class Server:
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         self.taken += 1
-        answer = self.answers.pop(0)
+        answer = self.answers.pop(0) if self.answers else GONE  # the transport repeats a GET by itself after a hang-up
         if answer is SILENT:
             await asyncio.sleep(2)
         elif answer:
