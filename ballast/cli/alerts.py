@@ -16,8 +16,8 @@ def list_alerts(*, all: bool = False, json: bool = False) -> None:
     """
     from rich.console import Console
 
-    from ballast.cli.alerting import as_document, show_alerts
     from ballast.cli.opening import print_json, with_house
+    from ballast.cli.showing_alerts import as_document, show_alerts
     from ballast.db.answers import AlertSeen, open_alerts
     from ballast.wiring import House
 

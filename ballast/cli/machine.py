@@ -22,7 +22,8 @@ def demo(
 ) -> int:
     """Show everything at work: simulated shops, ERP, warehouse and couriers, and the real Ballast between them.
 
-    Exit code 1 when the outside world's own truth shows an order lost, done twice, oversold or told wrongly.
+    Exit code 1 when the outside world's own truth shows an order lost, done twice, oversold or told wrongly, an alert
+    that nobody was shown or a robot showed twice, or a system that differs after mending.
     """
     from rich.console import Console
 
