@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+MEASURED := $(VENV)/.measured
 
-.PHONY: demo chaos test test-slow check up clean install format
+.PHONY: demo chaos test test-slow check up bench bench-quick clean install format
 
 demo: install          ## a whole seller's world, orders from payment to sign-off
 	$(BIN)/ballast demo
@@ -29,6 +30,12 @@ check: install         ## lint, types, layers, size budget
 up: install            ## all services of one machine, until Ctrl-C
 	$(BIN)/ballast up
 
+bench: $(MEASURED)      ## Ballast against the bare machine and two peers, writes bench/results.json; 25 minutes
+	$(BIN)/python -m bench --json bench/results.json
+
+bench-quick: $(MEASURED) ## the same with few orders: shows that it works, not how fast it is
+	$(BIN)/python -m bench --quick --json .ballast/bench-quick.json
+
 format: install
 	$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 
@@ -40,6 +47,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
+
+$(MEASURED): bench/requirements.lock $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r bench/requirements.lock
+	@touch $(MEASURED)
 
 clean:
 	rm -rf $(VENV) .ballast .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
