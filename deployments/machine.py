@@ -104,7 +104,7 @@ def prefect_env(api_url: str, home: Path) -> dict[str, str]:
     }
 
 
-def _server_env(database_url: str, port: int) -> dict[str, str]:
+def server_env(database_url: str, port: int) -> dict[str, str]:
     return {
         "PREFECT_API_DATABASE_CONNECTION_URL": database_url,
         "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
@@ -137,7 +137,7 @@ def machine(
     with ExitStack() as stack:
         found = stack.enter_context(database(settings, fresh=fresh))
         both = {**(env or {}), **prefect_env(api, settings.home), "BALLAST_DATABASE_URL": found.ours}
-        served = {**both, **_server_env(found.prefects, prefect_port)}
+        served = {**both, **server_env(found.prefects, prefect_port)}
         server = stack.enter_context(
             child("prefect", modules("deployments.prefect_server", str(prefect_port)), env=served, logs=logs)
         )

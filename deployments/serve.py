@@ -7,7 +7,7 @@ On SIGTERM it takes nothing new, finishes what is under way, gives back what it 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -43,7 +43,10 @@ from flows.watch_sla import watch_sla
 
 log = logging.getLogger("ballast.serve")
 
-ANSWERS: dict[str, Callable[[float], Coroutine[Any, Any, object]]] = {
+Duty = Callable[[float], Coroutine[Any, Any, object]]
+"""A flow that is called with the seconds to stay for more."""
+
+ANSWERS: dict[str, Duty] = {
     "orders": take_orders,
     "inbox": read_inbox,
     "confirm_payment": confirm_payment,
@@ -88,17 +91,17 @@ class Pause:
 class Listener:
     """Knows what was rung for and starts one run per duty, never two of the same at once in this process."""
 
-    def __init__(self, here: House, under_way: UnderWay | None = None) -> None:
-        self.here = here
+    def __init__(self, here: House, under_way: UnderWay | None = None, answers: Mapping[str, Duty] = ANSWERS) -> None:
+        self.here, self.answers = here, answers
         self.under_way = under_way or UnderWay()
         self.hears = False
         self.looked_at: float | None = None  # loop time of the last look that the database answered
-        self._rung = {flow: asyncio.Event() for flow in set(ANSWERS.values())}
+        self._rung = {flow: asyncio.Event() for flow in set(answers.values())}
 
     def heard(self, what: str) -> None:
         """Who has no channel is told nothing: alerts wait until one is set up."""
-        if what in ANSWERS and (what != "alerts" or self.here.channels):
-            self._rung[ANSWERS[what]].set()
+        if what in self.answers and (what != "alerts" or self.here.channels):
+            self._rung[self.answers[what]].set()
 
     def duties(self) -> list[Coroutine[Any, Any, None]]:
         """Everything that a listener does for ever, side by side."""
@@ -131,12 +134,12 @@ class Listener:
                 log.warning("the database did not answer (%s), trying again", type(lost).__name__)
             await asyncio.sleep(LOOK_EVERY)
 
-    async def _due(self, flow: Callable[[float], Awaitable[object]]) -> bool:
+    async def _due(self, flow: Duty) -> bool:
         """A ring may come for what a run that was still going has taken along: no run for nothing."""
         async with self.here.transaction() as tx:
-            return any(ANSWERS[what] is flow for what in await due_now(tx, self.here.clock.now()))
+            return any(self.answers.get(what) is flow for what in await due_now(tx, self.here.clock.now()))
 
-    async def answer(self, flow: Callable[[float], Coroutine[Any, Any, object]]) -> None:
+    async def answer(self, flow: Duty) -> None:
         """Run one duty whenever it was rung for. Its failures are red in the UI; the orders keep their place."""
         patience, pause = self.here.settings.patience, Pause()
         rung = self._rung[flow]
