@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
@@ -11,7 +12,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from adapters.errors import OutcomeUnknown, Unavailable
+from adapters.errors import OutcomeUnknown, OutsideError, Unavailable
 from adapters.observing import Call
 from ballast.domain.words import System
 
@@ -58,13 +59,9 @@ class VendorHttp:
             async with self._turn(order_no):
                 call.begin()
                 try:
-                    async for attempt in _blips(Unavailable, OutcomeUnknown):
-                        with attempt:
-                            call.attempt()
-                            return call.answered(await self._once(method, url, order_no, request))
+                    return await self._sent(call, (Unavailable, OutcomeUnknown), method, url, order_no, request)
                 except OutcomeUnknown as blip:
                     raise Unavailable(self.system, blip.what, order_no=order_no, code=blip.code) from blip
-        raise AssertionError("tenacity re-raises")
 
     async def write(
         self, method: str, url: str, *, order_no: str = "", operation: str = "", **request: Any
@@ -73,16 +70,35 @@ class VendorHttp:
         with Call(self.system, method, url, order_no=order_no, operation=operation) as call:
             async with self._turn(order_no):
                 call.begin()
-                async for attempt in _blips(Unavailable):
-                    with attempt:
-                        call.attempt()
-                        return call.answered(await self._once(method, url, order_no, request))
+                return await self._sent(call, (Unavailable,), method, url, order_no, request)
+
+    async def _sent(
+        self,
+        call: Call,
+        blips: tuple[type[OutsideError], ...],
+        method: str,
+        url: str,
+        order_no: str,
+        request: Mapping[str, Any],
+    ) -> httpx.Response:
+        """Send it, and again after a blip. Nearly every call is answered at once and needs none of tenacity."""
+        try:
+            call.attempt()
+            return call.answered(await self._once(method, url, order_no, request))
+        except blips as blip:
+            first = blip
+        async for attempt in _repeats(blips):
+            with attempt:
+                if attempt.retry_state.attempt_number == 1:
+                    raise first
+                call.attempt()
+                return call.answered(await self._once(method, url, order_no, request))
         raise AssertionError("tenacity re-raises")
 
     async def _once(self, method: str, url: str, order_no: str, request: Mapping[str, Any]) -> httpx.Response:
         try:
             async with asyncio.timeout(LONGEST):
-                reply = await self._client.request(method, url, **request)
+                reply = await self._client.request(method, _read_url(url), **request)
         except TimeoutError as blip:
             raise OutcomeUnknown(self.system, f"no whole answer within {LONGEST:g} s", order_no=order_no) from blip
         except httpx.RequestError as blip:
@@ -129,9 +145,15 @@ def _name(blip: httpx.RequestError) -> str:
     return type(blip.__cause__ or blip).__name__
 
 
-def _blips(*kinds: type[Exception]) -> AsyncRetrying:
+@lru_cache(maxsize=256)
+def _read_url(url: str) -> httpx.URL:
+    """A vendor has few addresses; httpx would take each apart at every call."""
+    return httpx.URL(url)
+
+
+def _repeats(blips: tuple[type[OutsideError], ...]) -> AsyncRetrying:
     return AsyncRetrying(
-        retry=retry_if_exception_type(kinds),
+        retry=retry_if_exception_type(blips),
         stop=stop_after_attempt(3),
         wait=wait_exponential_jitter(multiplier=0.2, max=1.0, jitter=0.2),
         reraise=True,

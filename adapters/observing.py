@@ -7,6 +7,7 @@ The span says where and what, never with what: no query, no body, no header, no 
 import re
 import time
 from asyncio import CancelledError
+from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
@@ -31,35 +32,45 @@ def template(url: str, order_no: str = "") -> str:
     >>> template("https://h/v3/refund/domestic/refunds/SO1-R1?mchid=1", "SO1")
     '/v3/refund/domestic/refunds/{}'
     """
-    parts = [unquote(part) for part in urlsplit(url).path.split("/")]
-    return "/".join(part if not part or (_PLAIN.fullmatch(part) and part != order_no) else ELSEWHERE for part in parts)
+    parts, _ = _place(url)
+    return "/".join(ELSEWHERE if part == order_no and part else part for part in parts)
+
+
+@lru_cache(maxsize=256)
+def _place(url: str) -> tuple[tuple[str, ...], str]:
+    """The parts of a URL's path, those that are no words of the interface left out, and its host."""
+    address = urlsplit(url)
+    parts = [unquote(part) for part in address.path.split("/")]
+    words = (part if not part or _PLAIN.fullmatch(part) else ELSEWHERE for part in parts)
+    return tuple(words), address.hostname or ""
 
 
 class Call:
     """One call, from asking for a turn to its outcome. `with Call(...) as call: ...`; nothing is swallowed."""
 
     def __init__(self, system: System, method: str, url: str, *, order_no: str, operation: str) -> None:
-        self._system, self._path = system, template(url, order_no)
-        self._what = operation or f"{method} {self._path}"
-        self._attributes = {
-            "ballast.system": str(system),
-            "ballast.method": self._what,
-            "http.request.method": method,
-            "url.template": self._path,
-            "server.address": urlsplit(url).hostname or "",
-        }
-        if order_no:
-            self._attributes["ballast.order_no"] = order_no
+        self._system, self._method, self._url, self._order_no = system, method, url, order_no
+        self._what = operation or f"{method} {template(url, order_no)}"
         self._outcome, self._attempts = "answered", 0
         self._span: Span
         self._began = 0.0
 
     def __enter__(self) -> Self:
-        self._span = _TRACER.start_span(
-            f"{self._system} {self._what}", kind=SpanKind.CLIENT, attributes=self._attributes
-        )
+        self._span = _TRACER.start_span(f"{self._system} {self._what}", kind=SpanKind.CLIENT)
+        if self._span.is_recording():
+            self._span.set_attributes(self._attributes())
         self._began = time.monotonic()
         return self
+
+    def _attributes(self) -> dict[str, str]:
+        known = {
+            "ballast.system": str(self._system),
+            "ballast.method": self._what,
+            "http.request.method": self._method,
+            "url.template": template(self._url, self._order_no),
+            "server.address": _place(self._url)[1],
+        }
+        return {**known, "ballast.order_no": self._order_no} if self._order_no else known
 
     def begin(self) -> None:
         """Its turn has come: the time that is measured begins here."""

@@ -74,11 +74,16 @@ async def open_chunk(house: House, chunk: Chunk) -> list[Case]:
     """The orders of a chunk that are still ours, as they stand now (unlocked: for reading and writing documents)."""
     async with house.transaction() as tx:
         if (task_run.run_count or 1) > 1:  # Prefect retries this task: hold on to what is left
-            await hold_on(tx, chunk, house.lease())
+            await still_ours(tx, house, chunk)
         house.added_codes = await added_codes(tx)  # what people mapped counts when a system is asked, too
         return await orders.load(
             tx, now=house.clock.now(), waits=house.waits, ids=chunk.ids, lease_owner=chunk.owner, lock=False
         )
+
+
+async def still_ours(tx: AsyncConnection, house: House, chunk: Chunk) -> set[int]:
+    """Which orders of a chunk nobody has taken since. Their lease goes on from here."""
+    return await hold_on(tx, chunk, now=house.clock.now(), until=house.lease())
 
 
 async def carry_out(
@@ -101,7 +106,7 @@ async def carry_out(
     reached(kind, Point.BEFORE)
     async with house.transaction() as tx:
         if chunk is not None:
-            ours = await hold_on(tx, chunk, house.lease())
+            ours = await still_ours(tx, house, chunk)
             jobs = [job for job in jobs if job.order_id in ours]
         marks = [(job.key, job.order_id, effects.digest(job.request)) for job in jobs]
         begun = await effects.begin(tx, kind, marks, house.clock.now())
@@ -120,7 +125,7 @@ async def carry_out(
         reached(kind, Point.CALLED)
         return outcome
 
-    async with kept(house, lambda tx: hold_on(tx, chunk, house.lease())) if chunk else nullcontext():
+    async with kept(house, lambda tx: still_ours(tx, house, chunk)) if chunk else nullcontext():
         ended = await asyncio.gather(*(attempt(job) for job in jobs))
     return {job.id: outcome for job, outcome in zip(jobs, ended, strict=True)}
 
@@ -177,6 +182,7 @@ def _result(key: str, outcome: Outcome) -> effects.Result:
 async def settle(
     house: House,
     chunk: Chunk,
+    cases: Sequence[Case],
     jobs: Sequence[Job[Any]],
     outcomes: Mapping[int, Outcome],
     decide: Callable[[Case, Outcome], str],
@@ -185,7 +191,7 @@ async def settle(
 ) -> Tally:
     """Store results and move the orders that are still ours, in one transaction.
 
-    `decide(case, outcome)` moves one order and returns the word for the tally; it sees receipts and refusals only.
+    `cases`: as `open_chunk` read them; what was written of an order since is read again. `decide(case, outcome)` moves one order and returns the word for the tally; it sees receipts and refusals only.
     Other errors are handled here: later, or on hold when its attempts are used up. Orders whose system took no call at
     all keep their lease: `raise_if_down` fails the chunk, and its retry finds them again.
     """
@@ -193,10 +199,11 @@ async def settle(
     tally: Tally = Counter()
     async with house.moving(chunk.step) as tx:
         await effects.finish(tx, results(jobs, outcomes), house.clock.now())
-        held = await orders.load(
-            tx, now=house.clock.now(), waits=house.waits, ids=list(outcomes), lease_owner=chunk.owner
-        )
+        ended = [case for case in cases if case.id in outcomes]
+        held = await orders.lock(tx, ended, now=house.clock.now(), waits=house.waits, lease_owner=chunk.owner)
+        begun = frozenset(job.key.partition(":")[0] for job in jobs)
         for case in held:
+            case.begun |= begun
             outcome = outcomes[case.id]
             if isinstance(outcome.error, Unavailable | OutcomeUnknown | NotUnderstood):
                 if not (down and isinstance(outcome.error, Unavailable)):

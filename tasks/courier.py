@@ -33,7 +33,8 @@ async def subscribe_parcels(owner: str, batch: Sequence[Outgoing]) -> Tally:
 async def ask_courier(chunk: Chunk) -> Tally:
     """Ask where the unsigned parcels of quiet orders are. They are subscribed once more: the first time may be none."""
     here = await house()
-    quiet = {case.id: (case, unsigned(case)) for case in await open_chunk(here, chunk)}
+    cases = await open_chunk(here, chunk)
+    quiet = {case.id: (case, unsigned(case)) for case in cases}
 
     async def follow(_: AsyncConnection, held: Sequence[Case], answers: Mapping[int, Answer]) -> None:
         for case in held:
@@ -41,7 +42,7 @@ async def ask_courier(chunk: Chunk) -> Tally:
                 case.follow_again(quiet[case.id][1])
 
     questions = {number: track(here, case, waybills) for number, (case, waybills) in quiet.items()}
-    return await ask_and_apply(here, chunk, questions, also=follow)
+    return await ask_and_apply(here, chunk, cases, questions, also=follow)
 
 
 def unsigned(case: Case) -> list[str]:

@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import OutOfStock
 from ballast.db import stock
 from ballast.db.case import Case
-from ballast.db.claims import Chunk, hold_on
+from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing
 from ballast.domain.stock import Want
 from ballast.domain.words import Event, HoldReason
 from ballast.points import Point, reached
 from ballast.ports import Order, Receipt
 from ballast.wiring import house
-from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle
+from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle, still_ours
 from tasks.deliveries import deliver, received
 from tasks.policy import ALONE, CHUNK
 
@@ -28,7 +28,7 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     here = await house()
     cases = await open_chunk(here, chunk)
     async with here.transaction() as tx:
-        ours = await hold_on(tx, chunk, here.lease())  # what was closed since gets no pieces
+        ours = await still_ours(tx, here, chunk)  # what was closed since gets no pieces
         cases = [case for case in cases if case.id in ours]
         wants = [Want.of(case.id, ((line.line.sku, line.line.quantity) for line in case.lines)) for case in cases]
         allocations = await stock.lock_stock(tx, wants, here.clock.now())
@@ -65,7 +65,7 @@ async def reserve_stock(chunk: Chunk) -> Tally:
         refused = [case.id for case in held if case.held]
         await stock.end_locks(tx, refused, here.clock.now())
 
-    tally = await settle(here, chunk, jobs, outcomes | short, decide, also=let_go)
+    tally = await settle(here, chunk, cases, jobs, outcomes | short, decide, also=let_go)
     raise_if_down(jobs, outcomes)
     return tally
 

@@ -40,6 +40,7 @@ Answer = Sequence[News] | OutsideError
 async def ask_and_apply(
     house: House,
     chunk: Chunk,
+    cases: Sequence[Case],
     questions: Mapping[int, Awaitable[Sequence[News]]],
     *,
     also: Callable[[AsyncConnection, Sequence[Case], Mapping[int, Answer]], Awaitable[None]] | None = None,
@@ -55,9 +56,8 @@ async def ask_and_apply(
     if nobody_answered(answers):
         raise SystemDown(f"{next(iter(answers.values()))}: {len(answers)} questions were not answered")
     async with house.moving(chunk.step) as tx:
-        held = await orders.load(
-            tx, now=house.clock.now(), waits=house.waits, ids=list(answers), lease_owner=chunk.owner
-        )
+        asked = [case for case in cases if case.id in answers]
+        held = await orders.lock(tx, asked, now=house.clock.now(), waits=house.waits, lease_owner=chunk.owner)
         pairs = [(c.id, news.cause_of(n)) for c in held for n in _news(answers[c.id])]
         known = await moves.known_causes(tx, moves.by_order(pairs))
         tally = Counter(_apply(house, chunk, case, answers[case.id], known) for case in held)

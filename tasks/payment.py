@@ -40,9 +40,7 @@ async def check_charges(chunk: Chunk) -> Tally:
     down = nobody_answered(answers)
     tally = Tally()
     async with here.moving(chunk.step) as tx:
-        held = await orders.load(
-            tx, now=here.clock.now(), waits=here.waits, ids=[case.id for case in cases], lease_owner=chunk.owner
-        )
+        held = await orders.lock(tx, cases, now=here.clock.now(), waits=here.waits, lease_owner=chunk.owner)
         for case in held:
             if down and case.id in answers:
                 continue  # keeps its lease for the retry of this task

@@ -7,9 +7,10 @@ is what people read; the work of a task is the same either way. Retries stay out
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar, cast
 
 from prefect import Task
+from prefect.utilities.annotations import opaque
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,5 +34,17 @@ def is_plain() -> bool:
 
 
 def seen(task: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """The task itself, whose call is a task run; or the function in it."""
-    return task.fn if _PLAINLY.get() and isinstance(task, Task) else task
+    """The task itself, whose call is a task run; or the function in it.
+
+    Prefect looks for other tasks' futures in every value of what a task is given, three times: a chunk of orders or
+    messages has none, and is passed as one thing.
+    """
+    if not isinstance(task, Task):
+        return task
+    if _PLAINLY.get():
+        return cast(Callable[P, Awaitable[R]], task.fn)
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+        return cast(Awaitable[R], task(*map(opaque, args), **kwargs))
+
+    return call

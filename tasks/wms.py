@@ -41,12 +41,12 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
         )
         return "handed over"
 
-    tally = await settle(here, chunk, jobs, outcomes, decide)
+    tally = await settle(here, chunk, cases, jobs, outcomes, decide)
     raise_if_down(jobs, outcomes)
     known = {job.id for job in jobs}
     quiet = [case for case in cases if case.id not in known]
     questions = {case.id: here.wms.ask(case.order_no) for case in quiet}
-    return tally + await ask_and_apply(here, chunk, questions, also=_hand_over_again)
+    return tally + await ask_and_apply(here, chunk, quiet, questions, also=_hand_over_again)
 
 
 async def _hand_over_again(tx: AsyncConnection, cases: Sequence[Case], answers: Mapping[int, Answer]) -> None:

@@ -144,6 +144,20 @@ class Case:
     refunds_told: dict[str, dict[str, Any]] = field(default_factory=dict)
     arrived: list[State] = field(default_factory=list)
 
+    def is_as_read(self, version: int, sla_due_at: datetime | None) -> bool:
+        """Whether its row says that nobody has written anything of the order since this was read."""
+        return (version, sla_due_at) == (self.version, self.head["sla_due_at"])
+
+    def as_of(self, now: datetime, waits: Waits) -> "Case":
+        """The same order, decided about at another time."""
+        self.now, self.waits = now, waits
+        return self
+
+    @property
+    def written(self) -> bool:
+        """Whether anything of it is to be stored: then its version goes up, and others see that they have to read."""
+        return self.touched or bool(self.events)
+
     @property
     def place(self) -> State:
         """Where the order is on its way, whether held or not."""

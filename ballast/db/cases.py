@@ -33,6 +33,10 @@ select o.*,
 from sales_order o where {which} order by o.id
 """
 _LOCK = "select o.id from sales_order o where {which} order by o.id for no key update"
+_LOCK_HELD = """
+select id, version, sla_due_at from sales_order
+where id = any(cast(:ids as bigint[])) and lease_owner = :owner order by id for no key update
+"""
 
 
 async def load(
@@ -54,6 +58,21 @@ async def load(
         await rows(tx, _LOCK.format(which=which), **wanted)
     found = await rows(tx, _LOAD.format(which=which), **wanted)
     return [_case(row._mapping, now, waits, holds_lease=lease_owner is not None) for row in found]
+
+
+async def lock(
+    tx: AsyncConnection, cases: Sequence[Case], *, now: datetime, waits: Waits, lease_owner: str
+) -> list[Case]:
+    """Of cases that were read unlocked, those that `lease_owner` still holds, locked now and as they stand now.
+
+    Nearly always nothing was written of an order while its call was under way: then what was read is taken as it is.
+    """
+    read = {case.id: case for case in cases}
+    found = await rows(tx, _LOCK_HELD, ids=list(read), owner=lease_owner)
+    same = [read[r.id].as_of(now, waits) for r in found if read[r.id].is_as_read(r.version, r.sla_due_at)]
+    changed = {r.id for r in found} - {case.id for case in same}
+    anew = await load(tx, now=now, waits=waits, ids=changed, lease_owner=lease_owner, lock=False) if changed else []
+    return sorted([*same, *anew], key=lambda case: case.id)
 
 
 def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: bool) -> Case:

@@ -54,18 +54,24 @@ async def claim_one(
     return Chunk(Step(found[0].due_step), owner, (found[0].id,)) if found else None
 
 
-async def hold_on(tx: AsyncConnection, chunk: Chunk, until: datetime) -> set[int]:
-    """Which orders of a chunk nobody has taken since: theirs until then, and locked until this transaction ends."""
+async def hold_on(tx: AsyncConnection, chunk: Chunk, *, now: datetime, until: datetime) -> set[int]:
+    """Which orders of a chunk nobody has taken since: theirs until then, and locked until this transaction ends.
+
+    A lease of which less than a quarter is over is left as it is: most chunks would be written once more for nothing.
+    """
     found = await rows(
         tx,
         """
         with ours as (
-          select id from sales_order where id = any(cast(:ids as bigint[])) and lease_owner = :owner
-          order by id for no key update)
-        update sales_order o set due_at = :until from ours where o.id = ours.id returning o.id""",
+          select id, due_at from sales_order where id = any(cast(:ids as bigint[])) and lease_owner = :owner
+          order by id for no key update),
+        renewed as (
+          update sales_order o set due_at = :until from ours where o.id = ours.id and ours.due_at < :fresh)
+        select id from ours""",
         ids=list(chunk.ids),
         owner=chunk.owner,
         until=until,
+        fresh=until - (until - now) / 4,
     )
     return {row.id for row in found}
 

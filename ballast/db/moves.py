@@ -101,9 +101,9 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
 
     Raises `MovedMeanwhile`, and the transaction has to be rolled back, when a case is not as it was loaded.
     """
-    touched = [case for case in cases if case.touched]
-    if await _many(tx, _UPDATE_ORDERS, [_order_row(case) for case in touched]) != len(touched):
-        raise MovedMeanwhile(f"among orders {', '.join(case.order_no for case in touched)}")
+    written = [case for case in cases if case.written]
+    if await _many(tx, _UPDATE_ORDERS, [_order_row(case) for case in written]) != len(written):
+        raise MovedMeanwhile(f"among orders {', '.join(case.order_no for case in written)}")
     await _many(tx, _INSERT_EVENTS, [row for case in cases for row in case.events])
     await _many(tx, _UPSERT_PARCELS, [_parcel_row(c, p) for c in cases for p in c.parcels.values() if p.changed])
     await _many(tx, _UPDATE_LINES, [_line_row(c, line) for c in cases for line in c.lines if line.changed])

@@ -25,7 +25,7 @@ from ballast.settings import settings
 from ballast.wiring import House, close_house, database_url, use_house
 from bench.cost import own_cost, stopwatch
 from bench.engine.orders import MESSAGE, STEPS, count_ends
-from deployments.serve import Duty, Listener
+from deployments.serve import Duty, Listener, keep_what_was_loaded
 from flows.runs import run_step
 from flows.send_outbox import send_outbox
 from tasks.chunks import Job, Outcome, Tally, carry_out, open_chunk, raise_if_down, settle
@@ -100,7 +100,7 @@ def step_flow(here: House, plain: Plain, step: Step) -> Duty:
             move(case, f"{step}:{case.order_no}")
             return "moved" if outcome.receipt else "refused"
 
-        tally = await settle(here, chunk, jobs, outcomes, decide)
+        tally = await settle(here, chunk, cases, jobs, outcomes, decide)
         raise_if_down(jobs, outcomes)
         return tally
 
@@ -126,7 +126,9 @@ async def carry(orders: int) -> dict[str, Any]:
     answers: dict[str, Any] = {step.value: step_flow(here, plain, step) for step in MOVES}
     answers["outbox"] = send_outbox
     await _warm_up(here, answers)
+    keep_what_was_loaded()
     listener = Listener(here, answers=answers)
+    spent_before = own_cost()["cpu_s"]
     with stopwatch() as taken:
         duties = [asyncio.create_task(duty) for duty in listener.duties()]
         ends = await _watch(here, orders)
@@ -136,7 +138,8 @@ async def carry(orders: int) -> dict[str, Any]:
         duty.cancel()
     await asyncio.gather(*duties, return_exceptions=True)
     await close_house()
-    return {"orders": orders, **taken, **ends, **own_cost()}
+    spent = own_cost()
+    return {"orders": orders, **taken, **ends, **spent, "cpu_s": spent["cpu_s"] - spent_before}
 
 
 async def _warm_up(here: House, answers: Mapping[str, Duty]) -> None:

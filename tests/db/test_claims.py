@@ -64,8 +64,8 @@ async def test_renewing_keeps_the_lease_and_only_the_holder_can(a_house: House, 
     chunk = await claim(a_house, "a")
     clock.pass_by(seconds=40)
     async with a_house.transaction() as tx:
-        assert await claims.hold_on(tx, Chunk(PAYMENT, "stranger", chunk.ids), NOON) == set()
-        assert await claims.hold_on(tx, chunk, a_house.lease()) == set(chunk.ids)
+        assert await claims.hold_on(tx, Chunk(PAYMENT, "stranger", chunk.ids), now=NOON, until=NOON) == set()
+        assert await claims.hold_on(tx, chunk, now=a_house.clock.now(), until=a_house.lease()) == set(chunk.ids)
     clock.pass_by(seconds=40)
     assert (await claim(a_house, "b")).ids == ()
 
