@@ -106,8 +106,7 @@ class Run:
         pause = (every or self.house.settings.patience.gather).total_seconds()
         bell = self.bell if every is None else None
         async with asyncio.TaskGroup() as group:
-            while self._goes_on(mine):
-                await room.acquire()
+            while await room.acquire() and self._goes_on(mine):
                 next_look = loop.time() + pause
                 if bell is not None:
                     bell.clear()

@@ -38,18 +38,17 @@ MESSAGES_PER_CHUNK = 3
 class Lane:
     """Systems whose messages leave together. Lanes do not wait for each other: one that is down is not in the way."""
 
-    systems: tuple[str, ...]  # how their kinds begin
-    every: timedelta | None  # looked after so often; None: as soon as it is rung
+    systems: tuple[str, ...] = ()  # how their kinds begin; empty: all
+    prompt: bool = (
+        False  # looked after as soon as it is rung, with more chunks at once; else bookkeeping, once a second
+    )
 
 
-LANES = (
-    Lane(("shop",), None),  # what the customer sees
-    Lane(("courier", "parcel"), timedelta(seconds=1)),
-    Lane(("erp",), timedelta(seconds=1)),
-    Lane(("payment",), timedelta(seconds=1)),
-)
-ONE_LANE = (Lane((), None),)
+LANES = (Lane(("shop",), prompt=True), Lane(("courier", "parcel")), Lane(("erp",)), Lane(("payment",)))
+"""What the customer sees does not wait for the books."""
+ONE_LANE = (Lane(prompt=True),)
 """For whoever waits for the end of a run anyway."""
+BOOKKEEPING_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +113,10 @@ async def _drain(run: Run, lane: Lane) -> None:
     await run.drain(
         find,
         send,
-        at_once=here.settings.chunks_at_once,
+        at_once=here.settings.chunks_at_once if lane.prompt else 1,
         is_full=lambda claim: len(claim.ids) == most,
         give_up=give_up,
-        every=lane.every,
+        every=None if lane.prompt else BOOKKEEPING_EVERY,
     )
 
 

@@ -19,6 +19,8 @@ WARM_UP: Final = 60
 PATIENCE: Final = 180.0
 """Seconds after the last event for the shop to see it, and then for ERP and courier."""
 BETWEEN: Final = 2.0
+STEPS: Final = 4
+"""What is done for an event: its order moves; shop, courier and ERP are told."""
 
 
 def measure(stage: Stage, *, rates: Sequence[int], seconds: float, burst: int) -> dict[str, Any]:
@@ -27,7 +29,8 @@ def measure(stage: Stage, *, rates: Sequence[int], seconds: float, burst: int) -
     Figures: p50, p95, p99 and max in seconds from the moment when an event was to be sent to the shop's receipt of its
     tracking number; count, lost; refused (answers that were not an acknowledgement; such are sent again);
     answered_p99; all_told_s, until ERP and courier knew everything, too; hops (see `orders.read_hops`); cost, what
-    every process spent.
+    every process spent. Of the burst besides: drained_per_second, events until the last one is known to the shop, and
+    steps_per_second, until everybody knows it.
     """
     sizes = [(f"{rate}", float(rate), round(rate * seconds)) for rate in rates] + [("burst", 0.0, burst)] * bool(burst)
     figures: dict[str, Any] = {}
@@ -48,11 +51,12 @@ def _one(stage: Stage, where: Ground, orders: range, rate: float) -> dict[str, A
         seen = _wait(where, orders)
         last = max((seen[waybill(n)] for n in orders if waybill(n) in seen), default=float("nan"))
         begun = min(sent.due_at.values())
-        all_told = _wait_for_all(where, orders[-1]) - begun
+        all_told = _wait_for_all(where) - begun
     figures = _figures(sent, seen, orders)
     hops = asyncio.run(read_hops(where.database_url, orders[0], orders[-1]))
     if not rate:
         figures["drained_per_second"] = round(len(orders) / (last - begun), 1)
+        figures["steps_per_second"] = round(STEPS * len(orders) / all_told, 1)
     return {**figures, "all_told_s": round(all_told, 2), "hops": hops, "cost": _costs({**spent, **ours})}
 
 
@@ -71,12 +75,12 @@ def _wait(where: Ground, orders: range) -> dict[str, float]:
         time.sleep(0.5)
 
 
-def _wait_for_all(where: Ground, so_far: int) -> float:
-    """When ERP and courier know everything, too."""
+def _wait_for_all(where: Ground) -> float:
+    """When nothing is left to do: ERP and courier know everything, too."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        seen = where.seen()
-        if min(seen["followed"], seen["booked"]) >= so_far:
+        ends = asyncio.run(count_ends(where.database_url))
+        if not ends["unread"] + ends["unsent"]:
             break
         where.check()
         time.sleep(0.5)
