@@ -206,7 +206,7 @@ class Patience(Part):
     refund_quiet: timedelta = timedelta(hours=6)  # business: then the provider is asked about a refund
     return_window: timedelta = timedelta(days=7)  # business: signed orders close after it
     early_news: timedelta = timedelta(hours=24)  # business: a message that waits this long for its order is told
-    gather: timedelta = timedelta(milliseconds=300)  # the listener waits this long for company before a run
+    gather: timedelta = timedelta(milliseconds=200)  # so long news waits for company: before a run, between two chunks
     linger: timedelta = timedelta(seconds=2)  # a run started by an event stays this long for more
     run_most: timedelta = timedelta(seconds=60)  # and ends after this, so that the UI has finished runs
 

@@ -34,6 +34,7 @@ from flows.call_off import call_off
 from flows.confirm_payment import confirm_payment
 from flows.lock_stock import lock_stock
 from flows.read_inbox import read_inbox
+from flows.runs import woken_by
 from flows.send_alerts import send_alerts
 from flows.send_outbox import send_outbox
 from flows.ship_out import ship_out
@@ -145,12 +146,14 @@ class Listener:
         patience, pause = self.here.settings.patience, Pause()
         rung = self._rung[flow]
         while True:
-            await rung.wait()
-            await asyncio.sleep(patience.gather.total_seconds())
+            if not rung.is_set():  # else it was rung while the last run ended: that has been a wait for company, too
+                await rung.wait()
+                await asyncio.sleep(patience.gather.total_seconds())
             rung.clear()
             try:
                 if await self._due(flow):
-                    with tags(*TAGS.get(flow, ())):  # an automation counts the failures of what is tagged like this
+                    # an automation counts the failures of what is tagged like this
+                    with tags(*TAGS.get(flow, ())), woken_by(rung):
                         await self.under_way.run(flow(patience.linger.total_seconds()))
                 pause.over()
             except DATABASE_ERRORS as lost:

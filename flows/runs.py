@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -40,6 +42,19 @@ LETTERS_PER_CHUNK = 5
 """An order gets about twelve messages on its way: a chunk of messages is larger than a chunk of orders."""
 
 
+_BELL: ContextVar[asyncio.Event | None] = ContextVar("bell", default=None)
+
+
+@contextmanager
+def woken_by(bell: asyncio.Event) -> Iterator[None]:
+    """A run that is started inside looks again as soon as `bell` is set. It takes it back before it looks."""
+    mark = _BELL.set(bell)
+    try:
+        yield
+    finally:
+        _BELL.reset(mark)
+
+
 class RunFailed(RuntimeError):
     """Some chunks failed after their retries; their orders keep their place and the next run goes on with them."""
 
@@ -59,9 +74,16 @@ class Run:
     over: bool = False
     pulse: "asyncio.Task[None] | None" = None
     progress: Progress = field(init=False)  # the bar of a run that takes long
+    bell: asyncio.Event | None = field(default_factory=_BELL.get)  # None: nobody hears what is rung for
+    ends_at: float = field(init=False)  # loop time after which nothing more is taken, see `_goes_on`
+    idle_since: float = field(init=False)  # loop time
+    working: "set[asyncio.Task[None]]" = field(default_factory=set)
+    late: "set[asyncio.Task[None]] | None" = None  # what was under way at `ends_at`
 
     def __post_init__(self) -> None:
         self.progress = Progress(self.name)
+        self.idle_since = asyncio.get_running_loop().time()
+        self.ends_at = self.idle_since + self.house.settings.patience.run_most.total_seconds()
 
     async def drain(
         self,
@@ -71,36 +93,70 @@ class Run:
         at_once: int,
         is_full: Callable[[C], bool],
         give_up: Callable[[C], Awaitable[None]] | None = None,
+        every: timedelta | None = None,
     ) -> None:
         """`find` something to do and `work` on it, `at_once` side by side, until nothing was found for `linger`.
 
-        `is_full` says that more is waiting, so that the next chunk is taken at once. A process that ends finds nothing
-        more; when the database does not answer, what is under way goes on and the run fails at its end.
+        It looks when the bell is rung, not more often than every `gather`; or as often as `every` says, whatever is
+        rung. `is_full` says that more is waiting, so that the next chunk is taken at once. A process that ends finds
+        nothing more; when the database does not answer, what is under way goes on and the run fails at its end. A run
+        that lingers is not over while a chunk, of whichever of its drains, is under way.
         """
-        loop, room = asyncio.get_running_loop(), asyncio.Semaphore(at_once)
-        patience = self.house.settings.patience
-        end, idle_since = loop.time() + patience.run_most.total_seconds(), loop.time()
+        loop, room, mine = asyncio.get_running_loop(), asyncio.Semaphore(at_once), set[asyncio.Task[None]]()
+        pause = (every or self.house.settings.patience.gather).total_seconds()
+        bell = self.bell if every is None else None
         async with asyncio.TaskGroup() as group:
-            while loop.time() < end and not self.house.stopping:
-                await room.acquire()
+            while await room.acquire() and self._goes_on(mine):
+                next_look = loop.time() + pause
+                if bell is not None:
+                    bell.clear()
                 try:
                     found = await find()
                 except DATABASE_ERRORS as lost:
                     self.failures.append(f"the database did not answer: {type(lost).__name__}")
                     break
                 if found is not None:
-                    task = group.create_task(self._work(found, work, give_up, room))
+                    task = self._begin(group, self._work(found, work, give_up, room), mine)
                     if self.linger and not is_full(found):  # let the next chunk fill up while this one is worked on
-                        await asyncio.sleep(patience.gather.total_seconds())
+                        await asyncio.sleep(next_look - loop.time())
                         await asyncio.wait([task], timeout=self.linger.total_seconds())
-                    idle_since = loop.time()
                     if is_plain() and not is_full(found):
                         break  # whoever calls it plainly looks himself whether anything is due
                     continue
                 room.release()
-                if loop.time() - idle_since >= self.linger.total_seconds():
+                at_work = self.linger and self.working
+                if not at_work and loop.time() - self.idle_since >= self.linger.total_seconds():
                     break
-                await asyncio.sleep(patience.gather.total_seconds())
+                await self._wait_for_more(bell, next_look)
+
+    def _goes_on(self, mine: "set[asyncio.Task[None]]") -> bool:
+        """Whether more may be taken. After its time a run ends; what waits for the last chunk of others goes on."""
+        if self.house.stopping or asyncio.get_running_loop().time() < self.ends_at:
+            return not self.house.stopping
+        if self.late is None:
+            self.late = set(self.working)
+        return bool((self.late & self.working) - mine)
+
+    def _begin(
+        self, group: asyncio.TaskGroup, work: Coroutine[None, None, None], mine: "set[asyncio.Task[None]]"
+    ) -> "asyncio.Task[None]":
+        def ended(task: "asyncio.Task[None]") -> None:
+            self.working.discard(task)
+            mine.discard(task)
+            self.idle_since = asyncio.get_running_loop().time()
+
+        task = group.create_task(work)
+        self.working.add(task)
+        mine.add(task)
+        task.add_done_callback(ended)
+        return task
+
+    async def _wait_for_more(self, bell: asyncio.Event | None, next_look: float) -> None:
+        """Until it is rung, and a moment has passed since the last look. Nobody may be there to hear a bell."""
+        if bell is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(bell.wait(), self.linger.total_seconds())
+        await asyncio.sleep(next_look - asyncio.get_running_loop().time())
 
     async def _work(
         self,

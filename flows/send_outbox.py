@@ -4,18 +4,19 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import uuid4
 
 from prefect import flow
 
 from ballast.db.left import messages_left
 from ballast.db.outbox import Outgoing, claim_messages, give_back_messages
-from flows.runs import start
+from flows.runs import Run, start
 from tasks.chunks import Tally
 from tasks.courier import subscribe_parcels
 from tasks.erp import book_outbound, note_receipt
 from tasks.payment import send_refunds
-from tasks.plainly import seen
+from tasks.plainly import is_plain, seen
 from tasks.storefront import tell_received, tell_refunded, tell_shipped
 
 SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
@@ -29,9 +30,25 @@ SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
     "payment.refund": send_refunds,
 }
 
-
 MESSAGES_PER_CHUNK = 3
-"""A claim holds several kinds, and each kind is one task run: larger than a chunk of orders."""
+"""A claim may hold several kinds, and each kind is one task run: larger than a chunk of orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Systems whose messages leave together. Lanes do not wait for each other: one that is down is not in the way."""
+
+    systems: tuple[str, ...] = ()  # how their kinds begin; empty: all
+    prompt: bool = (
+        False  # looked after as soon as it is rung, with more chunks at once; else bookkeeping, once a second
+    )
+
+
+LANES = (Lane(("shop",), prompt=True), Lane(("courier", "parcel")), Lane(("erp",)), Lane(("payment",)))
+"""What the customer sees does not wait for the books."""
+ONE_LANE = (Lane(prompt=True),)
+"""For whoever waits for the end of a run anyway."""
+BOOKKEEPING_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +71,34 @@ async def send_outbox(linger: float = 0.0) -> None:
         linger: Seconds to stay for more messages; 0 ends the run when there are none. 无事可做后再停留的秒数
     """
     run = await start("send-outbox", linger)
+
+    async def left() -> int:
+        async with run.house.transaction() as tx:
+            return await messages_left(tx, run.house.clock.now())
+
+    run.progress.left = left
+    async with asyncio.TaskGroup() as group:
+        for lane in ONE_LANE if is_plain() else LANES:
+            group.create_task(_drain(run, lane))
+    await run.finish()
+
+
+async def _drain(run: Run, lane: Lane) -> None:
+    """Send what is due in one lane."""
     here = run.house
     most = here.settings.chunk * MESSAGES_PER_CHUNK
 
     async def find() -> Claim | None:
-        owner = f"outbox:{uuid4().hex[:12]}"
+        owner, now = f"outbox:{uuid4().hex[:12]}", here.clock.now()
         async with here.transaction() as tx:
-            claimed = await claim_messages(tx, owner=owner, most=most, now=here.clock.now(), until=here.lease())
+            claimed = await claim_messages(
+                tx, owner=owner, most=most, now=now, until=here.lease(), systems=lane.systems
+            )
         return Claim(owner, _by_kind(claimed)) if claimed else None
 
     async def send(claim: Claim) -> Tally:
-        """Every kind side by side; a system that is down fails its own kind only."""
-        kinds = [send_kind(claim.owner, kind, messages) for kind, messages in claim.of_kind.items()]
+        """Every kind side by side; one that fails fails alone."""
+        kinds = [_send_kind(claim.owner, kind, messages) for kind, messages in claim.of_kind.items()]
         ends = await asyncio.gather(*kinds, return_exceptions=True)
         run.tally.update(sum((end for end in ends if isinstance(end, Counter)), Tally()))
         for end in ends:
@@ -73,27 +106,23 @@ async def send_outbox(linger: float = 0.0) -> None:
                 raise end
         return Tally()
 
-    async def send_kind(owner: str, kind: str, messages: Sequence[Outgoing]) -> Tally:
-        tally = await seen(SENDERS[kind])(owner, messages)
-        return Counter({f"{kind} {word}": count for word, count in tally.items()})
-
     async def give_up(claim: Claim) -> None:
         async with here.transaction() as tx:
             await give_back_messages(tx, claim.owner, claim.ids, run.rest())
 
-    async def left() -> int:
-        async with here.transaction() as tx:
-            return await messages_left(tx, here.clock.now())
-
-    run.progress.left = left
     await run.drain(
         find,
         send,
-        at_once=here.settings.chunks_at_once,
+        at_once=here.settings.chunks_at_once if lane.prompt else 1,
         is_full=lambda claim: len(claim.ids) == most,
         give_up=give_up,
+        every=None if lane.prompt else BOOKKEEPING_EVERY,
     )
-    await run.finish()
+
+
+async def _send_kind(owner: str, kind: str, messages: Sequence[Outgoing]) -> Tally:
+    tally = await seen(SENDERS[kind])(owner, messages)
+    return Counter({f"{kind} {word}": count for word, count in tally.items()})
 
 
 def _by_kind(claimed: Sequence[Outgoing]) -> dict[str, list[Outgoing]]:

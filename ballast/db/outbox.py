@@ -34,7 +34,7 @@ NOTHING_BEFORE = """not exists (
 
 _CLAIM = """
 with due as (
-  select id from outbox o where due_at <= :now and {nothing_before}
+  select id from outbox o where due_at <= :now {of_systems} and {nothing_before}
   order by due_at limit :most for update skip locked)
 update outbox o set lease_owner = :owner, due_at = :until from due where o.id = due.id
 returning o.id, o.key, o.order_id, o.kind, o.payload, o.attempts
@@ -42,19 +42,22 @@ returning o.id, o.key, o.order_id, o.kind, o.payload, o.attempts
 
 
 async def claim_messages(
-    tx: AsyncConnection, *, owner: str, most: int, now: datetime, until: datetime
+    tx: AsyncConnection, *, owner: str, most: int, now: datetime, until: datetime, systems: Sequence[str] = ()
 ) -> list[Outgoing]:
     """Take up to `most` due messages whose predecessors to the same system are done. Leased until `until`.
 
-    A refund waits only for those before it that are still under way.
+    Only those to these `systems` (how their kinds begin: `shop`, `erp`, ..), if any are named. A refund waits only for
+    those before it that are still under way.
     """
+    of_systems = "and split_part(kind, '.', 1) = any(cast(:systems as text[]))" if systems else ""
     found = await rows(
         tx,
-        _CLAIM.format(nothing_before=NOTHING_BEFORE),
+        _CLAIM.format(nothing_before=NOTHING_BEFORE, of_systems=of_systems),
         owner=owner,
         most=most,
         now=now,
         until=until,
+        **({"systems": list(systems)} if systems else {}),
     )
     return [Outgoing(r.id, r.key, r.order_id, r.kind, r.payload, r.attempts) for r in found]
 

@@ -46,6 +46,22 @@ async def test_messages_to_one_system_leave_one_after_the_other(a_house: House) 
     assert [m.key for m in await claim(a_house, "b")] == ["shop.received:SO-1"]
 
 
+async def test_who_asks_for_some_systems_gets_theirs_in_their_order(a_house: House) -> None:
+    await place(a_house, make_order("SO-1"))
+    await send(a_house, "erp.outbound", "shop.shipped", "parcel.follow", "courier.subscribe")
+    await send(a_house, "shop.received")
+    async with a_house.transaction() as tx:
+        now, until = a_house.clock.now(), a_house.lease()
+        for systems, keys in (
+            (("shop",), {"shop.shipped:SO-1"}),
+            (("shop", "erp"), {"erp.outbound:SO-1"}),  # shop.received waits for the first
+            (("courier", "parcel"), {"courier.subscribe:SO-1", "parcel.follow:SO-1"}),
+            (("payment",), set()),
+        ):
+            found = await outbox.claim_messages(tx, owner="a", most=9, now=now, until=until, systems=systems)
+            assert {message.key for message in found} == keys
+
+
 async def test_a_message_that_was_given_up_keeps_its_followers_back(a_house: House) -> None:
     """The shop cannot take `received` for what it never heard was shipped: a person mends the first."""
     await place(a_house, make_order())

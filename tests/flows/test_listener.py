@@ -16,17 +16,15 @@ from flows.read_inbox import read_inbox
 from flows.take_orders import take_orders
 from tests.flows.stage import LINES, Stage
 
-Answers = dict[str, Callable[[float], Awaitable[object]]]
+Answers = dict[str, serve.Duty]
 
 
 @asynccontextmanager
 async def listening(stage: Stage, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[serve.Listener]:
     """A listener at work, as `serve` starts it, that looks rarely: what is quick was heard."""
-    monkeypatch.setattr(serve, "ANSWERS", answers)
     monkeypatch.setattr(serve, "PAUSE_AFTER_FAILURE", 0.1)
-    listener = serve.Listener(stage.house)
-    duties = [listener.listen(), listener.look(), *(listener.answer(flow) for flow in set(answers.values()))]
-    tasks = [asyncio.create_task(duty) for duty in duties]
+    listener = serve.Listener(stage.house, answers=answers)
+    tasks = [asyncio.create_task(duty) for duty in listener.duties()]
     await asyncio.sleep(0.5)
     yield listener
     for task in tasks:

@@ -1,0 +1,160 @@
+"""Waking and lanes: news is answered at once, and one system's trouble is no other's."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+import deployments.serve as serve
+from flows.read_inbox import read_inbox
+from flows.runs import Run, start, woken_by
+from flows.send_outbox import LANES, SENDERS, send_outbox
+from tasks.chunks import Tally
+from tests.flows.stage import Stage
+
+DONE: Tally = Counter({"done": 1})
+
+
+class Desk:
+    """What a drain finds and works on, and when it looked."""
+
+    def __init__(self, *things: str, takes: float = 0.0) -> None:
+        self.things, self.takes = list(things), takes
+        self.looks = 0
+        self.done: list[str] = []
+
+    async def find(self) -> str | None:
+        self.looks += 1
+        return self.things.pop(0) if self.things else None
+
+    async def work(self, thing: str) -> Tally:
+        await asyncio.sleep(self.takes)
+        self.done.append(thing)
+        return DONE
+
+
+async def drain(run: Run, desk: Desk, *, every: timedelta | None = None) -> None:
+    await run.drain(desk.find, desk.work, at_once=1, is_full=lambda _: False, every=every)
+
+
+async def lingering(stage: Stage, bell: asyncio.Event, *, linger: float, **patience: timedelta) -> Run:
+    stage.patience(**{"gather": timedelta(milliseconds=20), **patience})
+    with woken_by(bell):
+        return await start("test", linger)
+
+
+async def test_a_run_that_lingers_looks_when_it_is_rung_and_not_before(stage: Stage) -> None:
+    bell, desk = asyncio.Event(), Desk()
+    run = await lingering(stage, bell, linger=1.0)
+    draining = asyncio.create_task(drain(run, desk))
+    await asyncio.sleep(0.3)
+    assert desk.looks == 1
+    desk.things.append("news")
+    bell.set()
+    await asyncio.sleep(0.1)
+    assert desk.done == ["news"]
+    await draining
+    assert not bell.is_set()
+
+
+async def test_many_rings_are_few_looks(stage: Stage) -> None:
+    bell, desk = asyncio.Event(), Desk()
+    run = await lingering(stage, bell, linger=0.5, gather=timedelta(milliseconds=200))
+    draining = asyncio.create_task(drain(run, desk))
+    for _ in range(60):
+        bell.set()
+        await asyncio.sleep(0.01)
+    await draining
+    assert 2 <= desk.looks <= 9  # 0.6 s of ringing and 0.5 to 1 s of silence
+
+
+async def test_a_ring_while_a_run_ends_is_not_forgotten(stage: Stage) -> None:
+    """The run cleared the bell before it looked: what is rung afterwards stays rung for the next one."""
+    bell, desk = asyncio.Event(), Desk()
+    run = await lingering(stage, bell, linger=0.0)
+    bell.set()
+    await drain(run, desk)
+    assert not bell.is_set()
+    bell.set()
+    assert bell.is_set() and desk.looks == 1
+
+
+async def test_whoever_has_no_bell_looks_again_by_the_clock(stage: Stage) -> None:
+    stage.patience(gather=timedelta(milliseconds=20))
+    run, desk = await start("test", 1.0), Desk()
+    draining = asyncio.create_task(drain(run, desk))
+    await asyncio.sleep(0.1)
+    desk.things.append("news")
+    await asyncio.sleep(0.2)
+    assert desk.done == ["news"]
+    draining.cancel()
+
+
+@pytest.mark.parametrize("run_most", [60.0, 0.3])
+async def test_a_quick_lane_does_not_wait_for_a_slow_one(stage: Stage, run_most: float) -> None:
+    """Not even when the time of the run is over and only the slow chunk is still under way."""
+    bell, quick, slow = asyncio.Event(), Desk(), Desk("slow", takes=1.5)
+    run = await lingering(stage, bell, linger=0.1, run_most=timedelta(seconds=run_most))
+    both = asyncio.gather(drain(run, quick), drain(run, slow, every=timedelta(milliseconds=50)))
+    await asyncio.sleep(0.8)
+    quick.things.append("news")
+    slow.things.append("more")
+    bell.set()
+    await asyncio.sleep(0.2)
+    assert (quick.done, slow.done) == (["news"], [])
+    await both
+    assert slow.done == (["slow"] if run_most < 1 else ["slow", "more"])
+
+
+def test_every_kind_of_message_has_its_lane() -> None:
+    systems = [system for lane in LANES for system in lane.systems]
+    assert sorted({kind.split(".")[0] for kind in SENDERS}) == sorted(systems)
+
+
+@asynccontextmanager
+async def listening(stage: Stage) -> AsyncIterator[None]:
+    listener = serve.Listener(stage.house, answers={"inbox": read_inbox, "outbox": send_outbox})
+    tasks = [asyncio.create_task(duty) for duty in listener.duties()]
+    await asyncio.sleep(0.5)
+    yield
+    stage.house.stopping = True
+    await listener.under_way.end(lambda: False)
+    stage.house.stopping = False
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(true: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> float:
+    """How long it took to come true."""
+    began = time.monotonic()
+    while not await true():
+        await asyncio.sleep(0.05)
+        assert time.monotonic() - began < seconds, f"it did not come true within {seconds:g} s"
+    return time.monotonic() - began
+
+
+async def _is_sent(stage: Stage, key: str) -> bool:
+    found = await stage.rows("select done_at is not null as done from outbox where key = :key", key=key)
+    return bool(found and found[0].done)
+
+
+@pytest.mark.parametrize("faults", [{"latency_ms": [5000, 5000]}, {"error_rate": 1.0}], ids=["slow", "down"])
+async def test_the_shop_is_told_while_the_erp_is_in_trouble(stage: Stage, faults: dict[str, object]) -> None:
+    stage.patience(linger=timedelta(seconds=1), run_most=timedelta(seconds=2))
+    first, second = await stage.handed_over(), await stage.handed_over()
+    await stage.world.faults(system="kingdee", **faults)
+    async with listening(stage):
+        await stage.ship(first)
+        await until(lambda: _is_sent(stage, f"shop.shipped:{first}"))
+        await asyncio.sleep(2.5)  # the time of the run is over; the ERP's chunk goes on
+        await stage.ship(second)
+        await until(lambda: _is_sent(stage, f"shop.shipped:{second}"), 4.0)
+        assert not await _is_sent(stage, f"erp.outbound:{first}")
+        await stage.world.calm()
+    waybill = (await stage.world.truth(second))["parcels"][0]["waybill"]
+    assert waybill in str((await stage.world.truth(second))["shop"])
