@@ -74,6 +74,7 @@ class FaultBoard:
         self._seed = seed
         self.settings = dict.fromkeys(SYSTEMS, QUIET)
         self.done: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()  # how often each operation was asked for, whatever came of it
         self._outage_until: dict[str, float] = {}
         self._times: Counter[tuple[str, str, str]] = Counter()
 
@@ -103,6 +104,7 @@ class FaultBoard:
 
         `unanswered` is told at once when what `act` did will not be answered.
         """
+        self.calls[f"{call.system}.{call.operation}"] += 1
         settings = self.settings[call.system]
         if settings is QUIET and call.system not in self._outage_until:
             return act(True)
