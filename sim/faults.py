@@ -33,6 +33,7 @@ class FaultSettings:
     webhook_reorder: float = 0.0
     webhook_late: float = 0.0
     webhook_lost: float = 0.0
+    batch_refused: float = 0.0
     hang_seconds: float = 30.0
 
 
@@ -165,6 +166,14 @@ class FaultBoard:
         # Half of the duplicates come at the same instant: the harder case for whoever receives them.
         later = 0.0 if dice[4] < 0.5 else between(*DUPLICATE_SECONDS, dice[5])
         return Fate((first, first + later))
+
+    def refuses_of_batch(self, system: str, key: str) -> bool:
+        """Whether one thing of a batch that was taken on is refused when it is made."""
+        rate = self.settings[system].batch_refused
+        if not rate or roll(self._seed, system, "batch refused", key)[0] >= rate:
+            return False
+        self._note(system, "batch_refused")
+        return True
 
     def _delay(self, system: str, settings: FaultSettings, dice: tuple[float, ...]) -> float:
         if dice[1] < settings.webhook_late:
