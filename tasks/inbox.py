@@ -23,7 +23,7 @@ from ballast.domain.words import System
 from ballast.points import Point, reached
 from ballast.ports import Codes, Hook, News
 from ballast.wiring import House, hooks, house
-from tasks.alarms import unknown_code_alert
+from tasks.alarms import made_too_late_alerts, unknown_code_alert
 from tasks.chunks import Tally
 from tasks.listening import write_told
 from tasks.policy import CHUNK
@@ -145,7 +145,12 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
     now, books = here.clock.now(), Books()
     await open_books(here, tx, reads, books)
     reads, states = act(reads, books)
-    await write_told(tx, list(books.cases.values()), _puzzles(reads), now)
+    told = [
+        (books.cases[read.news.order_no], read.news)
+        for read in reads
+        if read.news and read.news.order_no in books.cases
+    ]
+    await write_told(tx, list(books.cases.values()), _puzzles(reads) + made_too_late_alerts(told), now)
     await inbox.settle(tx, states, now)
     return states
 

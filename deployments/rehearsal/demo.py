@@ -82,9 +82,7 @@ def run_demo(plan: DemoPlan, settings: Settings, console: Console) -> int:
     return 0 if verdict.clean and told and figures["accuracy_after"] == 1 else 1
 
 
-async def _watch(
-    plan: DemoPlan, stage: Stage, started_at: datetime
-) -> tuple[dict[str, Any], Verdict, dict[str, int]]:
+async def _watch(plan: DemoPlan, stage: Stage, started_at: datetime) -> tuple[dict[str, Any], Verdict, dict[str, int]]:
     """Live bars until every order has come to rest; then the figures, and the calls that the orders took."""
     engine, quiet, first_signed = make_engine(stage.house.database_url, pool=1), Quiet(), False
     try:
