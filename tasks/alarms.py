@@ -8,7 +8,7 @@ from ballast.db.case import Case, ChargeCase
 from ballast.db.refunding import by_hand, refund_no
 from ballast.domain.money import Money
 from ballast.domain.payments import REFUNDED_BY_US, transaction_key
-from ballast.domain.words import Event, State
+from ballast.domain.words import State
 from ballast.ports import News
 
 
@@ -138,23 +138,15 @@ def closed_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     ]
 
 
-def made_too_late_alerts(told: Sequence[tuple[Case, News]]) -> list[dict[str, Any]]:
-    """The warehouse made a delivery order after its order was closed: when it was called off, there was none to stop.
-
-    One that was made before was there to be stopped: its late answer is no news.
-    """
-    return [
-        {
-            "key": f"made-too-late:{case.order_no}",
-            "level": "urgent",
-            "order_id": case.id,
-            "title": f"{case.order_no} is closed and the warehouse has just taken it on",
-            "text": f"{news.text}: stop it at the warehouse by hand",
-        }
-        for case, news in told
-        if news.event is Event.NOTED and news.state is State.STOCK_LOCKED and case.standing.state is State.CLOSED
-        if (closed_at := case.milestones["closed_at"]) and news.happened_at > closed_at
-    ]
+def made_too_late_alert(case: Case, news: News) -> dict[str, Any]:
+    """The warehouse made a delivery order after its order was called off, when there was none to stop."""
+    return {
+        "key": f"made-too-late:{case.order_no}",
+        "level": "urgent",
+        "order_id": case.id,
+        "title": f"{case.order_no} is closed and the warehouse has just taken it on",
+        "text": f"{news.text}: stop it at the warehouse by hand",
+    }
 
 
 def unknown_code_alert(problem: UnknownCode) -> dict[str, Any]:

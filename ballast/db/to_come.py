@@ -1,13 +1,13 @@
 """What the warehouse took on and has neither made nor refused by its own word: it may still ship it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, rows
-from ballast.domain.words import TO_COME
+from ballast.domain.words import NOT_THERE, TO_COME
 
 _EXPECTED: Final = """
 select o.order_no from sales_order o join effect e on e.key = 'wms.create:' || o.order_no
@@ -28,3 +28,16 @@ async def still_to_come(
         return frozenset()
     found = await rows(tx, _EXPECTED, ids=list(order_ids), to_come=dumps(TO_COME), since=since, system=system)
     return frozenset(row.order_no for row in found)
+
+
+async def called_off_unseen(tx: AsyncConnection, order_nos: Collection[str]) -> frozenset[str]:
+    """Those that were called off while the warehouse knew nothing of them: nobody stops what it makes of them now."""
+    if not order_nos:
+        return frozenset()
+    found = await rows(
+        tx,
+        "select key from effect where key = any(cast(:keys as text[])) and receipt @> cast(:not_there as jsonb)",
+        keys=[f"wms.cancel:{order_no}" for order_no in order_nos],
+        not_there=dumps(NOT_THERE),
+    )
+    return frozenset(row.key.removeprefix("wms.cancel:") for row in found)

@@ -8,6 +8,9 @@ from typing import Final
 TO_COME: Final[Mapping[str, str]] = {"answer": "to come"}
 """In the receipt of what a system took on and makes later: its news says whether it did."""
 
+NOT_THERE: Final[Mapping[str, str]] = {"status": "never heard of it"}
+"""In the receipt of a cancellation: there was nothing to stop."""
+
 
 class State(StrEnum):
     """The seven standard states, the only ones anyone outside sees."""

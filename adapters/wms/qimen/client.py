@@ -9,7 +9,7 @@ from adapters.wms.qimen.handovers import Handovers, taken_already
 from adapters.wms.qimen.news import read_confirm
 from adapters.wms.qimen.status import CODES, DROPPED
 from ballast.clock import Clock
-from ballast.domain.words import System
+from ballast.domain.words import NOT_THERE, System
 from ballast.ports import Codes, News, Order, Receipt
 from ballast.settings import QimenSettings
 
@@ -77,7 +77,7 @@ class Qimen:
         if known is None and expected:
             raise NotMadeYet(self.system, "handed over in a batch, and its answer is to come", order_no=order_no)
         if known is None:
-            return Receipt(reference=order_no, detail={"status": "never heard of it"})
+            return Receipt(reference=order_no, detail=NOT_THERE)
         if known.status not in DROPPED:
             return None
         return Receipt(reference=known.number or order_no, detail={"status": known.status})

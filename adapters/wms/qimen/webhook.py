@@ -86,7 +86,7 @@ class QimenHook:
 
 
 def read_messages(method: str, document: dict[str, Any], sent_at: str = "") -> Iterable[Message]:
-    """One message per order; `sent_at`: the query's time. Raises `NotUnderstood` for a method without news of orders."""
+    """One message per order; `sent_at`: the query's time. Raises `NotUnderstood` for a method that has none."""
     match method:
         case "deliveryorder.confirm":
             yield _confirm(document)
