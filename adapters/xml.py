@@ -11,6 +11,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 from adapters.errors import NotUnderstood, Refused
 from ballast.domain.words import System
 
+DECLARATION = b'<?xml version="1.0" encoding="utf-8"?>'
 DEEPEST = 32
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 has no way to write, not even escaped."""
@@ -42,13 +43,18 @@ def rows(parent: object, *path: str) -> list[Any]:
 
 def write(tree: Mapping[str, Any], system: System, *, order_no: str = "") -> bytes:
     """The reverse of `parse`, with declaration, UTF-8. `tree` has one root. Raises `Refused` for unwritable text."""
+    return DECLARATION + write_part(tree, system, order_no=order_no)
+
+
+def write_part(tree: Mapping[str, Any], system: System, *, order_no: str = "") -> bytes:
+    """The same without declaration: to stand inside another document."""
     ((name, content),) = tree.items()
     root = ElementTree.Element(name)
     try:
         _fill(root, content)
     except ValueError as wrong:
         raise Refused(system, f"{wrong}; mend the order's text, then rerun", order_no=order_no) from None
-    return b'<?xml version="1.0" encoding="utf-8"?>' + ElementTree.tostring(root, encoding="unicode").encode()
+    return ElementTree.tostring(root, encoding="unicode").encode()
 
 
 def _fill(element: ElementTree.Element, content: object) -> None:

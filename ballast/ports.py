@@ -301,11 +301,11 @@ class Wms(Role, Protocol):
     """Picks, packs and ships."""
 
     async def create(self, order: Order, *, look_first: bool = False) -> Receipt:
-        """Hand over the delivery order. Raises `Refused` when the warehouse will not take it."""
+        """Hand over the delivery order, or raise `Refused`. With `TO_COME` in the receipt, news says later if it is."""
         ...
 
-    async def cancel(self, order: Order, why: str, *, look_first: bool = False) -> Receipt:
-        """Stop the delivery order. Done, too, when there is none. Raises `Refused` when it is too late."""
+    async def cancel(self, order: Order, why: str, *, look_first: bool = False, expected: bool = False) -> Receipt:
+        """Stop it, or raise `Refused` when it is too late. Done when there is none, unless one is `expected`."""
         ...
 
     async def ask(self, order_no: str) -> Sequence[News]:

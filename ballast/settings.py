@@ -61,6 +61,7 @@ class QimenSettings(Part):
     sender_address: str = "青浦区"
     warehouses: dict[str, str] = Field(default_factory=lambda: {"CK001": "WH01", "CK002": "WH02"})  # ours -> theirs
     max_calls: int = 32
+    orders_per_call: int = Field(default=1, ge=1, le=100)  # delivery orders that share one call; 1: each its own
 
 
 class KdniaoSettings(Part):

@@ -9,6 +9,7 @@ from aiohttp import web
 from sim.autopilot import Autopilot
 from sim.catalogue import ARTICLE, ARTICLES, STOCK_OF_WAREHOUSE
 from sim.life import Life
+from sim.records import Warehouse
 from sim.systems.robots import Robot
 from sim.systems.wechat.gate import WechatGate
 from sim.truth import Witness
@@ -52,6 +53,7 @@ class ControlRoom:
             "/world/settle": self._settle,
             "/world/stock": self._stock,
             "/world/robot": self._command_robot,
+            "/world/warehouse": self._command_warehouse,
             "/world/tokens/expire": self._expire,
         }
         app.router.add_routes(
@@ -91,6 +93,15 @@ class ControlRoom:
         for place in [warehouse] if warehouse else STOCK_OF_WAREHOUSE:
             self._world.stocks.grant(place, sku, int(body["quantity"]))
         return {"sku": sku, "quantity": int(body["quantity"])}
+
+    async def _command_warehouse(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+        wait = body.get("batch_seconds")
+        self._world.warehouse = Warehouse(
+            batchcreate=bool(body.get("batchcreate", True)),
+            batch_seconds=None if wait is None else float(wait),
+            refuses=frozenset(map(str, body.get("refuses") or ())),
+        )
+        return {**asdict(self._world.warehouse), "refuses": sorted(self._world.warehouse.refuses)}
 
     async def _command_robot(self, _: web.Request, body: dict[str, Any]) -> dict[str, Any]:
         name = str(body.pop("robot", DEFAULT_ROBOT))

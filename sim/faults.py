@@ -33,6 +33,7 @@ class FaultSettings:
     webhook_reorder: float = 0.0
     webhook_late: float = 0.0
     webhook_lost: float = 0.0
+    batch_refused: float = 0.0
     hang_seconds: float = 30.0
 
 
@@ -74,6 +75,7 @@ class FaultBoard:
         self._seed = seed
         self.settings = dict.fromkeys(SYSTEMS, QUIET)
         self.done: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()  # how often each operation was asked for, whatever came of it
         self._outage_until: dict[str, float] = {}
         self._times: Counter[tuple[str, str, str]] = Counter()
 
@@ -103,6 +105,7 @@ class FaultBoard:
 
         `unanswered` is told at once when what `act` did will not be answered.
         """
+        self.calls[f"{call.system}.{call.operation}"] += 1
         settings = self.settings[call.system]
         if settings is QUIET and call.system not in self._outage_until:
             return act(True)
@@ -163,6 +166,14 @@ class FaultBoard:
         # Half of the duplicates come at the same instant: the harder case for whoever receives them.
         later = 0.0 if dice[4] < 0.5 else between(*DUPLICATE_SECONDS, dice[5])
         return Fate((first, first + later))
+
+    def refuses_of_batch(self, system: str, key: str) -> bool:
+        """Whether one thing of a batch that was taken on is refused when it is made."""
+        rate = self.settings[system].batch_refused
+        if not rate or roll(self._seed, system, "batch refused", key)[0] >= rate:
+            return False
+        self._note(system, "batch_refused")
+        return True
 
     def _delay(self, system: str, settings: FaultSettings, dice: tuple[float, ...]) -> float:
         if dice[1] < settings.webhook_late:

@@ -159,6 +159,15 @@ class Delivery:
 
 
 @dataclass(slots=True)
+class Warehouse:
+    """What the warehouse makes of batches: whether it knows them, after how long (real seconds), whom it refuses."""
+
+    batchcreate: bool = True
+    batch_seconds: float | None = None
+    refuses: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
 class ShopShipping:
     """What the shop's shipping system holds of one payment."""
 

@@ -42,7 +42,7 @@ def build_town(config: Config) -> Town:
     app = web.Application(client_max_size=4 * 1024 * 1024)
     for part in (
         kingdee,
-        QimenGate(world),
+        QimenGate(world, news.qimen),
         courier,
         shop,
         WechatPayGate(world, news.wechatpay),

@@ -87,6 +87,7 @@ class Witness:
             "last_sign_at_real": world.last_sign_at_real,
             "business_now": utc_text(world.clock.now()),
             "requests": dict(world.tally.requests),
+            "calls": dict(sorted(world.faults.calls.items())),
         }
 
 

@@ -11,7 +11,7 @@ from sim.clock import SetClock
 from sim.config import Config
 from sim.faults import FaultBoard
 from sim.people import Customer, Receiver
-from sim.records import Delivery, Line, Order, Parcel, Refund
+from sim.records import Delivery, Line, Order, Parcel, Refund, Warehouse
 from sim.script import OrderScript, write_script
 from sim.stock import Stocks
 from sim.systems.kdniao.tracks import KNOWN_SHIPPERS
@@ -34,6 +34,7 @@ class World:
         self.agenda = Agenda(config.clock)
         self.tally = Tally()
         self.stocks = Stocks()
+        self.warehouse = Warehouse()
         self.scarce = scarce_skus(config.seed)
         self.shippers: set[str] = set(KNOWN_SHIPPERS)
         self.orders: dict[str, Order] = {}

@@ -9,6 +9,7 @@ from ballast.db.refunding import by_hand, refund_no
 from ballast.domain.money import Money
 from ballast.domain.payments import REFUNDED_BY_US, transaction_key
 from ballast.domain.words import State
+from ballast.ports import News
 
 
 def hold_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
@@ -135,6 +136,17 @@ def closed_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
         if case.standing.state is State.CLOSED and case.milestones["outbound_at"] is None
         if any(parcel.changed for parcel in case.parcels.values())
     ]
+
+
+def made_too_late_alert(case: Case, news: News) -> dict[str, Any]:
+    """The warehouse made a delivery order after its order was called off, when there was none to stop."""
+    return {
+        "key": f"made-too-late:{case.order_no}",
+        "level": "urgent",
+        "order_id": case.id,
+        "title": f"{case.order_no} is closed and the warehouse has just taken it on",
+        "text": f"{news.text}: stop it at the warehouse by hand",
+    }
 
 
 def unknown_code_alert(problem: UnknownCode) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ballast.db import cases as orders
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.claims import Chunk, claim_one, give_back
+from ballast.db.to_come import still_to_come
 from ballast.domain.life_cycle import CALLED_OFF, TooEarly
 from ballast.domain.money import Money
 from ballast.domain.words import Event, HoldReason, State, Step
@@ -74,11 +75,17 @@ async def _stop(here: House, chunk: Chunk, kind: str, cases: Iterable[Case]) -> 
     since, and it is there again. What the system says of it now decides.
     """
     stage = Stage(kind, [Job(f"{kind}:{case.order_no}", case.id, case.order(), case.id) for case in cases])
+    expected: frozenset[str] = frozenset()
     calls: Mapping[str, Callable[[Order, bool], Awaitable[Receipt]]] = {
-        "wms.cancel": lambda order, look: here.wms.cancel(order, WHY, look_first=look),
+        "wms.cancel": lambda order, look: here.wms.cancel(
+            order, WHY, look_first=look, expected=order.order_no in expected
+        ),
         "erp.cancel": lambda order, look: here.erp.cancel(order, look_first=look),
     }
     async with here.transaction() as tx:
+        if kind == "wms.cancel":
+            ids, since = [job.id for job in stage.jobs], here.clock.now() - here.settings.patience.warehouse_quiet
+            expected = await still_to_come(tx, ids, system=here.wms.system, since=since)
         await effects.reopen(tx, [job.key for job in stage.jobs], error="stopped before: asked whether it still is")
     stage.outcomes = await carry_out(here, kind, stage.jobs, calls[kind], chunk=chunk)
     async with here.moving(kind) as tx:

@@ -17,13 +17,14 @@ from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.inbox import Letter
 from ballast.db.status_map import added_codes
+from ballast.db.to_come import called_off_unseen
 from ballast.domain.life_cycle import NoSuchMove, TooEarly
 from ballast.domain.payments import transaction_key
-from ballast.domain.words import System
+from ballast.domain.words import Event, State, System
 from ballast.points import Point, reached
 from ballast.ports import Codes, Hook, News
 from ballast.wiring import House, hooks, house
-from tasks.alarms import unknown_code_alert
+from tasks.alarms import made_too_late_alert, unknown_code_alert
 from tasks.chunks import Tally
 from tasks.listening import write_told
 from tasks.policy import CHUNK
@@ -145,9 +146,19 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
     now, books = here.clock.now(), Books()
     await open_books(here, tx, reads, books)
     reads, states = act(reads, books)
-    await write_told(tx, list(books.cases.values()), _puzzles(reads), now)
+    puzzles = _puzzles(reads) + await _made_too_late(tx, reads, books)
+    await write_told(tx, list(books.cases.values()), puzzles, now)
     await inbox.settle(tx, states, now)
     return states
+
+
+async def _made_too_late(tx: AsyncConnection, reads: Sequence[Read], books: Books) -> list[dict[str, Any]]:
+    """Alerts of what was taken on, called off while nobody there knew it, and made all the same."""
+    made = [read.news for read in reads if read.news and read.news.state is State.STOCK_LOCKED]
+    told = {one.order_no: one for one in made if one.event is Event.NOTED and one.order_no in books.cases}
+    closed = {no for no in told if books.cases[no].standing.state is State.CLOSED}
+    unseen = await called_off_unseen(tx, closed)
+    return [made_too_late_alert(books.cases[no], told[no]) for no in sorted(unseen)]
 
 
 async def tell_overdue() -> Tally:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ballast.db import cancelling, refunding
 from ballast.db.case import Case, ChargeCase, ParcelCase, RefundCase, Trouble
-from ballast.domain.life_cycle import EARLY, ENDS_WITH, HELD_BECAUSE, TooEarly, outweighs
+from ballast.domain.life_cycle import ASKED_ANEW, EARLY, ENDS_WITH, HELD_BECAUSE, TooEarly, outweighs
 from ballast.domain.money import Money
 from ballast.domain.payments import Captured, all_went_back, clean_transaction, transaction_key
 from ballast.domain.words import Event, HoldReason, State, System
@@ -129,8 +129,10 @@ def _take(
 
 
 def _evidence(news: News) -> str:
+    """What a person lets pass, or not. A refusal has to be asked anew anyway: there the reason says more."""
     about = news.waybill or (news.refund.refund_no if news.refund else "")
-    return f"{news.system} {news.said} {about}".rstrip()
+    found = f"{news.system} {news.said} {about}".rstrip()
+    return f"{found}: {news.text}"[:500] if news.reason in ASKED_ANEW and news.text else found
 
 
 def _record(case: Case, news: News, why: str) -> bool:

@@ -46,6 +46,7 @@ ONLY: Final[Mapping[tuple[System, str], frozenset[Event]]] = {
     # a process report has no waybills: shipped by its word, an order would be on its way without a parcel
     (System.QIMEN, "processStatus"): _ALWAYS | {Event.WAREHOUSE_PROGRESS, Event.WAREHOUSE_CANCELLED},
     (System.QIMEN, "itemlack.report"): _ALWAYS,
+    (System.QIMEN, "batchcreate.answer"): _ALWAYS,
     (System.KDNIAO, "Success"): _ALWAYS,  # it could not be tracked: whatever it means, it is no scan
     # the payment's state says that some money went back, not how much: only the refund itself does
     (System.WECHATPAY, "trade_state"): _ALWAYS | {Event.PAYMENT_CAPTURED, Event.PAYMENT_ENDED},

@@ -1,7 +1,15 @@
 """The vocabulary: one word, one meaning. Labels for people stand beside the words, in English and Chinese."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+TO_COME: Final[Mapping[str, str]] = {"answer": "to come"}
+"""In the receipt of what a system took on and makes later: its news says whether it did."""
+
+NOT_THERE: Final[Mapping[str, str]] = {"status": "never heard of it"}
+"""In the receipt of a cancellation: there was nothing to stop."""
 
 
 class State(StrEnum):

@@ -69,21 +69,21 @@ def run_demo(plan: DemoPlan, settings: Settings, console: Console) -> int:
         stage.outside.post("faults", preset=plan.faults)
         started_at = datetime.now(UTC)
         stage.outside.post("start", orders=plan.orders, per_second=plan.per_second, keep_stock=True)
-        figures, verdict = asyncio.run(_watch(plan, stage, started_at))
+        figures, verdict, calls = asyncio.run(_watch(plan, stage, started_at))
         show_figures(figures, verdict, console)
         console.print(
             f"Prefect UI: {stage.house.prefect_url}/runs · deployments: {stage.house.prefect_url}/deployments"
         )
         if plan.file is not None:
-            plan.file.write_text(json.dumps(figures, indent=2) + "\n")
+            plan.file.write_text(json.dumps({**figures, "calls": calls}, indent=2) + "\n")
         if not plan.exit:
             _keep_serving(stage)
     told = not (figures["alerts_lost"] or figures["alerts_twice"])
     return 0 if verdict.clean and told and figures["accuracy_after"] == 1 else 1
 
 
-async def _watch(plan: DemoPlan, stage: Stage, started_at: datetime) -> tuple[dict[str, Any], Verdict]:
-    """Live bars until every order has come to rest; then the figures."""
+async def _watch(plan: DemoPlan, stage: Stage, started_at: datetime) -> tuple[dict[str, Any], Verdict, dict[str, int]]:
+    """Live bars until every order has come to rest; then the figures, and the calls that the orders took."""
     engine, quiet, first_signed = make_engine(stage.house.database_url, pool=1), Quiet(), False
     try:
         with bars(plan.orders, stage.console) as show:
@@ -100,19 +100,21 @@ async def _watch(plan: DemoPlan, stage: Stage, started_at: datetime) -> tuple[di
                 if (resting and seen.at_rest(plan.orders)) or quiet.seconds(seen, progress) > QUIET_LIMIT:
                     break
                 await asyncio.sleep(1)
+        calls = stage.outside.get("progress")["calls"]
         verdict = judge(await what_is_shown(engine), stage.outside.truth(), stage.outside.get("effects"))
         accuracy = await accuracy_figures(stage, plan.orders, engine)
         told = await who_was_told(engine, stage.outside)
         verdict.duplicate_effects = sum(stage.outside.get("effects")["duplicates"].values())  # mending makes none
     finally:
         await engine.dispose()
-    return _figures(plan, stage, seen, verdict, {**accuracy, "alerts": told.alerts, **told.counts}, started_at)
+    figures = _figures(plan, stage, seen, verdict, {**accuracy, "alerts": told.alerts, **told.counts}, started_at)
+    return figures, verdict, calls
 
 
 def _figures(
     plan: DemoPlan, stage: Stage, seen: Seen, verdict: Verdict, watched: Mapping[str, Any], started_at: datetime
-) -> tuple[dict[str, Any], Verdict]:
-    figures = {
+) -> dict[str, Any]:
+    return {
         **state_figures(plan.orders, seen),
         **verdict.counts,
         **watched,
@@ -120,7 +122,6 @@ def _figures(
         "flow_runs": count_runs(stage.house, "flow_runs", started_at),
         "task_runs": count_runs(stage.house, "task_runs", started_at),
     }
-    return figures, verdict
 
 
 def _revive(stage: Stage) -> None:

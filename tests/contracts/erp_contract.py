@@ -107,6 +107,15 @@ class ErpContract:
         await erp.cancel(order, look_first=True)
         assert (await world.truth(order.order_no))["erp"]["sale_order"]["cancelled"]
 
+    async def test_orders_of_one_moment_are_each_taken_back_once(self, erp: Erp, world: World) -> None:
+        orders = [shipped(await place_order(world), f"YT00000000009{n}") for n in range(5)]
+        await asyncio.gather(*map(erp.reserve, orders))
+        await erp.post_outbound(orders[2])
+        ends = await asyncio.gather(*map(erp.cancel, orders), return_exceptions=True)
+        assert [at for at, end in enumerate(ends) if isinstance(end, Refused)] == [2]
+        cancelled = [(await world.truth(order.order_no))["erp"]["sale_order"]["cancelled"] for order in orders]
+        assert cancelled == [True, True, False, True, True]
+
     async def test_what_has_left_the_books_is_not_taken_back(self, erp: Erp, world: World) -> None:
         order = shipped(await place_order(world), "YT0000000000011")
         await erp.reserve(order)

@@ -68,6 +68,9 @@ class OutboundBill(Bill):
 
 STEPS: Final[tuple[tuple[Operation, str], ...]] = (("Submit", "B"), ("Audit", "C"))
 
+FOUND_PER_QUERY: Final = 100
+"""Bills that one query looks for: reading locks nothing there. Far below the rows that an answer may have."""
+
 B = TypeVar("B", bound=Bill)
 
 
@@ -77,8 +80,9 @@ class Bills:
     def __init__(self, connection: Connection, clock: Clock, *, per_call: int) -> None:
         self._connection, self._clock = connection, clock
         self._writes = Writes(connection, most=per_call)
-        self._sale_orders = Together(partial(self._find_all, SaleOrder), most=per_call)
-        self._outbound_bills = Together(partial(self._find_all, OutboundBill), most=per_call)
+        per_query = FOUND_PER_QUERY if per_call > 1 else 1
+        self._sale_orders = Together(partial(self._find_all, SaleOrder), most=per_query)
+        self._outbound_bills = Together(partial(self._find_all, OutboundBill), most=per_query)
 
     async def close(self) -> None:
         await asyncio.gather(self._writes.close(), self._sale_orders.close(), self._outbound_bills.close())
@@ -138,16 +142,27 @@ class Bills:
 
     async def take_back(self, bill: SaleOrder, order_no: str) -> None:
         """Open an audited bill again, which ends its reservation, and void it. Raises `Refused` once goods left."""
-        calls: list[tuple[Operation, dict[str, Any]]] = []
-        if bill.cancelled != CANCELLED:
-            calls.append(("ExcuteOperation", documents.status_operation(SALE_ORDER, "Cancel", bill.number)))
-        if calls and bill.status == "C":
-            calls.insert(0, ("UnAudit", documents.operation(SALE_ORDER, [bill.number])))
-        for operation, body in calls:
-            await self._connection.write(operation, body, order_no=order_no)
-        now = await self.sale_order(order_no) if calls else bill
+        if bill.cancelled == CANCELLED:
+            return
+        if bill.status == "C":
+            await self._retreat("UnAudit", bill, order_no)
+        await self._retreat("ExcuteOperation", bill, order_no)
+        now = await self.sale_order(order_no)
         if now is not None and now.cancelled != CANCELLED:
             raise OutcomeUnknown(System.KINGDEE, "the sale order was voided and stands as before", order_no=order_no)
+
+    async def _retreat(self, operation: Operation, bill: SaleOrder, order_no: str) -> None:
+        """One step back. As in `_advance` a refusal may only mean that it is done, or that the step before was not."""
+        try:
+            await self._writes.operate(operation, SALE_ORDER, bill.number, order_no)
+        except Refused as no:
+            now = await self.sale_order(order_no)
+            if now is None or now.cancelled == CANCELLED or (operation == "UnAudit" and now.progress < AUDITED):
+                return
+            if operation == "ExcuteOperation" and now.progress == AUDITED:
+                what = f"the sale order was opened again by its answer and is not ({no.what})"
+                raise OutcomeUnknown(System.KINGDEE, what, order_no=order_no, code=no.code) from no
+            raise
 
     async def _advance(self, bill: Bill, operation: Operation, reached: str, order_no: str) -> Bill:
         """One step. A refusal may only mean that it is done ("已经审核"): the bill itself decides, not the words."""

@@ -88,13 +88,13 @@ def batch_save(form: str, models: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 
 
 def operation(form: str, numbers: Sequence[str]) -> dict[str, Any]:
-    """Submit and Audit, each bill by itself."""
+    """Submit, Audit and UnAudit, each bill by itself."""
     return {"formid": form, "data": {"CreateOrgId": 0, "Numbers": list(numbers), "Ids": "", "NetworkCtrl": ""}}
 
 
-def status_operation(form: str, name: str, number: str) -> dict[str, Any]:
+def status_operation(form: str, name: str, numbers: Sequence[str]) -> dict[str, Any]:
     """ExcuteOperation (spelled so): one of the vendor's status operations, such as Cancel (作废)."""
-    return {"opNumber": name, **operation(form, [number])}
+    return {"opNumber": name, **operation(form, numbers)}
 
 
 def push(order_nos: Sequence[str], rule: str) -> dict[str, Any]:

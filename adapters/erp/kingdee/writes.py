@@ -27,7 +27,7 @@ class Write:
 
 
 class Writes:
-    """Save, Submit, Audit of one bill. At most `most` bills in a call; 1 shares nothing."""
+    """Save, Submit, Audit, and the way back, of one bill. At most `most` bills in a call; 1 shares nothing."""
 
     def __init__(self, connection: Connection, *, most: int) -> None:
         self._connection, self._most = connection, most
@@ -47,7 +47,7 @@ class Writes:
         await self._connection.write("Save", documents.save(form, model, delete_entries=True), order_no=order_no)
 
     async def operate(self, operation: Operation, form: str, number: str, order_no: str) -> None:
-        """Submit or Audit."""
+        """Submit, Audit, UnAudit; or ExcuteOperation, by which a bill is voided (作废)."""
         await self._together(operation, form)(Write(("Number", number), order_no))
 
     def _together(self, operation: Operation, form: str) -> Together[Write, None]:
@@ -69,7 +69,10 @@ class Writes:
         return [refused.get(write) for write in writes]
 
     async def _alone(self, operation: Operation, form: str, write: Write) -> OutsideError | None:
-        body = documents.save(form, write.model) if write.model else documents.operation(form, [write.bill[1]])
+        if write.model:
+            body = documents.save(form, write.model)
+        else:
+            _, body = _shared_call(operation, form, [write])
         try:
             await self._connection.write(operation, body, order_no=write.order_no)
         except OutsideError as error:
@@ -80,7 +83,10 @@ class Writes:
 def _shared_call(operation: Operation, form: str, writes: Sequence[Write]) -> tuple[Operation, dict[str, Any]]:
     if operation == "Save":
         return "BatchSave", documents.batch_save(form, [write.model for write in writes])
-    return operation, documents.operation(form, [write.bill[1] for write in writes])
+    numbers = [write.bill[1] for write in writes]
+    if operation == "ExcuteOperation":
+        return operation, documents.status_operation(form, "Cancel", numbers)
+    return operation, documents.operation(form, numbers)
 
 
 def _names(entities: Sequence[Entity]) -> set[tuple[str, str]]:

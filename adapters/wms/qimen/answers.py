@@ -27,6 +27,16 @@ class GatewayError(Reply):
 
 def read_answer(reply: httpx.Response, *, order_no: str, unclear: type[OutsideError]) -> dict[str, Any]:
     """The document below `<response>` of a success. Raises what a failure means; `unclear` for no answer at all."""
+    body, no = read_word(reply, order_no=order_no, unclear=unclear)
+    if no is not None:
+        raise no
+    return body
+
+
+def read_word(
+    reply: httpx.Response, *, order_no: str, unclear: type[OutsideError]
+) -> tuple[dict[str, Any], OutsideError | None]:
+    """The document below `<response>`, and what its failure means, if it is one. Raises for no word of theirs."""
     if reply.status_code >= 400:  # a proxy's word: the gateway never saw the call
         what = f"HTTP {reply.status_code}; check BALLAST_QIMEN__URL"
         raise Unavailable(System.QIMEN, what, order_no=order_no, code=str(reply.status_code))
@@ -40,12 +50,12 @@ def read_answer(reply: httpx.Response, *, order_no: str, unclear: type[OutsideEr
         raise _explain((error.sub_code, error.code), said, order_no, unclear)
     body = document.get("response")
     answer = read_reply(Answer, body, System.QIMEN, order_no=order_no)
+    assert isinstance(body, dict)  # Answer was read from it
     if answer.flag == "failure":
         # a bare number is the warehouse's own code here, the gateway's only inside error_response
         codes = (answer.sub_code, answer.code, answer.message)
-        raise _explain(codes, answer.message, order_no, unclear, numbers=False)
-    assert isinstance(body, dict)  # Answer was read from it
-    return body
+        return body, _explain(codes, answer.message, order_no, unclear, numbers=False)
+    return body, None
 
 
 def _explain(

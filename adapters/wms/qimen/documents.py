@@ -18,7 +18,10 @@ NOTHING: Final = "0.00"
 
 
 def delivery_order(order: Order, settings: QimenSettings, now: datetime) -> dict[str, Any]:
-    """deliveryorder.create. The child order is the sheet's: some warehouses validate it."""
+    """What is below `<request>` of deliveryorder.create, below `<order>` of a batch.
+
+    The child order is the sheet's: some warehouses validate it.
+    """
     currency = order.total.currency
     head = {
         "deliveryOrderCode": order.order_no,
@@ -43,7 +46,7 @@ def delivery_order(order: Order, settings: QimenSettings, now: datetime) -> dict
         "invoiceFlag": "N",
     }
     lines = [_line(line, order, settings) for line in order.lines]
-    return {"request": {"deliveryOrder": head, "orderLines": {"orderLine": lines}}}
+    return {"deliveryOrder": head, "orderLines": {"orderLine": lines}}
 
 
 def cancellation(order: Order, why: str, settings: QimenSettings) -> dict[str, Any]:

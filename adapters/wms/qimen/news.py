@@ -17,7 +17,7 @@ from ballast.domain.words import Event, System
 from ballast.ports import Codes, News, Parcel
 
 
-def _repeated(name: str) -> BeforeValidator:
+def repeated(name: str) -> BeforeValidator:
     """`<packages><package>..</package></packages>`, with none, one or many."""
     return BeforeValidator(lambda given: rows(given, name))
 
@@ -49,7 +49,7 @@ class ConfirmedLine(Reply):
 class Package(Reply):
     carrier: str = Field("", alias="logisticsCode")
     waybill: Code = Field(alias="expressCode")
-    items: Annotated[tuple[Item, ...], _repeated("item")] = ()
+    items: Annotated[tuple[Item, ...], repeated("item")] = ()
 
 
 class DeliveryOrder(Reply):
@@ -66,8 +66,8 @@ class Confirm(Reply):
     """deliveryorder.confirm, and the reply to deliveryorder.query."""
 
     order: DeliveryOrder = Field(alias="deliveryOrder")
-    packages: Annotated[tuple[Package, ...], _repeated("package")] = ()
-    lines: Annotated[tuple[ConfirmedLine, ...], _repeated("orderLine")] = Field((), alias="orderLines")
+    packages: Annotated[tuple[Package, ...], repeated("package")] = ()
+    lines: Annotated[tuple[ConfirmedLine, ...], repeated("orderLine")] = Field((), alias="orderLines")
 
 
 class ReportedOrder(Reply):
@@ -96,7 +96,7 @@ class LackingItem(Reply):
 class LackReport(Reply):
     order_no: Code = Field(alias="deliveryOrderCode")
     created_at: LocalTime = Field(alias="createTime")
-    items: Annotated[tuple[LackingItem, ...], _repeated("item")] = Field(min_length=1)
+    items: Annotated[tuple[LackingItem, ...], repeated("item")] = Field(min_length=1)
 
 
 def read_confirm(document: Mapping[str, Any], codes: Codes, *, otherwise: datetime | None = None) -> News:
@@ -108,7 +108,7 @@ def read_confirm(document: Mapping[str, Any], codes: Codes, *, otherwise: dateti
     return News(
         system=System.QIMEN,
         order_no=order.order_no,
-        happened_at=_known_time(order.confirmed_at or otherwise, "orderConfirmTime", order.order_no),
+        happened_at=known_time(order.confirmed_at or otherwise, "orderConfirmTime", order.order_no),
         field="status",
         said=order.status,
         event=meaning.event,
@@ -127,7 +127,7 @@ def read_process(document: Mapping[str, Any], codes: Codes) -> News:
     return News(
         system=System.QIMEN,
         order_no=order_no,
-        happened_at=_known_time(process.operated_at, "operateTime", order_no),
+        happened_at=known_time(process.operated_at, "operateTime", order_no),
         field="processStatus",
         said=process.status,
         event=meaning.event,
@@ -144,7 +144,7 @@ def read_lack(document: Mapping[str, Any], codes: Codes) -> News:
     return News(
         system=System.QIMEN,
         order_no=report.order_no,
-        happened_at=_known_time(report.created_at, "createTime", report.order_no),
+        happened_at=known_time(report.created_at, "createTime", report.order_no),
         field="itemlack.report",
         said="LACK",
         event=meaning.event,
@@ -176,7 +176,8 @@ def _parcel(carrier: str, waybill: str, items: Counter[str]) -> Parcel:
     return Parcel(carrier=FROM_CARRIER.get(carrier, carrier), waybill=waybill, items=dict(items))
 
 
-def _known_time(at: datetime | None, field: str, order_no: str) -> datetime:
+def known_time(at: datetime | None, field: str, order_no: str) -> datetime:
+    """Aware UTC. Raises `NotUnderstood` when `field` is empty."""
     if at is None:
         raise NotUnderstood(System.QIMEN, f"{field} is empty, so nobody knows when it happened", order_no=order_no)
     return at.astimezone(UTC)

@@ -35,6 +35,9 @@ _BOTH: Final = {
     "FULFILLED": _NOTED.called("inbound only"),
 }
 
+ANSWER_FIELD: Final = "batchcreate.answer"
+"""Our name for the field that says whether an order of a batch was made: the warehouse calls it flag."""
+
 CODES: Codes = {
     **{("status", code): meaning for code, meaning in _BOTH.items()},
     ("status", "PARTDELIVERED"): Meaning(Event.PARTLY_SHIPPED).called("部分发货完成"),
@@ -43,6 +46,8 @@ CODES: Codes = {
     # a process report has no waybills: only the confirm, which has them, moves the order out
     ("processStatus", "PARTDELIVERED"): _PROGRESS.called("部分发货完成: the confirm has the waybills"),
     ("processStatus", "DELIVERED"): _PROGRESS.called("发货完成: the confirm has the waybills"),
+    (ANSWER_FIELD, "success"): Meaning(Event.NOTED, state=State.STOCK_LOCKED).called("批量建单成功"),
+    (ANSWER_FIELD, "failure"): _REJECTED.called("批量建单失败"),
     # the report itself is the code
     ("itemlack.report", "LACK"): Meaning(Event.HELD, HoldReason.WAREHOUSE_SHORT).called("缺货通知"),
 }
@@ -71,6 +76,12 @@ GATEWAY: Final[dict[str, type[OutsideError]]] = {
 """[M] What the gateway says instead of the warehouse. A code that is not here is the warehouse's own refusal."""
 
 THROTTLE_SECONDS: Final = 2.0
+
+NO_SUCH_METHOD: Final = frozenset({"22", "invalid-method", "isv.invalid-method", "11", "insufficient-isv-permissions"})
+NO_SUCH_METHOD_SAID: Final = re.compile(
+    "不支持.{0,6}(方法|接口)|无此(方法|接口)|(方法|接口)不存在|未开通.{0,6}接口|(invalid|unknown) method", re.IGNORECASE
+)
+"""[M] How a gateway or warehouse refuses a method that it does not know, or that we may not use."""
 
 KNOWN_ALREADY: Final = re.compile("重复|已存在")
 NOT_KNOWN: Final = re.compile("不存在|未找到|找不到|查无|查询不到|无此单|not (found|exist)", re.IGNORECASE)

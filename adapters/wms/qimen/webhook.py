@@ -1,8 +1,9 @@
-"""奇门 -> Ballast: confirms, process reports, shortages. Sheet qimen.md, 2-4."""
+"""奇门 -> Ballast: confirms, process reports, shortages, answers to batches. Sheet qimen.md, 2-4."""
 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from pydantic import Field
 from adapters.errors import BadSignature, NotUnderstood
 from adapters.replies import Reply, read_reply
 from adapters.signing import reveal
+from adapters.wms.qimen.batch import ANSWER, SENT_AT, read_made
 from adapters.wms.qimen.news import Code, ReportedOrder, read_confirm, read_lack, read_process
 from adapters.wms.qimen.signing import is_genuine
 from adapters.wms.qimen.status import CODES
@@ -27,6 +29,7 @@ READERS: Final[Mapping[str, Callable[[Mapping[str, Any], Codes], News]]] = {
     CONFIRM: read_confirm,
     PROCESS: read_process,
     LACK: read_lack,
+    ANSWER: read_made,
 }
 
 
@@ -67,7 +70,7 @@ class QimenHook:
         document = parse(request.body, System.QIMEN).get("request")
         if not isinstance(document, dict):
             raise NotUnderstood(System.QIMEN, f"{method} without <request>")
-        return Delivery(messages=tuple(read_messages(method, document)))
+        return Delivery(messages=tuple(read_messages(method, document, request.query.get("timestamp", ""))))
 
     def read(self, message: Message, codes: Codes) -> News | None:
         reader = READERS.get(message.topic)
@@ -82,8 +85,8 @@ class QimenHook:
         return _answer(status, "failure", str(status), why)
 
 
-def read_messages(method: str, document: dict[str, Any]) -> Iterable[Message]:
-    """One message per order. Raises `NotUnderstood` for a method that brings no news of orders."""
+def read_messages(method: str, document: dict[str, Any], sent_at: str = "") -> Iterable[Message]:
+    """One message per order; `sent_at`: the query's time. Raises `NotUnderstood` for a method that has none."""
     match method:
         case "deliveryorder.confirm":
             yield _confirm(document)
@@ -93,6 +96,8 @@ def read_messages(method: str, document: dict[str, Any]) -> Iterable[Message]:
             yield _process(document)
         case "itemlack.report":
             yield _lack(document)
+        case "deliveryorder.batchcreate.answer":
+            yield from (_made(one, sent_at) for one in rows(document, "orders", "order"))
         case _:
             raise NotUnderstood(System.QIMEN, f"method {method[:60]!r} is not taken here")
 
@@ -111,6 +116,13 @@ def _process(document: dict[str, Any]) -> Message:
 def _lack(document: dict[str, Any]) -> Message:
     head = read_reply(DeliveryHead, document, System.QIMEN)
     return _message(LACK, head.order_no, document, head.message_id)
+
+
+def _made(document: dict[str, Any], sent_at: str) -> Message:
+    """Known by all that it says: the same answer sent again later is the same message."""
+    head = read_reply(DeliveryHead, document, System.QIMEN)
+    message = _message(ANSWER, head.order_no, document, head.message_id)
+    return replace(message, payload={**document, SENT_AT: sent_at})
 
 
 def _message(topic: str, order_no: str, document: dict[str, Any], own_id: str) -> Message:

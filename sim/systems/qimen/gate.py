@@ -12,7 +12,10 @@ from sim.clock import local_text, read_local
 from sim.faults import Call
 from sim.records import Delivery, DeliveryLine
 from sim.replies import answer_xml
+from sim.systems.qimen.batches import Batches, read_code
 from sim.systems.qimen.documents import item_id, write_state
+from sim.systems.qimen.news import QimenNews
+from sim.systems.qimen.refusals import Refusal, answer_failure
 from sim.systems.qimen.signature import sign
 from sim.world import World
 from sim.xml_text import BadXml, Node, parse_xml, write_xml
@@ -20,24 +23,18 @@ from sim.xml_text import BadXml, Node, parse_xml, write_xml
 WINDOW = 600.0  # real seconds
 PERSON = ("name", "mobile", "province", "city", "detailAddress")
 STOPPABLE = {"NEW", "ACCEPT", "PRINT", "EXCEPTION"}  # before the goods are picked
-EFFECTS = {"deliveryorder.create", "order.cancel"}
-
-
-class Refusal(Exception):
-    """The warehouse says flag=failure with this code and text."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+BATCH = "deliveryorder.batchcreate"
+EFFECTS = {"deliveryorder.create", BATCH, "order.cancel"}
 
 
 class QimenGate:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, news: QimenNews) -> None:
         self._world = world
+        self._batches = Batches(world, news, check_order, self._make)
         self._keys = world.config.secrets.qimen
         self._operations: dict[str, Callable[[Node, bool], dict[str, Any]]] = {
             "deliveryorder.create": self._create,
+            BATCH: self._batches.take,
             "deliveryorder.query": self._query,
             "order.cancel": self._cancel,
             "inventory.query": self._stock,
@@ -74,7 +71,7 @@ class QimenGate:
 
     def _act(self, method: str, document: Node, real: bool) -> web.Response:
         try:
-            if method not in self._operations:
+            if method not in self._operations or (method == BATCH and not self._world.warehouse.batchcreate):
                 raise Refusal("isv.invalid-method", f"不支持的方法 {method}")
             content = self._operations[method](document, real)
         except Refusal as refusal:
@@ -82,44 +79,49 @@ class QimenGate:
         return answer_xml(write_xml("response", {"flag": "success", "code": "0", "message": "OK", **content}))
 
     def _create(self, document: Node, real: bool) -> dict[str, Any]:
-        head = document.one("deliveryOrder")
-        code = head.read("deliveryOrderCode")
+        now = self._world.clock.now()
+        delivery = self._read(document, now)
+        if real:
+            self._take(delivery)
+        return {"createTime": local_text(now), "deliveryOrderId": delivery.wms_id}
+
+    def _make(self, document: Node, at: float) -> Delivery:
+        """One of a batch."""
+        delivery = self._read(document, at)
+        self._take(delivery)
+        return delivery
+
+    def _read(self, document: Node, now: float) -> Delivery:
+        """The delivery order of a document that the warehouse would take."""
+        head, code = document.one("deliveryOrder"), read_code(document)
         if code in self._world.deliveries:
             self._world.tally.repeat("wms_delivery_order")
             raise Refusal("S003", f"出库单 {code} 重复，已存在")
-        check_head(head)
-        lines = [read_line(node, self._world.stocks.articles) for node in document.one("orderLines").every("orderLine")]
-        if not lines:
-            raise Refusal("S001", "orderLines 不能为空")
-        wms_id = f"WMS{digits(10, self._world.config.seed, 'wms', code)}"
-        now = self._world.clock.now()
-        if real:
-            self._take(head, document, lines, wms_id, now)
-        return {"createTime": local_text(now), "deliveryOrderId": wms_id}
-
-    def _take(self, head: Node, document: Node, lines: list[DeliveryLine], wms_id: str, now: float) -> None:
-        code = head.read("deliveryOrderCode")
-        order = self._world.adopt(code)
-        delivery = Delivery(
+        check_order(document)
+        lines = document.one("orderLines").every("orderLine")
+        return Delivery(
             code=code,
-            wms_id=wms_id,
+            wms_id=f"WMS{digits(10, self._world.config.seed, 'wms', code)}",
             warehouse=head.read("warehouseCode"),
             order_type=head.read("orderType"),
-            owner=document.one("orderLines", "orderLine").read("ownerCode"),
-            order=order,
-            lines=lines,
+            owner=lines[0].read("ownerCode"),
+            order=self._world.adopt(code),
+            lines=[read_line(node, self._world.stocks.articles) for node in lines],
             asked_carrier=head.read("logisticsCode"),
             phones=(head.read("senderInfo", "mobile"), head.read("receiverInfo", "mobile")),
             created_at=now,
         )
+
+    def _take(self, delivery: Delivery) -> None:
+        order = delivery.order
         self._world.tally.effect("wms_delivery_order", duplicate=any(d.alive for d in order.deliveries))
-        self._world.deliveries[code] = delivery
+        self._world.deliveries[delivery.code] = delivery
         order.deliveries.append(delivery)
         order.creates += 1
         self._world.stocks.wms.lock(delivery.warehouse, delivery.wanted)
         self._world.reach(order, "wms_created")
         for listener in self._world.on_delivery_created:
-            listener(delivery, now)
+            listener(delivery, delivery.created_at)
 
     def _find(self, code: str) -> Delivery:
         found = self._world.deliveries.get(code)
@@ -167,17 +169,16 @@ class QimenGate:
         }
 
 
-def answer_failure(refusal: Refusal) -> web.Response:
-    return answer_xml(write_xml("response", {"flag": "failure", "code": refusal.code, "message": refusal.message}))
-
-
 def find_code(document: Node) -> str:
-    """The delivery order a request is about, wherever its method puts it."""
+    """The delivery order a request is about, wherever its method puts it; of a batch all of them."""
     paths = (("deliveryOrder", "deliveryOrderCode"), ("deliveryOrderCode",), ("orderCode",), ("order", "orderCode"))
-    return next((code for path in paths if (code := document.read(*path))), "")
+    many = ",".join(read_code(order) for order in document.one("orders").every("order"))
+    return next((code for path in paths if (code := document.read(*path))), many)
 
 
-def check_head(head: Node) -> None:
+def check_order(document: Node) -> None:
+    """The form of one order; whether its goods are known is another question."""
+    head = document.one("deliveryOrder")
     for name in ("deliveryOrderCode", "orderType", "warehouseCode", "createTime"):
         if not head.read(name):
             raise Refusal("S001", f"{name} 不能为空")
@@ -187,6 +188,8 @@ def check_head(head: Node) -> None:
             raise Refusal("S001", f"{person}.{missing[0]} 不能为空")
     if head.read("warehouseCode") not in STOCK_OF_WAREHOUSE:
         raise Refusal("S002", f"仓库 {head.read('warehouseCode')} 不存在")
+    if not document.one("orderLines").every("orderLine"):
+        raise Refusal("S001", "orderLines 不能为空")
 
 
 def read_line(node: Node, articles: Mapping[str, Article]) -> DeliveryLine:

@@ -1,13 +1,13 @@
 """What the warehouse tells our side: progress, confirmation, lack."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yarl import URL
 
 from sim.clock import local_text
-from sim.records import Delivery, Parcel
+from sim.records import Delivery, Order, Parcel
 from sim.systems.qimen.documents import write_confirm, write_lack, write_process
 from sim.systems.qimen.signature import sign
 from sim.webhooks import Outgoing, Webhook
@@ -33,13 +33,19 @@ class QimenNews:
         document = write_lack(delivery, lacking, f"{delivery.wms_id}-L", at)
         return self._post("itemlack.report", delivery.code, delivery, document)
 
-    def _post(self, method: str, key: str, delivery: Delivery, document: Mapping[str, Any]) -> Webhook:
-        body = write_xml("request", document)
+    def answer(self, orders: tuple[Order, ...], key: str, told: Sequence[Mapping[str, Any]]) -> Webhook:
+        """What became of the orders of a batch, all in one message."""
+        body = write_xml("request", {"orders": {"order": list(told)}})
+        return self._send("deliveryorder.batchcreate.answer", key, orders, body)
 
+    def _post(self, method: str, key: str, delivery: Delivery, document: Mapping[str, Any]) -> Webhook:
+        return self._send(method, key, (delivery.order,), write_xml("request", document))
+
+    def _send(self, method: str, key: str, orders: tuple[Order, ...], body: bytes) -> Webhook:
         def build() -> Outgoing:
             return self._sign(method, body)
 
-        hook = Webhook("qimen", method, key, build, says_success, (delivery.order,))
+        hook = Webhook("qimen", method, key, build, says_success, orders)
         return self._world.sender.post(hook)
 
     def _sign(self, method: str, body: bytes) -> Outgoing:

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from adapters.erp.kingdee.client import Kingdee
-from adapters.errors import OutcomeUnknown, OutOfStock, OutsideError, Throttled
+from adapters.errors import OutcomeUnknown, OutOfStock, OutsideError, Refused, Throttled
 from ballast.ports import Order, Parcel, Receipt
 from tests.adapters.wire import StoppedClock, Wire, connect, make_order
 from tests.contracts.outside import settings_for
@@ -160,4 +160,66 @@ async def test_what_a_shared_push_did_not_make_is_pushed_alone(monkeypatch: pyte
     await asyncio.gather(*(client.post_outbound(order) for order in ORDERS))
     assert calls(wire) == ["Push", "ExecuteBillQuery", "Push", "Save", "Submit", "Audit", "ExecuteBillQuery"]
     assert wire.json(2)["data"]["Numbers"] == ["SO3"]
+    await client.close()
+
+
+async def take_back_all(client: Kingdee) -> list[Any]:
+    ends = await asyncio.gather(*(client.cancel(order) for order in ORDERS), return_exceptions=True)
+    await client.close()
+    return ends
+
+
+async def test_a_chunk_is_taken_back_and_seen_by_four_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    voided = orjson.dumps([[n, order.order_no, "D", "B", "A"] for n, order in enumerate(ORDERS)])
+    client, wire = begin(monkeypatch, sale_orders("C", *ORDERS), answer(ORDERS), answer(ORDERS), voided)
+    assert [end.reference for end in await take_back_all(client)] == ["SO1", "SO2", "SO3"]
+    assert calls(wire) == ["ExecuteBillQuery", "UnAudit", "ExcuteOperation", "ExecuteBillQuery"]
+    assert wire.json(1)["data"]["Numbers"] == wire.json(2)["data"]["Numbers"] == ["SO1", "SO2", "SO3"]
+    assert wire.json(2)["opNumber"] == "Cancel"
+
+
+async def test_what_cannot_be_opened_again_stops_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SO2 has been pushed: alone it is refused, and looked at; it is audited still, so the refusal stands."""
+    pushed = ("存在下游单据，不能反审核", 12)
+    left = [ORDERS[0], ORDERS[2]]
+    voided = orjson.dumps([[n, order.order_no, "D", "B", "A"] for n, order in enumerate(left)])
+
+    def next_one(request: httpx.Request) -> httpx.Response:
+        """Two go on and one is looked at: whichever call comes first."""
+        asked = request.url.path.endswith("ExecuteBillQuery.common.kdsvc")
+        return httpx.Response(200, content=sale_orders("C", ORDERS[1]) if asked else orjson.dumps(answer(left)))
+
+    opened = answer(left, [pushed]), answer([], [pushed]), next_one, next_one
+    client, wire = begin(monkeypatch, sale_orders("C", *ORDERS), *opened, voided)
+    one, two, three = await take_back_all(client)
+    assert isinstance(one, Receipt) and isinstance(three, Receipt)
+    assert isinstance(two, Refused) and two.order_no == "SO2"
+    assert sorted(calls(wire)) == ["ExcuteOperation", *["ExecuteBillQuery"] * 3, "UnAudit", "UnAudit"]
+
+
+async def test_what_was_voided_without_being_named_is_voided(monkeypatch: pytest.MonkeyPatch) -> None:
+    void = orjson.dumps([[0, "SO1", "D", "B", "A"]])
+    again = answer([], [("已经作废！", 11)])
+    client, wire = begin(monkeypatch, sale_orders("D", ORDERS[0]), again, void, void)
+    assert (await client.cancel(ORDERS[0])).reference == "SO1"
+    assert calls(wire) == ["ExecuteBillQuery", "ExcuteOperation", "ExecuteBillQuery", "ExecuteBillQuery"]
+    await client.close()
+
+
+async def test_an_opening_that_was_none_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    audited = sale_orders("C", ORDERS[0])
+    client, _ = begin(monkeypatch, audited, answer(ORDERS[:1]), answer([], [("已审核，不能作废", 12)]), audited)
+    with pytest.raises(OutcomeUnknown, match="opened again"):
+        await client.cancel(ORDERS[0])
+    await client.close()
+
+
+@pytest.mark.parametrize(("per_call", "queries"), [(20, [100, 20]), (1, [1] * 3)])
+async def test_many_bills_are_looked_for_by_one_query(
+    monkeypatch: pytest.MonkeyPatch, per_call: int, queries: list[int]
+) -> None:
+    count = sum(queries)
+    client, wire = begin(monkeypatch, *[b"[]"] * len(queries), per_call=per_call)
+    await asyncio.gather(*(client.cancel(replace(ORDERS[0], order_no=f"SO{n}")) for n in range(count)))
+    assert [wire.json(at)["data"]["FilterString"].count("'SO") for at in range(len(queries))] == queries
     await client.close()

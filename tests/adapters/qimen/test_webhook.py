@@ -21,8 +21,8 @@ HOOK = QimenHook(SETTINGS)
 NOW = datetime(2026, 1, 2, 2, 0, tzinfo=UTC)
 
 
-def request(method: str, body: bytes) -> HookRequest:
-    query = {"method": method, "timestamp": "2026-01-02 10:00:00", "app_key": "23000001", "v": "2.0"}
+def request(method: str, body: bytes, at: str = "2026-01-02 10:00:00") -> HookRequest:
+    query = {"method": method, "timestamp": at, "app_key": "23000001", "v": "2.0"}
     signed = query | {"sign": sign(query, body, SETTINGS.secret.get_secret_value())}
     return HookRequest(method="POST", query=signed, headers={"content-type": "text/xml"}, body=body)
 
