@@ -38,7 +38,7 @@ DOWN = timedelta(seconds=20)
 """After a chunk's task failed for good, its orders rest this long (machine time) before the next run takes them."""
 AT_ONCE = 20
 """Orders that a form names are worked on so many side by side."""
-LETTERS_PER_CHUNK = 5
+LETTERS_PER_CHUNK = 3
 """An order gets about twelve messages on its way: a chunk of messages is larger than a chunk of orders."""
 
 

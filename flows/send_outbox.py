@@ -30,7 +30,7 @@ SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
     "payment.refund": send_refunds,
 }
 
-MESSAGES_PER_CHUNK = 3
+MESSAGES_PER_CHUNK = 2
 """A claim may hold several kinds, and each kind is one task run: larger than a chunk of orders."""
 
 

@@ -22,7 +22,7 @@ from ballast.db.engine import make_engine
 from bench.cost import own_cost, stopwatch
 from bench.engine.orders import MESSAGE, STEPS, count_ends
 
-CHUNK, AT_ONCE, MAX_CALLS = 100, 2, 50
+CHUNK, AT_ONCE, MAX_CALLS = 200, 2, 50
 
 MOVES = {
     "confirm_payment": ("PENDING_PAYMENT", "PENDING_PAYMENT", "lock_stock", "paid_at = $2::timestamptz"),
