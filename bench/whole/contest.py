@@ -121,7 +121,9 @@ def contest(
         _run_before(who, env)
         started = {
             process: stack.enter_context(
-                child(process, modules(*(word.format(port=port) for word in words)), env=env, logs=stage.folder / "logs")
+                child(
+                    process, modules(*(word.format(port=port) for word in words)), env=env, logs=stage.folder / "logs"
+                )
             )
             for process, words in who.processes.items()
         }

@@ -109,7 +109,7 @@ class Floor:
     async def run(self, port: int) -> None:
         """Until SIGTERM."""
         async with asyncio.TaskGroup() as group:
-            lanes = [self._reserve, self._create, *self._sends.values()]
+            lanes: list[Lane[Any]] = [self._reserve, self._create, *self._sends.values()]
             running = [group.create_task(work) for work in (self._books.write(), *(lane.run() for lane in lanes))]
             await serve(BareDoor(self._doors, self.take), port)
             for task in running:
@@ -242,9 +242,7 @@ class Floor:
         for way, allocation, receipt in zip(ways, made, receipts, strict=True):
             for sku, pieces in allocation.pieces.items():
                 lock = {"sku": sku, "warehouse": allocation.warehouse, "quantity": pieces}
-                self._books.rows.insert(
-                    "stock_lock", {"order_id": way.id, "state": "held", "locked_at": now, **lock}
-                )
+                self._books.rows.insert("stock_lock", {"order_id": way.id, "state": "held", "locked_at": now, **lock})
                 self._books.rows.update("stock_level", lock)
             way.times["locked_at"] = now
             self._done(way, "erp.reserve", receipt, now)
