@@ -1,7 +1,8 @@
 """One contest: start a contestant's processes in a fresh world, place all orders at once, wait for the last one's end.
 
-Seconds are those from the first order placed to the last order signed with every message told (shop, ERP, courier).
-The world's warehouse takes a second of them; everything else is the contestant's.
+Long-lived processes are measured, not their start: a few orders go all the way first. Seconds are those from the first
+of the others placed to the last one signed with every message told (shop, ERP, courier). The world's warehouse takes a
+second of them; everything else is the contestant's.
 """
 
 import asyncio
@@ -23,8 +24,8 @@ from bench.whole.checks import COUNT, complaints
 from bench.whole.outside import Outside, outside
 from deployments.processes import Child, child, free_port, modules, wait_until_up
 
-WARM_UP: Final = 8.0
-"""Seconds: long-lived processes are measured, not their start. The listener's imports and first runs are over then."""
+WARM_UP: Final = 20
+"""Orders that go all the way before anything is measured: imports, connections, tokens, the first run of each flow."""
 
 LOOK_EVERY: Final = 0.1
 QUIET: Final = 60.0
@@ -75,7 +76,7 @@ CONTESTANTS: Final = {
             database="ballast",
             ended=_ENDED,
             numbers="select order_no from sales_order where state = 'SIGNED'",
-            before=("deployments.apply",),
+            before=("bench.whole.deploying",),
         ),
         Contestant(
             name="dbos",
@@ -110,13 +111,13 @@ class Result:
 def contest(
     stage: Stage, name: str, orders: int, *, during: Callable[[Mapping[str, int]], None] | None = None
 ) -> Result:
-    """Run one. `during`: called with name -> pid when everything is up and nobody has ordered yet (for profiles).
+    """Run one. `during`: called with name -> pid when everything is warm, before the measuring: for profiles.
 
     Raises `BenchFailed` when it does not get to its end.
     """
     who, port = CONTESTANTS[name], free_port()
     with ExitStack() as stack:
-        out = stack.enter_context(outside(stage, orders=orders, port=port))
+        out = stack.enter_context(outside(stage, orders=orders + WARM_UP, port=port))
         env = out.env | _hook_key(port)
         _run_before(who, env)
         started = {
@@ -128,12 +129,9 @@ def contest(
             for process, words in who.processes.items()
         }
         wait_until_up(next(iter(started.values())), f"http://127.0.0.1:{port}/ready")
-        time.sleep(WARM_UP if len(started) > 1 else 1.0)
         pids = {process: one.process.pid for process, one in started.items()} | {"world": out.world.running.process.pid}
-        if during is not None:
-            during(pids)
         race = Race(out, started, who, orders, Meter({**stage.meter.roots, **pids}))
-        return asyncio.run(race.run(stage.url(who.database)))
+        return asyncio.run(race.run(stage.url(who.database), lambda: during(pids) if during else None))
 
 
 def _hook_key(port: int) -> dict[str, str]:
@@ -163,12 +161,15 @@ class Race:
     orders: int
     meter: Meter
 
-    async def run(self, url: str) -> Result:
-        """`url`: of the database in which the contestant's ends stand."""
+    async def run(self, url: str, warm: Callable[[], object]) -> Result:
+        """`url`: of the database in which the contestant's ends stand. `warm` is called before the measuring."""
         engine = make_engine(url, pool=1)
         try:
+            await self._to_the_end(engine, WARM_UP, before=0)
+            await self._settle(engine)
+            warm()
             with self.meter.measure() as spent:
-                seconds = await self._to_the_end(engine)
+                seconds = await self._to_the_end(engine, self.orders, before=WARM_UP)
             await self._settle(engine)
             async with engine.connect() as tx:
                 numbers = [row[0] for row in await rows(tx, self.who.numbers)]
@@ -181,27 +182,27 @@ class Race:
             orders=self.orders,
             seconds=seconds,
             costs={process: asdict(cost) for process, cost in spent.items()},
-            complaints=tuple(complaints(self.orders, numbers, truth, effects)),
+            complaints=tuple(complaints(self.orders + WARM_UP, numbers, truth, effects)),
             rows=counts,
         )
 
-    async def _to_the_end(self, engine: AsyncEngine) -> float:
-        """Seconds from the first order placed until the last one's end."""
+    async def _to_the_end(self, engine: AsyncEngine, orders: int, *, before: int) -> float:
+        """Seconds from the first of these orders placed until the last one's end; `before` were at theirs already."""
         began = changed = time.monotonic()
-        self.out.world.post("start", orders=self.orders, per_second=PER_SECOND, keep_stock=True)
-        before: tuple[int, ...] = ()
+        self.out.world.post("start", orders=orders, per_second=PER_SECOND, keep_stock=True)
+        seen: tuple[int, ...] = ()
         while True:
             await asyncio.sleep(LOOK_EVERY)
             for one in self.started.values():
                 one.check()
             row, now = await self._look(engine), time.monotonic()
-            if row.ended >= self.orders and not row.unsent:
+            if row.ended >= before + orders and not row.unsent:
                 return now - began
-            if tuple(row) != before:
-                before, changed = tuple(row), now
+            if tuple(row) != seen:
+                seen, changed = tuple(row), now
             if now - changed > QUIET:
                 logs = "\n".join(one.log.read_text(errors="replace")[-1500:] for one in self.started.values())
-                raise BenchFailed(f"{self.who.name} stands still: {dict(row._mapping)} of {self.orders}\n{logs}")
+                raise BenchFailed(f"{self.who.name} stands still: {dict(row._mapping)} of {before + orders}\n{logs}")
 
     async def _settle(self, engine: AsyncEngine) -> None:
         """Let the customers confirm and the last messages be read."""
