@@ -1,6 +1,6 @@
 """The whole bench by itself.
 
-python -m bench.whole --orders 2000 --rounds 3 --json FILE
+python -m bench.whole --orders 1200 --rounds 3 --json FILE
 python -m bench.whole --quick
 """
 

@@ -1,8 +1,8 @@
 """One contest: start a contestant's processes in a fresh world, place all orders at once, wait for the last one's end.
 
 Long-lived processes are measured, not their start: a few orders go all the way first. Seconds are those from the first
-of the others placed to the last one signed with every message told (shop, ERP, courier). The world's warehouse takes a
-second of them; everything else is the contestant's.
+of the others placed to the last one signed with every message told (shop, ERP, courier). What the world itself takes of
+the last order is taken off: it would pass in any case, and make the ratio better than it is.
 """
 
 import asyncio
@@ -26,6 +26,9 @@ from deployments.processes import Child, child, free_port, modules, wait_until_u
 
 WARM_UP: Final = 20
 """Orders that go all the way before anything is measured: imports, connections, tokens, the first run of each flow."""
+
+WORLDS_OWN: Final = 1.25
+"""Seconds: one in the warehouse, a quarter until the courier pushes (`sim.script`, `sim.systems.kdniao.news`)."""
 
 LOOK_EVERY: Final = 0.1
 QUIET: Final = 60.0
@@ -169,7 +172,7 @@ class Race:
             await self._settle(engine)
             warm()
             with self.meter.measure() as spent:
-                seconds = await self._to_the_end(engine, self.orders, before=WARM_UP)
+                seconds = await self._to_the_end(engine, self.orders, before=WARM_UP) - WORLDS_OWN
             await self._settle(engine)
             async with engine.connect() as tx:
                 numbers = [row[0] for row in await rows(tx, self.who.numbers)]

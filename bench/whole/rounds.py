@@ -20,8 +20,8 @@ class Size:
     rounds: int
 
 
-FULL: Final = Size(orders=2000, peers=300, rounds=3)
-QUICK: Final = Size(orders=80, peers=40, rounds=1)
+FULL: Final = Size(orders=1200, peers=200, rounds=3)
+QUICK: Final = Size(orders=40, peers=20, rounds=1)
 
 
 def run_rounds(stage: Stage, size: Size, say: Callable[[str], None]) -> list[Round]:
