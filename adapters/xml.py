@@ -49,23 +49,29 @@ def write(tree: Mapping[str, Any], system: System, *, order_no: str = "") -> byt
 def write_part(tree: Mapping[str, Any], system: System, *, order_no: str = "") -> bytes:
     """The same without declaration: to stand inside another document."""
     ((name, content),) = tree.items()
-    root = ElementTree.Element(name)
     try:
-        _fill(root, content)
+        text = _element(name, content)
     except ValueError as wrong:
         raise Refused(system, f"{wrong}; mend the order's text, then rerun", order_no=order_no) from None
-    return ElementTree.tostring(root, encoding="unicode").encode()
+    return text.encode()
 
 
-def _fill(element: ElementTree.Element, content: object) -> None:
+def _element(name: str, content: object) -> str:
+    """Text directly: a tree of elements that is built first only to be written takes three times as long."""
     if isinstance(content, Mapping):
-        for name, inner in content.items():
-            for one in inner if isinstance(inner, list | tuple) else (inner,):
-                _fill(ElementTree.SubElement(element, name), one)
-        return
-    element.text = "" if content is None else str(content)
-    if NOT_XML.search(element.text):
-        raise ValueError(f"{element.tag} holds a character that XML cannot carry")
+        inner = "".join(
+            [
+                _element(tag, one)
+                for tag, many in content.items()
+                for one in (many if isinstance(many, list | tuple) else (many,))
+            ]
+        )
+    else:
+        inner = "" if content is None else str(content)
+        if NOT_XML.search(inner):
+            raise ValueError(f"{name} holds a character that XML cannot carry")
+        inner = inner.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"<{name}>{inner}</{name}>" if inner else f"<{name} />"
 
 
 class TooDeep(ValueError):

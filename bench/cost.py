@@ -29,6 +29,11 @@ class Meter:
     def __init__(self, roots: Mapping[str, int]) -> None:
         self._roots = dict(roots)
 
+    @property
+    def roots(self) -> Mapping[str, int]:
+        """Name -> process."""
+        return dict(self._roots)
+
     @contextmanager
     def measure(self) -> Iterator[dict[str, Cost]]:
         """What each process spent while the context was open; filled when it ends."""

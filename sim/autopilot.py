@@ -8,7 +8,7 @@ from sim.chance import between, roll
 from sim.clock import HOUR, MINUTE, local_text
 from sim.life import Life
 from sim.records import Delivery, Order, Parcel, Refund
-from sim.script import Kind, write_script
+from sim.script import Kind, OrderScript, write_script
 from sim.webhooks import Webhook
 from sim.world import World, make_order
 
@@ -27,6 +27,7 @@ class Autopilot:
         self._pay_twice = 0.0
         world.on_delivery_created.append(self._plan_delivery)
         world.on_shipping_uploaded.append(lambda order, at: self._plan_receipt(order, at))
+        world.on_reminded.append(lambda order, at: self._plan_receipt(order, at, reminded=True))
         world.on_refund_asked.append(self._plan_refund)
 
     def next_k(self) -> int:
@@ -53,7 +54,7 @@ class Autopilot:
         due = time.time()
         for _ in range(orders):
             k = self.next_k()
-            script = write_script(self._world.config.seed, k)
+            script = self._write_script(k)
             due += script.gap / per_second
             if due > time.time():
                 await asyncio.sleep(due - time.time())
@@ -61,6 +62,11 @@ class Autopilot:
                 await asyncio.sleep(0)
             placed_at = math.floor(self._world.clock.business_at(due))
             self.place(make_order(self.number(k), k, script, placed_at))
+
+    def _write_script(self, k: int) -> OrderScript:
+        if self._world.config.prompt:
+            return write_script(self._world.config.seed, k, Kind.NORMAL).hurried()
+        return write_script(self._world.config.seed, k)
 
     def number(self, k: int) -> str:
         """The number of order k in this world: the day the world began and k, so that it does not depend on speed."""
@@ -125,8 +131,13 @@ class Autopilot:
         self._life.scan(parcel, state_ex, at)
         self._plan_receipt(parcel.order, at)
 
-    def _plan_receipt(self, order: Order, at: float) -> None:
-        """Once the goods are there and the shop knows they were sent, whichever comes last."""
+    def _plan_receipt(self, order: Order, at: float, *, reminded: bool = False) -> None:
+        """Once the goods are there and the shop knows they were sent, whichever comes last.
+
+        In a prompt world the customer waits for the shop's reminder: else it would overtake the courier.
+        """
+        if self._world.config.prompt is not reminded:
+            return
         if not order.automatic or order.receipt_planned or not order.delivered or order.shop.order_state != 2:
             return
         order.receipt_planned = True

@@ -122,6 +122,7 @@ class Config:
     port: int = 0
     hooks: str | None = None
     autopilot: bool = True
+    prompt: bool = False  # every order goes well, and nobody lets anybody wait: for benchmarks
     robot: RobotLimits = field(default_factory=RobotLimits)
 
     @classmethod
@@ -135,6 +136,7 @@ class Config:
             port=int(listen.get("port", 0)),
             hooks=data.get("hooks"),
             autopilot=bool(data.get("autopilot", True)),
+            prompt=bool(data.get("prompt", False)),
             robot=RobotLimits(**data.get("robot", {})),
         )
 

@@ -47,6 +47,7 @@ class World:
         self.last_sign_at_real: float | None = None
         self.on_delivery_created: list[Callable[[Delivery, float], None]] = []
         self.on_shipping_uploaded: list[Callable[[Order, float], None]] = []
+        self.on_reminded: list[Callable[[Order, float], None]] = []
         self.on_refund_asked: list[Callable[[Order, Refund, float], None]] = []
 
     def set_clock(self, at: float) -> None:

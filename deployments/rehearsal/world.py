@@ -142,13 +142,24 @@ class World:
 
 @contextmanager
 def world(
-    credentials: Credentials, *, seed: int, speed: float, hooks: str, home: Path, stands_at: datetime | None = None
+    credentials: Credentials,
+    *,
+    seed: int,
+    speed: float,
+    hooks: str,
+    home: Path,
+    stands_at: datetime | None = None,
+    prompt: bool = False,
 ) -> Iterator[World]:
-    """Run the simulators until the context ends. `stands_at`: nothing happens by itself, and the clock is set."""
+    """Run the simulators until the context ends. `stands_at`: nothing happens by itself, and the clock is set.
+
+    `prompt`: every order goes well, and nobody lets anybody wait.
+    """
     anchor = time.time()
     config = {
         "seed": seed,
         "autopilot": stands_at is None,
+        "prompt": prompt,
         "clock": {"start": START.isoformat(), "speed": speed, "anchor": anchor}
         if stands_at is None
         else {"start": stands_at.isoformat(), "set": True},

@@ -64,6 +64,17 @@ def test_scripts_have_the_shares_they_should() -> None:
     assert 0.002 < share[Kind.EXCEPTION_FINAL] < 0.009
 
 
+async def test_in_a_prompt_world_all_goes_well_and_customers_wait_for_the_reminder(open_stage: OpenStage) -> None:
+    """At the clock of the machine: an ordinary world would need days for it."""
+    stage = await open_stage(autopilot=True, prompt=True, speed=1.0, seed=5)
+    orders = await run_world(stage, 60)
+    assert {order["script"] for order in orders} == {"normal"}
+    assert {parcel["outcome"] for order in orders for parcel in order["parcels"]} == {"signed"}
+    assert {order["shop"]["order_state"] for order in orders} == {3}
+    effects = await stage.call.ask("effects")
+    assert effects["counts"]["receipt_remind"] == 60  # a shop refuses to remind whoever has confirmed already
+
+
 def test_same_seed_same_script() -> None:
     assert write_script(7, 42) == write_script(7, 42)
     assert write_script(7, 42) != write_script(8, 42)

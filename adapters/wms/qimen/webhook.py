@@ -79,7 +79,7 @@ class QimenHook:
         return reader(message.payload, codes)
 
     def accepted(self, now: datetime) -> HookAnswer:
-        return _answer(200, "success", "0", "OK")
+        return ACCEPTED
 
     def refused(self, status: int, why: str, now: datetime) -> HookAnswer:
         return _answer(status, "failure", str(status), why)
@@ -135,3 +135,6 @@ def _message(topic: str, order_no: str, document: dict[str, Any], own_id: str) -
 def _answer(status: int, flag: str, code: str, message: str) -> HookAnswer:
     tree = {"response": {"flag": flag, "code": code, "message": NOT_XML.sub("?", message)}}
     return HookAnswer(status=status, body=write(tree, System.QIMEN), media_type="text/xml")
+
+
+ACCEPTED: Final = _answer(200, "success", "0", "OK")

@@ -132,6 +132,8 @@ class WechatGate:
         if real:
             order.shop.reminded += 1
             self._world.tally.effect("receipt_remind")
+            for listener in self._world.on_reminded:
+                listener(order, self._world.clock.now())
         return {}
 
     def _find(self, names: Mapping[str, str]) -> Order:
