@@ -119,10 +119,11 @@ FILL = (
     select id, sku, 'CK001', quantity, 'shipped', placed_at + interval '15 minutes', placed_at + interval '6 hours',
       placed_at + interval '7 hours' from past where shipped""",
     """
-    insert into parcel (order_id, waybill, carrier, items, shipped_at, picked_up_at, signed_at, said, said_at)
+    insert into parcel (order_id, waybill, carrier, items, shipped_at, picked_up_at, signed_at, said, said_at,
+      trouble_evidence)
     select id, waybill, 'YTO', jsonb_build_object(sku, quantity), placed_at + interval '6 hours',
       placed_at + interval '8 hours', signed_at, case when signed_at is null then '204' else '301' end,
-      coalesce(signed_at, placed_at + interval '8 hours') from past where shipped""",
+      coalesce(signed_at, placed_at + interval '8 hours'), '' from past where shipped""",
     """
     insert into order_event (order_id, cause, event, from_state, to_state, moved, actor, happened_at, recorded_at, text)
     select id, actor || ':' || event || ':' || number, event, from_state, to_state, from_state <> to_state, actor,
