@@ -16,11 +16,14 @@ from ballast.db import archive, inbox, payments
 from ballast.db.alerts import raise_alerts
 from ballast.db.archive import Place, archive_chunk, read_archived, recall, unpack
 from ballast.db.engine import rows, run
+from ballast.db.report import make_report
 from ballast.db.timeline import timeline
+from ballast.domain.report import Window
 from ballast.domain.words import State, System
 from ballast.ports import Message
 from ballast.wiring import House
 from tasks.pruning import Ages, Pruned, PruneRefused, prune
+from tasks.report_words import Words
 from tests.db.stage import bring, column, fill_shelf, make_order, place, table
 from tests.times import SettableClock
 
@@ -336,3 +339,19 @@ async def test_a_customer_of_an_archived_order_stays(old: House) -> None:
 def test_too_short_an_age_is_refused(archive_days: int, forget_days: int | None, why: str) -> None:
     with pytest.raises(PruneRefused, match=why):
         Ages(archive=timedelta(days=archive_days), forget=None if forget_days is None else timedelta(days=forget_days))
+
+
+async def test_a_report_says_what_it_does_not_count(old: House) -> None:
+    closed = (await column(old, "select closed_at from sales_order"))[0]
+    window = Window(closed - timedelta(hours=1), closed + timedelta(hours=1))
+    async with old.transaction() as tx:
+        before = await make_report(tx, window, old.clock.now())
+    await pruned(old)
+    async with old.transaction() as tx:
+        after = await make_report(tx, window, old.clock.now())
+        elsewhere = await make_report(tx, Window(closed + timedelta(hours=1), old.clock.now()), old.clock.now())
+    assert (before.archived, after.archived, elsewhere.archived) == (0, 1, 0)
+    assert before.states == {State.CLOSED: 1} and after.states == {}
+    assert after.as_dict()["archived"] == 1
+    assert "in the archive" in Words("en").states(after) and "归档" in Words("zh").states(after)
+    assert "archive" not in Words("en").states(before)
