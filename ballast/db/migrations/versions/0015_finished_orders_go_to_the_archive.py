@@ -29,7 +29,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("order_no"),
     )
     op.execute("alter table archived_order alter document set storage external")  # it is compressed already
-    op.create_index("archived_charge", "archived_order", ["charges"], postgresql_using="gin")
+    op.create_index(
+        "archived_charge", "archived_order", ["charges"], postgresql_using="gin", postgresql_with={"fastupdate": "off"}
+    )
     op.create_index("archived_closed", "archived_order", ["closed_at"])
     op.create_index("archived_customer", "archived_order", ["customer_no"])
     op.create_index("archived_placed", "archived_order", ["placed_at"])
