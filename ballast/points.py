@@ -14,6 +14,7 @@ passes there); no file can set it. KIND is the kind of an effect, a step, or a d
 | `sla` | nothing claimed | - | - | breaches and alerts in | committed |
 | `reconcile` | nothing asked | - | the answers are there | what they say, and is done about it, in | committed |
 | `alerts` | nothing claimed | claimed, counted | the call came back | sent | committed |
+| `prune` | nothing locked | - | - | a chunk of orders is in the archive | committed |
 | `cancel`, `hold`, `rerun` | nothing read | - | - | what was asked for is in | committed |
 | `figures`, `restock` | - | - | `figures` are there | figures, or who goes on, in | committed |
 

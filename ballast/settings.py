@@ -251,6 +251,8 @@ class Settings(BaseSettings):
     metrics_key: SecretStr | None = None  # a bearer token that opens /metrics; empty: only this machine may read it
     chunk: int = Field(default=200, ge=1, le=1000)
     chunks_at_once: int = Field(default=2, ge=1, le=32)
+    retention: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=30))  # then closed orders are archived
+    forget_after: timedelta | None = Field(default=None, ge=timedelta(days=30))  # then they leave the archive for good
 
     kingdee: KingdeeSettings | None = None
     qimen: QimenSettings | None = None

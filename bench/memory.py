@@ -1,11 +1,15 @@
 """How much memory the long-lived processes need when the database holds very many orders.
 
     python -m bench.memory --orders 100000
+    python -m bench.memory --orders 100000 --new 9000 --minutes 30       # is it flat under load?
 
 An embedded PostgreSQL in a temporary folder is filled by set-based SQL with a past of half a year. Then the listener
 (`python -m deployments.serve`), the web process and the Prefect server run as `ballast up` runs them. The simulated
 world of the demo is their outside, and a business day passes in six seconds. The resident size of each process is
-read from /proc once a second (Linux only). Exit code 1 when the listener needed 600 MB or more.
+read from /proc once a second (Linux only); of PostgreSQL what its backends have for themselves, all of them together.
+New orders are placed evenly all the time. Exit code 1 when the listener needed 600 MB or more, and, from ten minutes
+on, when a process is not flat: when the median of the last tenth of the time is more than 1.10 times the median of an
+early tenth, which begins after a fifth of the time, when everything was used once.
 
 The past, of every hundred orders:
 
@@ -26,8 +30,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -35,25 +40,30 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
-from ballast.db.embedded import embedded_server
+from ballast.db.embedded import EmbeddedServer, embedded_server
 from ballast.db.engine import make_engine, rows, run
 from ballast.db.upgrade import create_database, upgrade
 from ballast.settings import Settings, settings
 from deployments.machine import Machine, machine
-from deployments.processes import Child, free_port
+from deployments.processes import free_port
 from deployments.rehearsal.world import START, Credentials, World, as_env, world
 
 SPEED = 14_400.0
 """Business seconds per second: a day passes in six."""
-
-PER_SECOND = 5.0
-"""New orders placed per second."""
 
 PLENTY = 1_000_000
 """Pieces of every article in every warehouse: what is measured is not the lack of goods."""
 
 TARGET_MB = 600
 """The listener should stay below."""
+
+FLAT = 1.10
+"""What a process may have grown between an early tenth of the time and the last."""
+WARM = 0.2
+"""The share of the time after which the early tenth begins: what grows before is what is needed."""
+JUDGED_FROM = 10.0
+"""Minutes. In less nothing has warmed up."""
+POSTGRES = "postgres"
 
 PAST = """
 create temporary table past on commit drop as
@@ -119,10 +129,11 @@ FILL = (
     select id, sku, 'CK001', quantity, 'shipped', placed_at + interval '15 minutes', placed_at + interval '6 hours',
       placed_at + interval '7 hours' from past where shipped""",
     """
-    insert into parcel (order_id, waybill, carrier, items, shipped_at, picked_up_at, signed_at, said, said_at)
+    insert into parcel (order_id, waybill, carrier, items, shipped_at, picked_up_at, signed_at, said, said_at,
+      trouble_evidence)
     select id, waybill, 'YTO', jsonb_build_object(sku, quantity), placed_at + interval '6 hours',
       placed_at + interval '8 hours', signed_at, case when signed_at is null then '204' else '301' end,
-      coalesce(signed_at, placed_at + interval '8 hours') from past where shipped""",
+      coalesce(signed_at, placed_at + interval '8 hours'), '' from past where shipped""",
     """
     insert into order_event (order_id, cause, event, from_state, to_state, moved, actor, happened_at, recorded_at, text)
     select id, actor || ':' || event || ':' || number, event, from_state, to_state, from_state <> to_state, actor,
@@ -174,13 +185,40 @@ FILL = (
 )
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Size:
-    """What one process needed, in MB: at the start, at the end, and at its highest."""
+    """What one process needed, in MB, once a second; and at its highest."""
 
-    start: float
-    end: float
-    peak: float
+    samples: list[float] = field(default_factory=list)
+    peak: float = 0.0
+
+    def tenth(self, begin: float) -> float:
+        """The median of the tenth of the time that begins after this share of it."""
+        first, count = int(len(self.samples) * begin), max(len(self.samples) // 10, 1)
+        return round(median(self.samples[first : first + count]), 1)
+
+    @property
+    def early(self) -> float:
+        return self.tenth(WARM)
+
+    @property
+    def late(self) -> float:
+        return self.tenth(0.9)
+
+    @property
+    def growth(self) -> float:
+        """1.0: as it was."""
+        return round(self.late / self.early, 3)
+
+    def as_dict(self) -> dict[str, float]:
+        return {
+            "start_mb": self.samples[0],
+            "early_mb": self.early,
+            "late_mb": self.late,
+            "end_mb": self.samples[-1],
+            "peak_mb": self.peak,
+            "growth": self.growth,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +234,7 @@ class Worked:
 def measure(
     *,
     orders: Annotated[int, Parameter(help="orders of the past")] = 100_000,
-    new: Annotated[int, Parameter(help="orders placed meanwhile")] = 300,
+    new: Annotated[int, Parameter(help="orders placed meanwhile, evenly")] = 1500,
     minutes: Annotated[float, Parameter(help="how long to look")] = 5.0,
     file: Annotated[Path | None, Parameter(name="--json", help="write the figures to this file")] = None,
 ) -> int:
@@ -207,7 +245,7 @@ def measure(
         gigabytes = asyncio.run(_fill(home, orders))
         console.print(f"{orders} orders, {gigabytes:.2f} GB, filled after {time.monotonic() - began:.0f} s")
         with _whole_machine(home) as (house, outside):
-            _place(outside, new)
+            _place(outside, new, new / (minutes * 60))
             sizes = _watch(house, minutes, console)
             worked = asyncio.run(_what_was_done(house))
     figures: dict[str, Any] = {
@@ -216,12 +254,14 @@ def measure(
         "minutes": minutes,
         "database_gb": round(gigabytes, 2),
         **asdict(worked),
-        **{f"{name}_{when}_mb": mb for name, size in sizes.items() for when, mb in asdict(size).items()},
+        **{f"{name}_{what}": value for name, size in sizes.items() for what, value in size.as_dict().items()},
+        "flat": all(size.growth <= FLAT for size in sizes.values()),
     }
-    _show(console, sizes, worked)
+    _show(console, sizes, worked, judged=minutes >= JUDGED_FROM)
     if file is not None:
         file.write_text(json.dumps(figures, indent=2) + "\n")
-    return 0 if sizes["serve"].peak < TARGET_MB else 1
+    flat = figures["flat"] or minutes < JUDGED_FROM
+    return 0 if flat and sizes["serve"].peak < TARGET_MB else 1
 
 
 async def _fill(home: Path, orders: int) -> float:
@@ -263,10 +303,10 @@ def _whole_machine(home: Path) -> Iterator[tuple[Machine, World]]:
             yield house, outside
 
 
-def _place(outside: World, new: int) -> None:
+def _place(outside: World, new: int, per_second: float) -> None:
     for article in outside.get("catalogue")["articles"]:
         outside.post("stock", sku=article["sku"], quantity=PLENTY)
-    outside.post("start", orders=new, per_second=PER_SECOND, keep_stock=True)
+    outside.post("start", orders=new, per_second=per_second, keep_stock=True)
 
 
 def _watch(house: Machine, minutes: float, console: Console) -> dict[str, Size]:
@@ -275,22 +315,43 @@ def _watch(house: Machine, minutes: float, console: Console) -> dict[str, Size]:
     end = time.monotonic() + minutes * 60
     with console.status("") as status:
         while (left := end - time.monotonic()) > 0:
-            for one in house.children:
-                one.check()
-                now, peak = _read_memory(one)
-                size = sizes.setdefault(one.name, Size(start=now, end=now, peak=peak))
-                size.end, size.peak = now, peak
-            status.update(f"{left:.0f} s left · " + " · ".join(f"{n} {s.end:.0f} MB" for n, s in sizes.items()))
+            for name, (now, peak) in _look(house).items():
+                size = sizes.setdefault(name, Size())
+                size.samples.append(now)
+                size.peak = max(size.peak, peak)
+            seen = " · ".join(f"{name} {size.samples[-1]:.0f} MB" for name, size in sizes.items())
+            status.update(f"{left:.0f} s left · {seen}")
             time.sleep(1)
     return sizes
 
 
-def _read_memory(one: Child) -> tuple[float, float]:
-    """(resident now, highest so far) in MB."""
-    status = Path(f"/proc/{one.process.pid}/status").read_text(encoding="utf-8")
+def _look(house: Machine) -> dict[str, tuple[float, float]]:
+    """Process -> (MB now, the highest so far)."""
+    found = {}
+    for one in house.children:
+        one.check()
+        now, peak = _read_memory(one.process.pid, "VmRSS", "VmHWM")
+        found[one.name] = (now, peak)
+    if house.postgres is not None:
+        own = sum(_read_memory(pid, "RssAnon")[0] for pid in _backends(house.postgres))
+        found[POSTGRES] = (round(own, 1), round(own, 1))
+    return found
+
+
+def _backends(server: EmbeddedServer) -> list[int]:
+    """Every process of the server. Shared buffers are in all of them, so only what is their own is counted."""
+    first = server.server.get_postmaster_info().pid
+    return [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text(encoding="utf-8").split())]
+
+
+def _read_memory(pid: int, *names: str) -> list[float]:
+    """These fields of a process's status, in MB; 0 when it has just ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return [0.0] * len(names)
     fields = dict(line.split(":", 1) for line in status.splitlines())
-    now, peak = (round(int(fields[name].split()[0]) * 1024 / 1e6, 1) for name in ("VmRSS", "VmHWM"))
-    return now, peak
+    return [round(int(fields[name].split()[0]) * 1024 / 1e6, 1) if name in fields else 0.0 for name in names]
 
 
 async def _what_was_done(house: Machine) -> Worked:
@@ -313,13 +374,17 @@ async def _what_was_done(house: Machine) -> Worked:
     return Worked(**found[0]._mapping)
 
 
-def _show(console: Console, sizes: dict[str, Size], worked: Worked) -> None:
-    table = Table(title="Resident memory, MB")
-    for column in ("process", "at the start", "at the end", "peak"):
+def _show(console: Console, sizes: dict[str, Size], worked: Worked, *, judged: bool) -> None:
+    table = Table(title="Memory, MB")
+    for column in ("process", "at the start", "early", "late", "growth", "peak"):
         table.add_column(column, justify="left" if column == "process" else "right")
     for name, size in sizes.items():
-        over = name == "serve" and size.peak >= TARGET_MB
-        table.add_row(name, f"{size.start}", f"{size.end}", f"[red]{size.peak}[/red]" if over else f"{size.peak}")
+        over, grows = name == "serve" and size.peak >= TARGET_MB, judged and size.growth > FLAT
+        growth, peak = f"{size.growth:.2f} x", f"{size.peak}"
+        table.add_row(
+            name, f"{size.samples[0]}", f"{size.early}", f"{size.late}",
+            f"[red]{growth}[/red]" if grows else growth, f"[red]{peak}[/red]" if over else peak,
+        )  # fmt: skip
     console.print(table)
     console.print(", ".join(f"{value} {name.replace('_', ' ')}" for name, value in asdict(worked).items()))
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
+from typing import Final
 
 from ballast.db.embedded import EmbeddedServer, embedded_server
 from ballast.db.upgrade import create_database, upgrade
@@ -16,6 +17,13 @@ from ballast.settings import Settings, SettingsError
 from deployments.processes import Child, child, ending_together, free_port, modules, wait_until_up
 
 RUNNING = "running.json"
+
+KEPT_SMALL: Final = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "604800",  # runs, a week: Prefect's own is 90 days
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P2D",  # each run makes about twenty: Prefect's own is a week
+}
+"""What keeps the Prefect server's tables small. Every hour it takes away what is older."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +117,7 @@ def server_env(database_url: str, port: int) -> dict[str, str]:
         "PREFECT_API_DATABASE_CONNECTION_URL": database_url,
         "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        **KEPT_SMALL,
         # task runs are written together, once a second, instead of one by one
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",

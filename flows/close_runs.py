@@ -38,6 +38,7 @@ FLOWS = (
     "report",
     "ask-refunds",
     "reconcile",
+    "prune-books",
     "cancel-orders",
     "hold-orders",
     "answer-alerts",

@@ -12,6 +12,7 @@ from prefect import flow
 from pydantic import Field
 
 from ballast.db import reconciling
+from ballast.db.archive import UNKNOWN, say_where
 from ballast.db.holds import numbers_in
 from ballast.db.reconciling import Check
 from ballast.db.sampling import changed_since, choose_sample, ids_of
@@ -244,8 +245,10 @@ async def _end(work: Work, chosen: Chosen, figures: dict[str, Any]) -> dict[str,
         await reconciling.end(tx, work.id, figures, run.house.clock.now())
     async with run.house.transaction() as tx:
         await reconciling.thin_out(tx)
+        where = {number: await say_where(tx, number) for number in chosen.unknown}
     run.table = await show(run.house, work.id, figures)
-    run.table += [{"order": number, "Ballast": "unknown order 订单不存在"} for number in chosen.unknown]
+    zh = {UNKNOWN: " 订单不存在"}
+    run.table += [{"order": number, "Ballast": what + zh.get(what, " 已归档")} for number, what in where.items()]
     unanswered = {name: one["no_answer"] for name, one in figures["not_asked"].items()}
     silent = [name for name, one in figures["systems"].items() if unanswered[name] and not one["asked"]]
     run.headline = f"{figures['orders']} orders, {percent(figures['share'])}, {figures['mended']['orders']} mended"

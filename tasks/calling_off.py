@@ -10,6 +10,7 @@ from adapters.errors import OutsideError, Refused, Unavailable
 from ballast.db import cancelling, effects, moves, news, refunding
 from ballast.db import cases as orders
 from ballast.db.alerts import raise_alerts
+from ballast.db.archive import say_where
 from ballast.db.case import Case
 from ballast.db.claims import Chunk, claim_one, give_back
 from ballast.db.to_come import still_to_come
@@ -181,7 +182,7 @@ async def cancel_order(order_no: str, why: str, by: str, dry_run: bool) -> str:
     async with here.moving("cancel") as tx:
         found = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no])
         if not found:
-            return "unknown order"
+            return await say_where(tx, order_no)
         case, asked_at = found[0], here.clock.now()
         cause = f"cancel:v{case.version}:{by}"
         said = cancelling.ask(case, cause=cause, actor=f"person:{by}", why=why, evidence=f"{by}: {why}", at=asked_at)

@@ -5,6 +5,7 @@ from prefect import task
 from ballast.db import cases as orders
 from ballast.db import moves
 from ballast.db.alerts import raise_alerts
+from ballast.db.archive import say_where
 from ballast.db.case import Case
 from ballast.domain.life_cycle import after
 from ballast.domain.words import STATE_LABELS, Event, HoldReason, State
@@ -22,7 +23,7 @@ async def hold_order(order_no: str, why: str, by: str, dry_run: bool) -> str:
     async with here.moving("hold") as tx:
         found = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no])
         if not found:
-            return "unknown order"
+            return await say_where(tx, order_no)
         said = _hold(found[0], why, by)
         if dry_run:
             return f"would be {said}" if found[0].touched else said

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from prefect import task
 from sqlalchemy.exc import DBAPIError
@@ -14,6 +14,7 @@ from ballast.clock import to_local
 from ballast.db import cases as orders
 from ballast.db import inbox, moves, news, payments
 from ballast.db.alerts import raise_alerts
+from ballast.db.archive import Archived, read_archived
 from ballast.db.case import Case
 from ballast.db.inbox import Letter
 from ballast.db.status_map import added_codes
@@ -28,6 +29,9 @@ from tasks.alarms import made_too_late_alert, unknown_code_alert
 from tasks.chunks import Tally
 from tasks.listening import write_told
 from tasks.policy import CHUNK
+
+IN_ARCHIVE: Final = "its order is in the archive"
+"""The note of messages that change nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,13 @@ async def _mapped_meanwhile(here: House, added: Mapping[str, Codes], sources: se
 
 @dataclass(slots=True)
 class Books:
-    """What messages are held against: the orders that they name, what is in their history, whose each charge is."""
+    """What messages are held against: the orders that they name, what is in their history, whose each charge is.
+
+    `archived`: those of the named orders that are not in the books any more.
+    """
 
     cases: dict[str, Case] = field(default_factory=dict)
+    archived: dict[str, Archived] = field(default_factory=dict)
     known: set[tuple[int, str]] = field(default_factory=set)
     owners: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -126,6 +134,7 @@ async def open_books(
     now, waits = here.clock.now(), here.waits
     found = await orders.load(tx, now=now, waits=waits, order_nos=numbers, lock=lock) if numbers else []
     books.cases |= {case.order_no: case for case in found}
+    books.archived |= await read_archived(tx, [number for number in numbers if number not in books.cases])
     books.owners = await payments.owners(tx, {key for read in reads if (key := _charge_key(read))}) | books.owners
     causes = moves.by_order(
         (books.cases[read.news.order_no].id, news.cause_of(read.news))
@@ -137,8 +146,8 @@ async def open_books(
 
 def act(reads: Sequence[Read], books: Books) -> tuple[list[Read], list[dict[str, Any]]]:
     """Let messages act on the orders in `books`, in memory: what each says, oldest first, and what becomes of it."""
-    ordered = [_charged_once(read, books.cases, books.owners) for read in sorted(reads, key=_when)]
-    return ordered, [_settle(read, books.cases, books.known) for read in ordered]
+    ordered = [_charged_once(_of_archive(read, books), books.cases, books.owners) for read in sorted(reads, key=_when)]
+    return ordered, [_settle(read, books) for read in ordered]
 
 
 async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> list[dict[str, Any]]:
@@ -221,13 +230,35 @@ def _charged_once(read: Read, held: Mapping[str, Case], owners: dict[tuple[str, 
     return Read(read.letter, None, NotUnderstood(one.system, what, order_no=one.order_no))
 
 
-def _settle(read: Read, held: Mapping[str, Case], known: set[tuple[int, str]]) -> dict[str, Any]:
-    letter = read.letter.id
+def _of_archive(read: Read, books: Books) -> Read:
+    """Money that an order in the archive does not know of is for a person, who brings the order back."""
+    one = read.news
+    if one is None or (put_away := books.archived.get(one.order_no)) is None or _is_known(one, put_away):
+        return read
+    if one.charge is None and one.refund is None:
+        return read
+    what = f"money moved on {one.order_no}, which is in the archive: `ballast db recall {one.order_no}` brings it back"
+    return Read(read.letter, None, NotUnderstood(one.system, f"{what} and has this message act", order_no=one.order_no))
+
+
+def _is_known(one: News, order: Archived) -> bool:
+    if one.charge is not None:
+        return transaction_key(one.charge.provider or one.system, one.charge.transaction_id) in order.charges
+    if one.refund is not None and one.refund.refund_no in order.refunds:
+        return True
+    return news.cause_of(one) in order.causes
+
+
+def _settle(read: Read, books: Books) -> dict[str, Any]:
+    letter, known = read.letter.id, books.known
     if read.problem is not None:
         return {"id": letter, "state": "parked", "note": str(read.problem)[:500], "word": "parked"}
     if read.news is None:
         return {"id": letter, "state": "done", "note": "concerns no order", "word": "noted"}
-    case = held.get(read.news.order_no)
+    case = books.cases.get(read.news.order_no)
+    if put_away := books.archived.get(read.news.order_no):
+        word = "repeated" if _is_known(read.news, put_away) else "late"
+        return {"id": letter, "state": "done", "note": f"{word}: {IN_ARCHIVE}", "word": word}
     if case is None:
         return {"id": letter, "state": "waiting", "note": inbox.NO_ORDER, "word": "waiting for their order"}
     if (case.id, news.cause_of(read.news)) in known:

@@ -210,7 +210,11 @@ class Words:
         """`120 orders: 100 signed, 20 in transit`."""
         counted = ", ".join(f"{count} {self._state(state)}" for state, count in report.states.items())
         total = report.interventions.orders
-        return self.of((f"{total} orders were placed in it", f"本期下单 {total}")) + (f": {counted}" if counted else "")
+        said = self.of((f"{total} orders were placed in it", f"本期下单 {total}")) + (f": {counted}" if counted else "")
+        if not report.archived:
+            return said
+        en = f"NOT counted: {report.archived} orders of that time are in the archive"
+        return f"{said}. {self.of((en, f'未计入: 该时段另有 {report.archived} 单已归档'))}"
 
     def outcome(self, report: Report) -> str:
         """For the name of a run: `99.98 %, 6.1 min, 0.01 by hand`."""

@@ -10,6 +10,7 @@ from adapters.errors import OutsideError
 from ballast.clock import to_local
 from ballast.db import cases as orders
 from ballast.db import moves
+from ballast.db.archive import say_where
 from ballast.db.case import Case
 from ballast.db.claims import Chunk, claim_one, give_back
 from ballast.db.outbox import send_again
@@ -47,7 +48,7 @@ async def rerun_order(order_no: str, by: str, note: str, dry_run: bool) -> str:
     async with here.moving("rerun") as tx:
         found = await orders.load(tx, now=here.clock.now(), waits=here.waits, order_nos=[order_no])
         if not found:
-            return "unknown order"
+            return await say_where(tx, order_no)
         what = _prepare(found[0], by, note)
         if dry_run:
             return f"would be {what}" if found[0].touched else what

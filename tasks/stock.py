@@ -12,6 +12,7 @@ from ballast.clock import to_local
 from ballast.db import cases, moves, restock, stock
 from ballast.db import stock_check as books
 from ballast.db.alerts import raise_alerts
+from ballast.db.archive import UNKNOWN, say_where
 from ballast.db.stock_check import Correction
 from ballast.domain.stock_check import MENDED, RULE_LABELS, Finding
 from ballast.domain.words import Event
@@ -132,9 +133,11 @@ def _mended(corrections: Sequence[Correction], now: datetime) -> dict[str, Any]:
 
 async def note_booked(here: House, order_nos: Iterable[str], by: str) -> dict[str, str]:
     """A person booked what left in the ERP: its figures know of it from now on. What came of each, by number."""
-    now, said = here.clock.now(), dict.fromkeys(order_nos, "unknown order")
+    now, said = here.clock.now(), dict.fromkeys(order_nos, UNKNOWN)
     async with here.transaction() as tx:
         loaded = await cases.load(tx, now=now, waits=here.waits, order_nos=list(said))
+        for number in said.keys() - {case.order_no for case in loaded}:
+            said[number] = await say_where(tx, number)
         for case in loaded:
             told = await stock.booked(tx, [case.id], now)
             said[case.order_no] = f"{told} SKU(s) noted as booked" if told else "nothing of it waits for the ERP"

@@ -35,6 +35,16 @@ def day_before(now: datetime) -> Window:
     return Window((today - timedelta(days=1)).astimezone(UTC), today.astimezone(UTC))
 
 
+def read_age(said: str) -> timedelta:
+    """`400d`, `60w`, `36h`. Raises `NoWindow`."""
+    try:
+        if ago := _AGO.fullmatch(said.strip()):
+            return timedelta(**{UNITS[ago[2].lower()]: int(ago[1])})
+    except OverflowError:
+        pass
+    raise NoWindow(f"{said!r} is no age: say how long ago, such as 400d or 60w")
+
+
 def _moment(name: str, said: str, now: datetime) -> datetime:
     text = said.strip()
     try:

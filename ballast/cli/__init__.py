@@ -26,6 +26,7 @@ def main() -> None:
     import ballast.cli.meanings
     import ballast.cli.money
     import ballast.cli.orders
+    import ballast.cli.pruning
     import ballast.cli.reconciling
     import ballast.cli.replaying
     import ballast.cli.reporting
@@ -57,8 +58,10 @@ def _is_plain(error: Exception) -> bool:
         "FileError",
         "MappingError",
         "NoWindow",
+        "NotInArchive",
         "NotRunning",
         "OutsideError",
+        "PruneRefused",
         "PublicationRefused",
         "RefundRefused",
         "ReplayFailed",

@@ -82,7 +82,7 @@ def in_prefect(run: Callable[[], Awaitable[T]]) -> T:
 
 
 def show_said(said: Mapping[str, str], *, json: bool) -> int:
-    """What happened to each order; the exit code: 1 when one is unknown."""
+    """What happened to each order; the exit code: 1 when one is unknown, or in the archive."""
     if json:
         print_json(said)
     else:
@@ -90,7 +90,7 @@ def show_said(said: Mapping[str, str], *, json: bool) -> int:
 
         for number, what in said.items():
             Console().print(f"{number}: {what}")
-    return 1 if "unknown order" in said.values() else 0
+    return 1 if any(what.startswith(("unknown order", "in the archive")) for what in said.values()) else 0
 
 
 def aware(at: datetime | None) -> datetime | None:

@@ -118,7 +118,7 @@ def _show(past: "Past", rows: Sequence[Row], failed: str, language: str, console
         if row["verdict"] not in ("agrees", "not_asked"):
             console.print(f"[bold]{row['order_no']}[/bold] {row['ours']}, {_sentence(row)}", highlight=False)
     for number in figures.get("unknown", ()):
-        console.print(f"{number}: unknown order")
+        console.print(f"{number}: unknown order, or in the archive: `ballast order show {number}`", highlight=False)
     if failed:
         console.print(failed, style="red", markup=False)
 

@@ -43,6 +43,12 @@ def show_order(seen: Timeline, language: str, console: Console) -> None:
     paid_waiting = head.state is State.PENDING_PAYMENT and head.paid_at is not None
     state = label(PAID_WAITING if paid_waiting else STATE_LABELS[head.state], language)
     console.print(f"[bold]{head.order_no}[/bold]  {head.state} {state}  {Money(head.total, head.currency)}")
+    if seen.archived_at is not None:
+        console.print(
+            f"{local(seen.archived_at)} 起在归档中；`ballast db recall {head.order_no}` 可取回"
+            if language == "zh"
+            else f"in the archive since {local(seen.archived_at)}; `ballast db recall {head.order_no}` brings it back"
+        )
     if head.hold_reason is not None:
         why = HOLD_LABELS[head.hold_reason]
         console.print(f"[yellow]{head.hold_reason} {label(why, language)}[/yellow]: {advice(why, language)}")

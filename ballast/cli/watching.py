@@ -74,21 +74,23 @@ def wish(
     """The customer wants it later: clocks that pause for a wish do not count until then. Exit 1: unknown order."""
     from ballast.cli.opening import NotRunning, aware, with_house
     from ballast.clock import to_local
+    from ballast.db.archive import say_where
     from ballast.db.clocks import wish as note_wish
     from ballast.wiring import House
 
     at = aware(until)
     assert at is not None
 
-    async def change(here: House) -> bool:
+    async def change(here: House) -> str:
         if at <= here.clock.now():
             raise NotRunning(f"{to_local(at)} is over: a wish is for later")
         async with here.transaction() as tx:
-            return await note_wish(tx, order_no, until=at, by=by, note=note, now=here.clock.now())
+            known = await note_wish(tx, order_no, until=at, by=by, note=note, now=here.clock.now())
+            return "" if known else await say_where(tx, order_no)
 
-    known = with_house(change)
-    print(f"{order_no}: its clocks pause until {to_local(at)}" if known else f"{order_no}: unknown order")
-    return 0 if known else 1
+    elsewhere = with_house(change)
+    print(f"{order_no}: {elsewhere or f'its clocks pause until {to_local(at)}'}")
+    return 1 if elsewhere else 0
 
 
 @customer.command

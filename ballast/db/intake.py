@@ -17,9 +17,15 @@ from ballast.ports import Order
 async def insert_orders(
     tx: AsyncConnection, orders: Sequence[Order], *, source: str, now: datetime, waits: Waits
 ) -> dict[str, int]:
-    """Insert what is not known yet; order number -> id of the new ones. Then call `inbox.wake_waiting`."""
+    """Insert what is not known yet; order number -> id of the new ones. Then call `inbox.wake_waiting`.
+
+    An order in the archive is known, too; also one that went there while this statement waited for it.
+    """
     found = await rows(tx, _INSERT_ORDERS, rows=dumps([_head(order, now, waits) for order in orders]), now=now)
-    ids = {row.order_no: row.id for row in found}
+    if not found:
+        return {}
+    put_away = {row.id for row in await rows(tx, _TAKE_BACK, ids=[row.id for row in found])}
+    ids = {row.order_no: row.id for row in found if row.id not in put_away}
     if not ids:
         return ids
     fresh = [order for order in orders if order.order_no in ids]
@@ -84,7 +90,12 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_no text, channel text, 
   due_at timestamptz, placed_at timestamptz, currency text, total bigint, freight bigint, discount bigint,
   customer_no text, openid text, receiver jsonb, warehouse text,
   sla_due_at timestamptz)
+where not exists (select from archived_order a where a.order_no = r.order_no)
 on conflict (order_no) do nothing returning id, order_no
+"""
+_TAKE_BACK = """
+delete from sales_order o using archived_order a
+where o.id = any(cast(:ids as bigint[])) and a.order_no = o.order_no returning o.id
 """
 _INSERT_LINES = """
 insert into order_line (order_id, line_no, sku, name, quantity, unit_price, amount, shipped)

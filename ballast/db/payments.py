@@ -84,7 +84,7 @@ async def count_refunds(tx: AsyncConnection, order_ids: Collection[int]) -> None
 
 
 async def owners(tx: AsyncConnection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """`transaction_key` -> the order that has this charge in its books, of those that are in any."""
+    """`transaction_key` -> the order that has this charge in its books or in the archive, of those that are in any."""
     if not keys:
         return {}
     found = await rows(
@@ -93,7 +93,11 @@ async def owners(tx: AsyncConnection, keys: Collection[tuple[str, str]]) -> dict
         select p.provider, r.number, o.order_no
         from jsonb_to_recordset(cast(:rows as jsonb)) as r(provider text, number text)
         join payment p on p.provider = r.provider and lower(p.transaction_id) = r.number
-        join sales_order o on o.id = p.order_id""",
+        join sales_order o on o.id = p.order_id
+        union all
+        select r.provider, r.number, a.order_no
+        from jsonb_to_recordset(cast(:rows as jsonb)) as r(provider text, number text)
+        join archived_order a on a.charges @> array[r.provider || ':' || r.number]""",
         rows=dumps([{"provider": provider, "number": number} for provider, number in keys]),
     )
     return {(r.provider, r.number): r.order_no for r in found}

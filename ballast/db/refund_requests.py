@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db import cases, moves, news, refunding
+from ballast.db.archive import say_where
 from ballast.db.cancelling import has_left
 from ballast.db.case import Case, ChargeCase
 from ballast.db.engine import rows
@@ -54,7 +55,8 @@ async def request(tx: AsyncConnection, wanted: Wanted, *, now: datetime, waits: 
         raise RefundRefused(f"{wanted.order_no}: a refund needs a reason: say it with --why")
     found = await cases.load(tx, now=now, waits=waits, order_nos=[wanted.order_no])
     if not found:
-        raise RefundRefused(f"no order {wanted.order_no}: check its number with `ballast order show`")
+        where = await say_where(tx, wanted.order_no)
+        raise RefundRefused(f"{wanted.order_no}: {where}; `ballast order show {wanted.order_no}` shows what is known")
     case = found[0]
     charge = _charge_of(case, wanted)
     asked = _amount_of(case, charge, wanted)

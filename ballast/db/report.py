@@ -42,6 +42,7 @@ _STATES = """
 select state, count(*) as orders from sales_order where placed_at >= :since and placed_at < :until
 group by state order by state
 """
+_ARCHIVED = "select count(*) from archived_order where closed_at >= :since and placed_at < :until"
 _HOLDS = """
 select reason, count(*) as count, count(*) filter (where released_at is null) as open,
   count(*) filter (where person) as by_person,
@@ -102,6 +103,7 @@ async def make_report(tx: AsyncConnection, window: Window, now: datetime) -> Rep
         breaches=[BreachFigures(**row._mapping) for row in await rows(tx, _BREACHES, **_bounds(window))],
         duplicates=await _duplicates(tx, window),
         channels=[ChannelFigures(**row._mapping) for row in await rows(tx, _CHANNELS, **_bounds(window))],
+        archived=int((await rows(tx, _ARCHIVED, **_bounds(window)))[0][0]),
     )
 
 

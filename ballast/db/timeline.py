@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ballast.db.archive import unpack
+from ballast.db.archived_timeline import parts_of
 from ballast.db.engine import rows
 from ballast.domain.words import HoldReason, State
 
@@ -191,6 +193,7 @@ class Timeline:
     effects: tuple[EffectSeen, ...]
     pending: tuple[PendingSeen, ...]
     letters: tuple[LetterSeen, ...]
+    archived_at: At | None = None  # since when it is in the archive
 
     @property
     def hold(self) -> HoldSeen | None:
@@ -207,17 +210,24 @@ _TIMELINE = TypeAdapter(Timeline)
 
 
 async def timeline(tx: AsyncConnection, order_no: str) -> Timeline | None:
-    """One statement, so that everything is of the same moment; None when there is no such order."""
-    found = await rows(tx, _SELECT, order_no=order_no)
+    """One statement, so that everything is of the same moment; None when there is no such order.
+
+    One that is not in the books may be in the archive.
+    """
+    found = await rows(tx, _SELECT, order_no=order_no) or await rows(tx, _ARCHIVED, order_no=order_no)
     if not found:
         return None
     parts = dict(found[0]._mapping)
+    if packed := parts.pop("document", None):
+        parts |= parts_of(unpack(packed))
     conceal = _concealer(parts.pop("personal"))
     for name, fields in FREE_TEXT.items():
         for row in parts[name]:
             row.update({field: conceal(row[field]) for field in fields})
     return _TIMELINE.validate_python(parts)
 
+
+_ARCHIVED = "select document, archived_at from archived_order where order_no = :order_no"
 
 FREE_TEXT = {
     "parcels": ("said_text",),

@@ -233,6 +233,7 @@ class Report:
     breaches: Sequence[BreachFigures]
     duplicates: Sequence[Duplicates]
     channels: Sequence[ChannelFigures]
+    archived: int = 0  # orders that were under way in the window and are in the archive: not counted in anything above
 
     def as_dict(self) -> dict[str, Any]:
         """For scripts. Shares are between 0 and 1, times in minutes, money in minor units; null: not measured."""
@@ -247,6 +248,7 @@ class Report:
             },
             "orders": self.interventions.orders,
             "orders_by_state": dict(self.states),
+            "archived": self.archived,
             "lead_times": [asdict(one) for one in self.lead_times],
             "holds": [asdict(one) for one in self.holds],
             "sla_breaches": [asdict(one) for one in self.breaches],

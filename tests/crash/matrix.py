@@ -59,7 +59,16 @@ CASES_BY_HAND: Final = [
 ]
 
 CHANGE_NO_ORDER: Final = frozenset(
-    {"answer-alerts", "check-stock", "close-runs", "list-refunds", "publish-status-map", "report", "sum-up"}
+    {
+        "answer-alerts",
+        "check-stock",
+        "close-runs",
+        "list-refunds",
+        "prune-books",  # killed in tests/db/test_prune.py
+        "publish-status-map",
+        "report",
+        "sum-up",
+    }
 )
 """The rest: they look, and what they mend they find again."""
 

@@ -1,7 +1,7 @@
 """A real Prefect server for the flow tests: the process that `ballast up` starts, on a database of its own."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,8 @@ SERVER = ("uvicorn", "--factory", "prefect.server.api.server:create_app", "--log
 
 
 @contextmanager
-def prefect_process(database_url: str, home: Path) -> Iterator[dict[str, str]]:
-    """Run the server until the context ends; the environment of whoever talks to it."""
+def prefect_process(database_url: str, home: Path, more: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
+    """Run the server until the context ends, with `more` in its environment; that of whoever talks to it."""
     port = free_port()
     api = f"http://127.0.0.1:{port}/api"
     ours = prefect_env(api, home) | {"PREFECT_LOGGING_TO_API_ENABLED": "false"}
@@ -27,7 +27,7 @@ def prefect_process(database_url: str, home: Path) -> Iterator[dict[str, str]]:
         "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
     }
     command = modules(*SERVER, "--host", "127.0.0.1", "--port", str(port))
-    with child("prefect", command, env={**ours, **servers}, logs=home / "logs") as server:
+    with child("prefect", command, env={**ours, **servers, **(more or {})}, logs=home / "logs") as server:
         wait_until_up(server, f"{api}/health", seconds=120)
         yield ours
 

@@ -22,6 +22,7 @@ import ballast.cli.machine
 import ballast.cli.meanings
 import ballast.cli.money
 import ballast.cli.orders
+import ballast.cli.pruning
 import ballast.cli.reconciling
 import ballast.cli.replaying
 import ballast.cli.reporting

@@ -6,8 +6,9 @@ from functools import partial
 import pytest
 from pydantic import SecretStr
 
+from ballast.db.archive import Place, archive_chunk
 from ballast.db.case import Case
-from ballast.db.engine import make_engine
+from ballast.db.engine import make_engine, run
 from ballast.domain.words import HOLD_LABELS, Event, HoldReason, State
 from ballast.settings import SettingsError
 from ballast.wiring import page_key
@@ -157,3 +158,22 @@ def test_amounts() -> None:
     assert money(35_780, "CNY") == "¥357.80"
     assert money(500, "JPY") == "500 JPY"
     assert money(500, "XXX") == "500 (minor units) XXX"
+
+
+async def test_an_order_in_the_archive_still_has_its_page(stage: Stage) -> None:
+    await Story(stage.house, NO).place()
+    before = (await stage.order_page(NO)).text
+    now = stage.house.clock.now()
+    async with stage.house.transaction() as tx:
+        await run(
+            tx,
+            """update sales_order set state = 'CLOSED', closed_at = placed_at, due_step = null, due_at = null,
+            sla_due_at = null where order_no = :no""",
+            no=NO,
+        )
+    async with stage.house.transaction() as tx:
+        assert (await archive_chunk(tx, before=now, after=Place(), now=now)).archived == (NO,)
+    page = await stage.order_page(NO)
+    assert page.status_code == 200 and "in the archive since" in page.text and "in the archive" not in before
+    assert NAME not in page.text and MOBILE not in page.text
+    assert "归档时间" in (await stage.order_page(NO, lang="zh")).text

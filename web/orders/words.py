@@ -106,6 +106,7 @@ PAGE: Final[dict[str, Label]] = {
     "next": Label("next look", "下次处理"),
     "attempt": Label("attempt", "第几次"),
     "closed": Label("closed", "关闭时间"),
+    "archived": Label("in the archive since", "归档时间"),
     "held_since": Label("On hold since", "挂起时间"),
     "held_from": Label("held from", "挂起前状态"),
     "to_do": Label("What to do", "处理建议"),

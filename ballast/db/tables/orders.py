@@ -20,6 +20,7 @@ class SalesOrder(SQLModel, table=True):
         Index("order_due", "due_step", "due_at", postgresql_where=text("due_at is not null")),
         Index("order_held", "hold_reason", "placed_at", postgresql_where=text("state = 'ON_HOLD'")),
         Index("order_placed", "placed_at"),
+        Index("order_closed", "closed_at", "id", postgresql_where=text("closed_at is not null")),
         Index("order_sla", "sla_due_at", postgresql_where=text("sla_due_at is not null")),
         Index(
             "order_open",
