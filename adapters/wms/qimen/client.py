@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from adapters.allowance import Allowance
 from adapters.errors import OutcomeUnknown, Refused, Unavailable
 from adapters.http import VendorHttp
 from adapters.replies import read_reply
@@ -26,11 +27,11 @@ class Qimen:
 
     system = System.QIMEN
 
-    def __init__(self, settings: QimenSettings, clock: Clock) -> None:
+    def __init__(self, settings: QimenSettings, clock: Clock, allowance: Allowance | None = None) -> None:
         self._settings, self._clock = settings, clock
         self._secret = reveal(settings.secret, "BALLAST_QIMEN__SECRET")
         self.codes: Codes = CODES
-        self._http = VendorHttp(System.QIMEN, max_calls=settings.max_calls)
+        self._http = VendorHttp(System.QIMEN, max_calls=settings.max_calls, allowance=allowance)
 
     async def close(self) -> None:
         await self._http.close()
