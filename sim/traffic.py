@@ -21,14 +21,14 @@ class Counted:
     calls: int = 0
     most_at_once: int = 0
     most_in_a_second: int = 0
-    under_way: set[web.Request] = field(default_factory=set)
+    under_way: dict[int, web.Request] = field(default_factory=dict)  # by their id: requests have no hash
     latest: deque[float] = field(default_factory=deque)  # of the last second
 
     def arrive(self, request: web.Request, now: float) -> None:
         self.calls += 1
-        self.under_way.add(request)
+        self.under_way[id(request)] = request
         if len(self.under_way) > self.most_at_once:
-            self.under_way = {one for one in self.under_way if one is request or is_there(one)}
+            self.under_way = {key: one for key, one in self.under_way.items() if one is request or is_there(one)}
             self.most_at_once = max(self.most_at_once, len(self.under_way))
         self.latest.append(now)
         while self.latest[0] <= now - SECOND:
@@ -38,7 +38,7 @@ class Counted:
     def tell(self) -> dict[str, int]:
         return {
             "calls": self.calls,
-            "under_way": sum(is_there(one) for one in self.under_way),
+            "under_way": sum(is_there(one) for one in self.under_way.values()),
             "most_at_once": self.most_at_once,
             "most_in_a_second": self.most_in_a_second,
         }
@@ -64,7 +64,7 @@ class Traffic:
         try:
             return await handler(request)
         finally:
-            self._systems[request.path.split("/", 2)[1]].under_way.discard(request)
+            self._systems[request.path.split("/", 2)[1]].under_way.pop(id(request), None)
 
     def begin_anew(self) -> None:
         for system, counted in self._systems.items():
