@@ -4,13 +4,19 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
+from ballast.db.alerts import raise_alerts
 from ballast.domain.words import State
+from ballast.ports import Digest, Item
+from ballast.sending import send_due
+from ballast.wiring import House
 from deployments.apply import apply
+from tests.contracts.outside import feishu_for
 from tests.flows.serving import Serving, serving, until
-from tests.flows.stage import LINES, Stage
+from tests.flows.stage import LINES, Stage, open_house
 
 ORDERS = 60
 TIGHT = {
@@ -106,6 +112,43 @@ async def test_a_killed_worker_leaves_its_work_and_its_slots_to_the_other(stage:
     assert await stage.world.duplicates() == {}
     for number in numbers:
         assert await stage.state(number) is State.STOCK_LOCKED
+
+
+@asynccontextmanager
+async def two_houses(stage: Stage, url: str, **channels: Any) -> AsyncIterator[list[House]]:
+    """What two processes have: nothing in common but the database and the robot."""
+    houses = [open_house(url, stage.world) for _ in range(2)]
+    for one in houses:
+        one.settings = one.settings.model_copy(update=channels)
+    try:
+        yield houses
+    finally:
+        for one in houses:
+            await one.close()
+
+
+async def test_a_robots_second_is_not_overrun_by_two_processes(stage: Stage, books_url: str) -> None:
+    await stage.world.post("robot", {"robot": "feishu", "per_second": 5})
+    await stage.world.post("calls")
+    message = Digest("t", (Item("l"),))
+    async with two_houses(stage, books_url, feishu=feishu_for(stage.world)) as houses:
+        await asyncio.gather(*(house.channels["feishu"].send(message) for _ in range(6) for house in houses))
+    told = (await stage.world.get("calls"))["feishu"]
+    assert told["calls"] == 12
+    assert told["most_in_a_second"] <= 5, told
+
+
+async def test_a_robots_minute_is_shared_by_two_processes(stage: Stage, books_url: str) -> None:
+    await stage.world.post("calls")
+    robot = stage.house.settings.dingtalk
+    assert robot is not None
+    async with two_houses(stage, books_url, dingtalk=robot.model_copy(update={"per_minute": 3})) as houses:
+        for number in range(8):
+            alert = {"key": f"k{number}", "level": "warning", "title": f"SO{number}", "text": "x"}
+            async with stage.house.transaction() as tx:
+                await raise_alerts(tx, [alert], stage.house.clock.now())
+            await asyncio.gather(*(send_due(house) for house in houses))
+    assert (await stage.world.get("calls"))["dingtalk"]["calls"] == 3
 
 
 async def _both_hold_slots(stage: Stage) -> bool:
