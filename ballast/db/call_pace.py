@@ -45,6 +45,7 @@ class SharedPace:
         self._lead = 0.0
         self._held_back_at = float("-inf")
         self._pump: asyncio.Task[None] | None = None
+        self._drawing: asyncio.Task[None] | None = None
         self._trouble = ""
 
     def held_back(self, since: float) -> bool:
@@ -59,24 +60,29 @@ class SharedPace:
             self._pump = asyncio.create_task(self._let_out())
         try:
             while not (await asyncio.wait({turn}, timeout=patience))[0]:
-                if self._trouble:
-                    raise TimeoutError(self._trouble)
+                if self._trouble or self._pump.done():
+                    raise TimeoutError(self._trouble or "nobody lets calls out")
             turn.result()
         except BaseException:
             turn.cancel()
             raise
 
     async def close(self) -> None:
-        if self._pump is not None and not (await asyncio.wait([self._pump], timeout=1.0))[0]:
-            self._pump.cancel()
-            await asyncio.wait([self._pump])
+        working = {task for task in (self._pump, self._drawing) if task is not None}
+        if working and (late := (await asyncio.wait(working, timeout=1.0))[1]):
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late)
 
     async def _let_out(self) -> None:
         """Let one out at each moment, as long as somebody waits."""
         loop = asyncio.get_running_loop()
         while self._next():
+            if self._runs_short() and (self._drawing is None or self._drawing.done()):
+                self._drawing = asyncio.create_task(self._draw())
             if not self._moments:
-                await self._draw()
+                assert self._drawing is not None  # none left is short
+                await self._drawing
                 continue
             moment = self._moments.popleft()
             if (left := moment - loop.time()) > 0:
@@ -88,6 +94,11 @@ class SharedPace:
                 self._missed = 0
                 self._line.popleft().set_result(None)
 
+    def _runs_short(self) -> bool:
+        """Whether more has to be reserved, in time for the answer to come before the last moment has passed."""
+        left = len(self._moments)
+        return len(self._line) + self._more() > left and left * self._gap <= 2 * self._lead
+
     def _next(self) -> bool:
         """Whether somebody waits; who has left is left out."""
         while self._line and self._line[0].done():
@@ -97,7 +108,8 @@ class SharedPace:
     async def _draw(self) -> None:
         """Reserve moments for all who wait and are about to come."""
         loop = asyncio.get_running_loop()
-        count = max(1, min(len(self._line) + self._more(), int(AHEAD / self._gap)))
+        missing = len(self._line) + self._more() - len(self._moments)
+        count = max(1, min(missing, int(AHEAD / self._gap)))
         asked_at = loop.time()
         try:
             found = await reserve(self._engine, self._system, seconds=count * self._gap, lead=self._lead)
