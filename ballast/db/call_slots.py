@@ -48,7 +48,7 @@ class SharedSlots:
         self._granted, self._booked = Granted(0, False), 0  # what we may use, and what is ours in the books
         self._more = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
-        self._trouble, self._closing = "", False
+        self._trouble, self._closing = "", asyncio.Event()
 
     @property
     def waiting(self) -> int:
@@ -81,7 +81,7 @@ class SharedSlots:
 
     async def close(self) -> None:
         """Leave the rest to others now; what is under way has ended."""
-        self._closing = True
+        self._closing.set()
         self._more.set()
         if self._keeper is not None and not (await asyncio.wait([self._keeper], timeout=1.0))[0]:
             self._keeper.cancel()
@@ -136,7 +136,7 @@ class SharedSlots:
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
         second = loop.time()
-        while not self._closing:
+        while not self._closing.is_set():
             self._more.clear()
             if loop.time() - second >= RENEW:
                 self._peak, self._peak_before, second = self._demand(), self._peak, loop.time()
@@ -175,7 +175,9 @@ class SharedSlots:
             pause = longest = YIELD
         else:
             pause, longest = SOON, YIELD if self._granted.others else RENEW
-        await asyncio.sleep(pause)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._closing.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(longest - pause):
                 await self._more.wait()
