@@ -12,6 +12,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from adapters.allowance import Allowance, Alone
 from adapters.errors import OutcomeUnknown, OutsideError, Unavailable
 from adapters.observing import Call
 from ballast.domain.words import System
@@ -20,7 +21,7 @@ NOT_TAKEN = frozenset({408, 425, 429, 503})
 """The server says that it did not take the request: safe to repeat."""
 
 WAIT = 30.0
-"""Seconds that a call waits for its turn when `max_calls` are under way."""
+"""Seconds that a call waits for its turn when all calls that are allowed are under way and the system is slow."""
 
 LONGEST = 25.0
 """Seconds for one attempt, from connecting to the last byte: a reply that drips must not hold an order for ever."""
@@ -34,18 +35,23 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 class VendorHttp:
     """One vendor's connection. At most `max_calls` at once; a request is built and signed when its turn comes.
 
+    An `allowance` counts over all processes what may be under way, and what may leave in a second; it ends with us.
+
     Owner of blips only: a call that was not taken (refused connection, 429, 503) is repeated twice within about two
     seconds; a read that failed in any way likewise. A write whose outcome is unknown is never repeated here.
     """
 
-    def __init__(self, system: System, *, max_calls: int, timeout: float = 10.0) -> None:
+    def __init__(
+        self, system: System, *, max_calls: int, timeout: float = 10.0, allowance: Allowance | None = None
+    ) -> None:
         self.system = system
-        self._room = asyncio.Semaphore(max_calls)
+        self._allowance = allowance or Alone(max_calls)
         limits = httpx.Limits(max_connections=max_calls, max_keepalive_connections=max_calls)
         self._client = httpx.AsyncClient(transport=AiohttpTransport(limits=limits), timeout=timeout)
 
     async def close(self) -> None:
         await self._client.aclose()
+        await self._allowance.close()
 
     async def read(
         self, method: str, url: str, *, order_no: str = "", operation: str = "", **request: Any
@@ -87,7 +93,7 @@ class VendorHttp:
             return call.answered(await self._once(method, url, order_no, request))
         except blips as blip:
             first = blip
-        async for attempt in _repeats(blips):
+        async for attempt in self._repeats(blips):
             with attempt:
                 if attempt.retry_state.attempt_number == 1:
                     raise first
@@ -119,15 +125,36 @@ class VendorHttp:
     async def _turn(self, order_no: str) -> AsyncIterator[None]:
         """Wait for room, not for ever: a system that hangs must not keep whole chunks, one call after the other."""
         try:
-            async with asyncio.timeout(WAIT):
-                await self._room.acquire()
-        except TimeoutError:
-            what = f"it answers too slowly: no turn within {WAIT:g} s"
+            await self._allowance.take(WAIT)
+        except TimeoutError as no:
+            what = f"{str(no) or 'it answers too slowly'}: no turn within {WAIT:g} s"
             raise Unavailable(self.system, what, order_no=order_no) from None
         try:
+            await self._set_out()
             yield
         finally:
-            self._room.release()
+            self._allowance.give_back()
+
+    async def _set_out(self) -> None:
+        try:
+            await self._allowance.set_out(WAIT)
+        except TimeoutError as no:
+            raise Unavailable(self.system, f"{no}: not sent within {WAIT:g} s") from None
+
+    def _repeats(self, blips: tuple[type[OutsideError], ...]) -> AsyncRetrying:
+        """Every repeat is a call, too, that has to wait for its moment."""
+
+        async def rest(seconds: float) -> None:
+            await asyncio.sleep(seconds)
+            await self._set_out()
+
+        return AsyncRetrying(
+            retry=retry_if_exception_type(blips),
+            stop=stop_after_attempt(3),
+            wait=wait_exponential_jitter(multiplier=0.2, max=1.0, jitter=0.2),
+            sleep=rest,
+            reraise=True,
+        )
 
 
 def _never_sent(blip: httpx.RequestError) -> bool:
@@ -149,12 +176,3 @@ def _name(blip: httpx.RequestError) -> str:
 def _read_url(url: str) -> httpx.URL:
     """A vendor has few addresses; httpx would take each apart at every call."""
     return httpx.URL(url)
-
-
-def _repeats(blips: tuple[type[OutsideError], ...]) -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception_type(blips),
-        stop=stop_after_attempt(3),
-        wait=wait_exponential_jitter(multiplier=0.2, max=1.0, jitter=0.2),
-        reraise=True,
-    )

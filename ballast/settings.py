@@ -23,7 +23,14 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class KingdeeSettings(Part):
+class LimitedPart(Part):
+    """A system that allows so many calls, counted over all processes that share the database."""
+
+    max_calls: int = Field(default=16, ge=1, le=1000)  # under way at once
+    calls_per_second: float = Field(default=0, ge=0, le=10_000, allow_inf_nan=False)  # in any second; 0: no such limit
+
+
+class KingdeeSettings(LimitedPart):
     """金蝶云星空: third-party app authorisation."""
 
     server_url: str  # ends in /k3cloud/
@@ -39,11 +46,11 @@ class KingdeeSettings(Part):
     salesman: str = "XSY01"
     customer: str = ""  # one ERP customer for all retail orders; empty: the order's own customer number
     push_rule: str = "SaleOrder-OutStock"
-    max_calls: int = 4  # calls at once; a licensed integration user has about this many sessions
+    max_calls: int = Field(default=4, ge=1, le=1000)  # a licensed integration user has about this many sessions
     bills_per_call: int = Field(default=20, ge=1, le=100)  # how many bills share one call; 1: each its own
 
 
-class QimenSettings(Part):
+class QimenSettings(LimitedPart):
     """奇门: gateway or a WMS that speaks it directly."""
 
     url: str
@@ -60,11 +67,11 @@ class QimenSettings(Part):
     sender_city: str = "上海市"
     sender_address: str = "青浦区"
     warehouses: dict[str, str] = Field(default_factory=lambda: {"CK001": "WH01", "CK002": "WH02"})  # ours -> theirs
-    max_calls: int = 32
+    max_calls: int = Field(default=32, ge=1, le=1000)
     orders_per_call: int = Field(default=1, ge=1, le=100)  # delivery orders that share one call; 1: each its own
 
 
-class KdniaoSettings(Part):
+class KdniaoSettings(LimitedPart):
     """快递鸟."""
 
     query_url: str = "https://api.kdniao.com/Ebusiness/EbusinessOrderHandle.aspx"
@@ -73,10 +80,9 @@ class KdniaoSettings(Part):
     api_key: SecretStr
     query_type: str = "8001"  # 1002 for the free edition (no StateEx)
     subscribe_type: str = "1008"  # 8008 for the value-added edition
-    max_calls: int = 16
 
 
-class WechatSettings(Part):
+class WechatSettings(LimitedPart):
     """微信小程序: shipping information and message push."""
 
     api_url: str = "https://api.weixin.qq.com"
@@ -86,10 +92,9 @@ class WechatSettings(Part):
     encoding_aes_key: SecretStr
     mchid: str
     plain_push: bool = False  # take messages that are not encrypted: their signature does not cover the body
-    max_calls: int = 16
 
 
-class WechatpaySettings(Part):
+class WechatpaySettings(LimitedPart):
     """微信支付 v3, public-key or platform-certificate mode."""
 
     api_url: str = "https://api.mch.weixin.qq.com"
@@ -100,7 +105,6 @@ class WechatpaySettings(Part):
     apiv3_key: SecretStr
     platform_keys: dict[str, str]  # serial (or PUB_KEY_ID_...) -> public key PEM
     notify_url: str = ""
-    max_calls: int = 16
 
 
 class DingtalkSettings(Part):

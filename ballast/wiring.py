@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from adapters.alerts.apprise.client import AppriseChannel
 from adapters.alerts.dingtalk.client import Dingtalk
 from adapters.alerts.feishu.client import Feishu
+from adapters.alerts.feishu.status import MOST_PER_SECOND
 from adapters.alerts.wecom.client import Wecom
 from adapters.couriers.kdniao.client import Kdniao
 from adapters.couriers.kdniao.webhook import KdniaoHook
@@ -27,14 +28,17 @@ from adapters.storefronts.wechat.webhook import WechatHook
 from adapters.wms.qimen.client import Qimen
 from adapters.wms.qimen.webhook import QimenHook
 from ballast.clock import Clock
+from ballast.db.allowance import RobotAllowance, SharedAllowance
 from ballast.db.engine import make_engine
 from ballast.domain.schedule import Waits
+from ballast.domain.words import System
 from ballast.points import Point, reached
 from ballast.ports import Alerts, Asked, Codes, Courier, Erp, Hook, Payment, Storefront, Wms
 from ballast.rules.current import PolicyInForce, find_rules
-from ballast.settings import Settings, SettingsError, settings
+from ballast.settings import LimitedPart, Settings, SettingsError, settings
 
 T = TypeVar("T")
+L = TypeVar("L", bound=LimitedPart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +69,29 @@ class House:
 
     @property
     def erp(self) -> Erp:
-        return self._role("erp", lambda: Kingdee(_need(self.settings.kingdee, "KINGDEE"), self.clock))
+        return self._role("erp", lambda: Kingdee(*self._given(System.KINGDEE, self.settings.kingdee)))
 
     @property
     def wms(self) -> Wms:
-        return self._role("wms", lambda: Qimen(_need(self.settings.qimen, "QIMEN"), self.clock))
+        return self._role("wms", lambda: Qimen(*self._given(System.QIMEN, self.settings.qimen)))
 
     @property
     def courier(self) -> Courier:
-        return self._role("courier", lambda: Kdniao(_need(self.settings.kdniao, "KDNIAO"), self.clock))
+        return self._role("courier", lambda: Kdniao(*self._given(System.KDNIAO, self.settings.kdniao)))
 
     @property
     def storefront(self) -> Storefront:
-        return self._role("storefront", lambda: Wechat(_need(self.settings.wechat, "WECHAT"), self.clock))
+        return self._role("storefront", lambda: Wechat(*self._given(System.WECHAT, self.settings.wechat)))
 
     @property
     def payment(self) -> Payment:
-        return self._role("payment", lambda: Wechatpay(_need(self.settings.wechatpay, "WECHATPAY"), self.clock))
+        return self._role("payment", lambda: Wechatpay(*self._given(System.WECHATPAY, self.settings.wechatpay)))
 
     @property
     def channels(self) -> Mapping[str, Alerts]:
         """Every configured way to reach people by its name, the first one first. Empty when there is none."""
-        return {name: self._role(f"alerts.{name}", make) for name, make in _channels(self.settings, self.clock).items()}
+        found = _channels(self.settings, self.clock, self.engine)
+        return {name: self._role(f"alerts.{name}", make) for name, make in found.items()}
 
     @property
     def waits(self) -> Waits:
@@ -150,6 +155,14 @@ class House:
             await role.close()
         await self.engine.dispose()
 
+    def _given(self, system: System, part: L | None) -> tuple[L, Clock, SharedAllowance]:
+        """What a client is made of: its calls are counted together with those of all other processes."""
+        config = _need(part, system.upper())
+        limits = SharedAllowance(
+            self.engine, str(system), max_calls=config.max_calls, per_second=config.calls_per_second
+        )
+        return config, self.clock, limits
+
     def _role(self, name: str, make: Callable[[], T]) -> T:
         if name not in self.roles:
             self.roles[name] = make()
@@ -192,7 +205,7 @@ def _need(part: T | None, name: str) -> T:
     return part
 
 
-def _channels(config: Settings, clock: Clock) -> Mapping[str, Callable[[], Alerts]]:
+def _channels(config: Settings, clock: Clock, engine: AsyncEngine) -> Mapping[str, Callable[[], Alerts]]:
     """How each configured channel is made, in the order in which they are used."""
     found: dict[str, Callable[[], Alerts]] = {}
     if dingtalk := config.dingtalk:
@@ -200,7 +213,8 @@ def _channels(config: Settings, clock: Clock) -> Mapping[str, Callable[[], Alert
     if wecom := config.wecom:
         found["wecom"] = lambda: Wecom(wecom, clock)
     if feishu := config.feishu:
-        found["feishu"] = lambda: Feishu(feishu, clock)
+        pace = partial(RobotAllowance, engine, str(System.FEISHU), per_second=MOST_PER_SECOND)
+        found["feishu"] = lambda: Feishu(feishu, clock, pace())
     if apprise := config.apprise:
         found |= {name: partial(AppriseChannel, name, apprise) for name in apprise.urls}
     return found

@@ -45,6 +45,7 @@ class ControlRoom:
             "/world/effects": self._effects,
             "/world/progress": self._progress,
             "/world/messages": self._messages,
+            "/world/calls": self._calls,
         }
         posts = {
             "/world/start": self._start,
@@ -55,6 +56,7 @@ class ControlRoom:
             "/world/robot": self._command_robot,
             "/world/warehouse": self._command_warehouse,
             "/world/tokens/expire": self._expire,
+            "/world/calls": self._count_anew,
         }
         app.router.add_routes(
             [web.get(path, answering(act)) for path, act in gets.items()]
@@ -136,6 +138,13 @@ class ControlRoom:
 
     async def _progress(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
         return self._witness.tell_progress(self._autopilot.placing)
+
+    async def _calls(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
+        return self._world.traffic.tell()
+
+    async def _count_anew(self, _: web.Request, __: dict[str, Any]) -> dict[str, Any]:
+        self._world.traffic.begin_anew()
+        return {"counting": "anew"}
 
     async def _messages(self, request: web.Request, _: dict[str, Any]) -> dict[str, Any]:
         return {"messages": self._find_robot(request.query.get("robot", DEFAULT_ROBOT)).messages}

@@ -39,7 +39,7 @@ def build_town(config: Config) -> Town:
     robots = {"dingtalk": dingtalk.robot, "wecom": wecom.robot, "feishu": feishu.robot}
     life = Life(world, news, courier)
     autopilot, witness = Autopilot(world, life), Witness(world, kingdee.ledger)
-    app = web.Application(client_max_size=4 * 1024 * 1024)
+    app = web.Application(client_max_size=4 * 1024 * 1024, middlewares=[world.traffic.count])
     for part in (
         kingdee,
         QimenGate(world, news.qimen),

@@ -16,6 +16,7 @@ from sim.script import OrderScript, write_script
 from sim.stock import Stocks
 from sim.systems.kdniao.tracks import KNOWN_SHIPPERS
 from sim.tally import Tally
+from sim.traffic import Traffic
 from sim.webhooks import Sender
 
 
@@ -33,6 +34,7 @@ class World:
         self.sender = Sender(self.faults, config.hooks)
         self.agenda = Agenda(config.clock)
         self.tally = Tally()
+        self.traffic = Traffic()
         self.stocks = Stocks()
         self.warehouse = Warehouse()
         self.scarce = scarce_skus(config.seed)

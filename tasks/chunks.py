@@ -191,7 +191,8 @@ async def settle(
 ) -> Tally:
     """Store results and move the orders that are still ours, in one transaction.
 
-    `cases`: as `open_chunk` read them; what was written of an order since is read again. `decide(case, outcome)` moves one order and returns the word for the tally; it sees receipts and refusals only.
+    `cases`: as `open_chunk` read them; what was written of an order since is read again. `decide(case, outcome)` moves
+    one order and returns the word for the tally; it sees receipts and refusals only.
     Other errors are handled here: later, or on hold when its attempts are used up. Orders whose system took no call at
     all keep their lease: `raise_if_down` fails the chunk, and its retry finds them again.
     """

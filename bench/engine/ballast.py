@@ -1,7 +1,7 @@
 """Ballast's own machinery on the bench: listener, flows, claims, chunks, effects, life cycle, history, outbox, Prefect.
 
 Only the adapter is plain: one call of the client that all contestants use, as every adapter of Ballast makes it
-(`VendorHttp`: turns, time-outs, blips, figures, spans).
+(`VendorHttp`: limits over all processes, time-outs, blips, figures, spans).
 """
 
 import asyncio
@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from prefect import flow, task
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.http import VendorHttp
 from ballast.clock import Clock
+from ballast.db.allowance import SharedAllowance
 from ballast.db.case import Case, ParcelCase
 from ballast.db.claims import Chunk
 from ballast.db.engine import make_engine, run
@@ -37,8 +39,9 @@ MAX_CALLS = 50
 class Plain:
     """The adapter: every effect is one call."""
 
-    def __init__(self, url: str) -> None:
-        self._url, self._http = url, VendorHttp(System.KINGDEE, max_calls=MAX_CALLS)
+    def __init__(self, url: str, engine: AsyncEngine) -> None:
+        allowance = SharedAllowance(engine, "bench", max_calls=MAX_CALLS, per_second=0)
+        self._url, self._http = url, VendorHttp(System.KINGDEE, max_calls=MAX_CALLS, allowance=allowance)
 
     async def make(self, request: tuple[str, str], look_first: bool) -> Receipt:
         order_no, step = request
@@ -115,13 +118,9 @@ async def carry(orders: int) -> dict[str, Any]:
     """Every order from unpaid to signed, every message sent; the figures."""
     config = settings()
     patience = config.patience.model_copy(update={"courier_quiet": timedelta(0)})
-    plain = Plain(os.environ["BENCH_ANSWERS"])
-    here = House(
-        config.model_copy(update={"patience": patience}),
-        Clock(),
-        make_engine(database_url(config)),
-        roles={"erp": plain},
-    )
+    engine = make_engine(database_url(config))
+    plain = Plain(os.environ["BENCH_ANSWERS"], engine)
+    here = House(config.model_copy(update={"patience": patience}), Clock(), engine, roles={"erp": plain})
     use_house(here)
     answers: dict[str, Any] = {step.value: step_flow(here, plain, step) for step in MOVES}
     answers["outbox"] = send_outbox

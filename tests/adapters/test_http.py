@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 import adapters.http
+from adapters.allowance import Allowance
 from adapters.errors import OutcomeUnknown, Unavailable
 from adapters.http import VendorHttp
 from ballast.domain.words import System
@@ -48,11 +49,11 @@ class Server:
 
 
 @asynccontextmanager
-async def serve(*answers: bytes) -> AsyncIterator[tuple[Server, VendorHttp]]:
+async def serve(*answers: bytes, allowance: Allowance | None = None) -> AsyncIterator[tuple[Server, VendorHttp]]:
     server = Server(list(answers))
     listener = await asyncio.start_server(server.handle, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
-    http = VendorHttp(System.WECHAT, max_calls=2, timeout=0.8)
+    http = VendorHttp(System.WECHAT, max_calls=2, timeout=0.8, allowance=allowance)
     try:
         yield server, http
     finally:
@@ -126,3 +127,45 @@ async def test_nobody_there_means_nothing_happened() -> None:
     with pytest.raises(Unavailable, match="no connection"):
         await http.write("POST", server.url)
     await http.close()
+
+
+class Counting:
+    """An allowance that counts who asks; one that is `closed` lets nobody through and says why."""
+
+    def __init__(self, *, take: str = "", set_out: str = "") -> None:
+        self.taken, self.given_back, self.sent, self.ended = 0, 0, 0, False
+        self._no_room, self._no_moment = take, set_out
+
+    async def take(self, patience: float) -> None:
+        if self._no_room:
+            raise TimeoutError(self._no_room)
+        self.taken += 1
+
+    def give_back(self) -> None:
+        self.given_back += 1
+
+    async def set_out(self, patience: float) -> None:
+        if self._no_moment:
+            raise TimeoutError(self._no_moment)
+        self.sent += 1
+
+    async def close(self) -> None:
+        self.ended = True
+
+
+@pytest.mark.parametrize(("does", "answers"), [("write", (BUSY, BUSY, FINE)), ("read", (BUSY, SILENT, FINE))])
+async def test_every_repeat_waits_for_its_moment_too(does: str, answers: tuple[bytes, ...]) -> None:
+    allowance = Counting()
+    async with serve(*answers, allowance=allowance) as (server, http):
+        assert (await getattr(http, does)("POST", server.url, content=b"")).text == "ok"
+        assert (allowance.taken, allowance.given_back, allowance.sent) == (1, 1, server.taken) == (1, 1, 3)
+    assert allowance.ended
+
+
+@pytest.mark.parametrize("allowance", [Counting(take="the database is away"), Counting(set_out="the database is away")])
+async def test_what_is_not_allowed_is_not_sent_and_the_reason_is_said(allowance: Counting) -> None:
+    async with serve(FINE, allowance=allowance) as (server, http):
+        with pytest.raises(Unavailable, match="the database is away: "):
+            await http.write("POST", server.url, order_no="SO1", content=b"")
+        assert server.taken == 0
+    assert allowance.taken == allowance.given_back

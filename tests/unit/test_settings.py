@@ -119,3 +119,20 @@ def test_no_secret_has_a_default(part: type[KingdeeSettings], secrets: set[str])
     for name in secrets:
         assert part.model_fields[name].is_required()
         assert part.model_fields[name].annotation is SecretStr
+
+
+@pytest.mark.parametrize("name", ["MAX_CALLS", "CALLS_PER_SECOND"])
+@pytest.mark.parametrize("value", ["-1", "1001000", "nan", "inf", "many", ""])
+def test_a_limit_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    for key in ("EBUSINESS_ID", "API_KEY"):
+        monkeypatch.setenv(f"BALLAST_KDNIAO__{key}", SECRET)
+    assert f"BALLAST_KDNIAO__{name}" in wrong(monkeypatch, **{f"BALLAST_KDNIAO__{name}": value})
+
+
+def test_no_calls_at_once_is_refused_and_no_limit_a_second_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("EBUSINESS_ID", "API_KEY"):
+        monkeypatch.setenv(f"BALLAST_KDNIAO__{key}", SECRET)
+    courier = settings().kdniao
+    assert courier is not None and (courier.max_calls, courier.calls_per_second) == (16, 0)
+    settings.cache_clear()
+    assert "MAX_CALLS" in wrong(monkeypatch, BALLAST_KDNIAO__MAX_CALLS="0")

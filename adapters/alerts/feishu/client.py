@@ -5,6 +5,7 @@ from urllib.parse import quote
 from adapters.alerts.feishu.documents import card_body
 from adapters.alerts.feishu.status import ADVICE, MOST_PER_MINUTE, MOST_PER_SECOND, PAUSE_SECONDS, TOO_FAST
 from adapters.alerts.pace import MINUTE, SECOND, Pace
+from adapters.allowance import Allowance
 from adapters.errors import OutcomeUnknown, Refused, Throttled
 from adapters.http import VendorHttp
 from adapters.json_text import reply_object
@@ -28,11 +29,11 @@ class Feishu:
 
     system = System.FEISHU
 
-    def __init__(self, settings: FeishuSettings, clock: Clock) -> None:
+    def __init__(self, settings: FeishuSettings, clock: Clock, allowance: Allowance | None = None) -> None:
         self._settings, self.per_minute = settings, settings.per_minute
         self._token = reveal(settings.token, "BALLAST_FEISHU__TOKEN")
         self._secret = reveal(settings.secret, "BALLAST_FEISHU__SECRET")
-        self._http = VendorHttp(System.FEISHU, max_calls=1)
+        self._http = VendorHttp(System.FEISHU, max_calls=1, allowance=allowance)
         self._pace = Pace(System.FEISHU, clock, (MOST_PER_MINUTE, MINUTE), (MOST_PER_SECOND, SECOND))
 
     async def send(self, digest: Digest) -> Receipt:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from adapters.allowance import Allowance
 from adapters.couriers.kdniao.signing import data_sign
 from adapters.couriers.kdniao.status import CODES
 from adapters.couriers.kdniao.tracks import Document, Track, read_track
@@ -42,10 +43,10 @@ class Kdniao:
 
     system = System.KDNIAO
 
-    def __init__(self, settings: KdniaoSettings, clock: Clock) -> None:
+    def __init__(self, settings: KdniaoSettings, clock: Clock, allowance: Allowance | None = None) -> None:
         self._settings, self._clock = settings, clock
         self._api_key = reveal(settings.api_key, "BALLAST_KDNIAO__API_KEY")
-        self._http = VendorHttp(System.KDNIAO, max_calls=settings.max_calls)
+        self._http = VendorHttp(System.KDNIAO, max_calls=settings.max_calls, allowance=allowance)
         self.codes: Codes = CODES
 
     async def subscribe(self, waybill: Waybill, *, look_first: bool = False) -> Receipt:

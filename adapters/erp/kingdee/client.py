@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
+from adapters.allowance import Allowance
 from adapters.erp.kingdee import documents
 from adapters.erp.kingdee.bills import Bills, OutboundBill, SaleOrder
 from adapters.erp.kingdee.connection import Connection
@@ -26,10 +27,10 @@ class Kingdee:
 
     system = System.KINGDEE
 
-    def __init__(self, settings: KingdeeSettings, clock: Clock) -> None:
+    def __init__(self, settings: KingdeeSettings, clock: Clock, allowance: Allowance | None = None) -> None:
         self._settings, self._clock = settings, clock
         self.codes: Codes = CODES
-        self._connection = Connection(settings, clock)
+        self._connection = Connection(settings, clock, allowance)
         self._bills = Bills(self._connection, clock, per_call=settings.bills_per_call)
         self._pushes = Together(self._push_all, most=settings.bills_per_call)
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import httpx
 from pydantic import BaseModel
 
+from adapters.allowance import Allowance
 from adapters.erp.kingdee import documents
 from adapters.erp.kingdee.envelope import Entity, ResponseStatus, read_entities, read_result, read_rows
 from adapters.erp.kingdee.signing import sign_request, split_app_id
@@ -28,12 +29,12 @@ Operation: TypeAlias = Literal["Save", "BatchSave", "Submit", "Audit", "UnAudit"
 class Connection:
     """Speaks the envelope; knows nothing of orders but their number, for error texts."""
 
-    def __init__(self, settings: KingdeeSettings, clock: Clock) -> None:
+    def __init__(self, settings: KingdeeSettings, clock: Clock, allowance: Allowance | None = None) -> None:
         split_app_id(settings.app_id)  # refuse a malformed id and an empty secret at start, not at the first order
         reveal(settings.app_secret, "BALLAST_KINGDEE__APP_SECRET")
         self._stub = f"{settings.server_url.rstrip('/')}/{STUB}"
         self._signature = Signature(settings, clock)
-        self._http = VendorHttp(System.KINGDEE, max_calls=settings.max_calls, timeout=TIMEOUT)
+        self._http = VendorHttp(System.KINGDEE, max_calls=settings.max_calls, timeout=TIMEOUT, allowance=allowance)
 
     async def close(self) -> None:
         await self._http.close()

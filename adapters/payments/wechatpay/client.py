@@ -8,6 +8,7 @@ import httpx
 import orjson
 from pydantic import AwareDatetime
 
+from adapters.allowance import Allowance
 from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused, Unavailable
 from adapters.http import VendorHttp
 from adapters.json_text import reply_object
@@ -62,10 +63,10 @@ class Wechatpay:
 
     system = System.WECHATPAY
 
-    def __init__(self, settings: WechatpaySettings, clock: Clock) -> None:
+    def __init__(self, settings: WechatpaySettings, clock: Clock, allowance: Allowance | None = None) -> None:
         self._settings, self._clock = settings, clock
         self._key, self._platform_keys = load_merchant_key(settings), load_platform_keys(settings)
-        self._http = VendorHttp(System.WECHATPAY, max_calls=settings.max_calls)
+        self._http = VendorHttp(System.WECHATPAY, max_calls=settings.max_calls, allowance=allowance)
         self.codes: Codes = CODES
 
     async def ask(self, order_no: str) -> Sequence[News]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from adapters.allowance import Allowance
 from adapters.errors import NotYet, OutcomeUnknown, OutsideError, Refused, Unavailable
 from adapters.http import VendorHttp
 from adapters.json_text import reply_object
@@ -50,9 +51,9 @@ class Wechat:
 
     system = System.WECHAT
 
-    def __init__(self, settings: WechatSettings, clock: Clock) -> None:
+    def __init__(self, settings: WechatSettings, clock: Clock, allowance: Allowance | None = None) -> None:
         self._settings, self._clock = settings, clock
-        self._http = VendorHttp(System.WECHAT, max_calls=settings.max_calls)
+        self._http = VendorHttp(System.WECHAT, max_calls=settings.max_calls, allowance=allowance)
         self._token = AccessToken(settings, clock, self._http)
         self.codes: Codes = CODES
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from adapters.allowance import Allowance
 from adapters.errors import OutcomeUnknown, Refused
 from adapters.wms.qimen import documents
 from adapters.wms.qimen.connection import Connection
@@ -23,10 +24,10 @@ class Qimen:
 
     system = System.QIMEN
 
-    def __init__(self, settings: QimenSettings, clock: Clock) -> None:
+    def __init__(self, settings: QimenSettings, clock: Clock, allowance: Allowance | None = None) -> None:
         self._settings, self._clock = settings, clock
         self.codes: Codes = CODES
-        self._connection = Connection(settings, clock)
+        self._connection = Connection(settings, clock, allowance)
         self._handovers = Handovers(self._connection, most=settings.orders_per_call)
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import httpx
 
+from adapters.allowance import Allowance
 from adapters.errors import OutcomeUnknown, Refused, Unavailable
 from adapters.http import VendorHttp
 from adapters.replies import read_reply
@@ -26,10 +27,10 @@ QUERY: Final = "deliveryorder.query"
 class Connection:
     """Signs every call; knows which method is about which order, and nothing of what it is for."""
 
-    def __init__(self, settings: QimenSettings, clock: Clock) -> None:
+    def __init__(self, settings: QimenSettings, clock: Clock, allowance: Allowance | None = None) -> None:
         self._settings, self._clock = settings, clock
         self._secret = reveal(settings.secret, "BALLAST_QIMEN__SECRET")
-        self._http = VendorHttp(System.QIMEN, max_calls=settings.max_calls)
+        self._http = VendorHttp(System.QIMEN, max_calls=settings.max_calls, allowance=allowance)
 
     async def close(self) -> None:
         await self._http.close()

@@ -1,10 +1,11 @@
-"""What the house keeps for itself: restores, and signs of life."""
+"""What the house keeps for itself: restores, signs of life, and how fast it may call others."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from ballast.db.tables.columns import identity, moment
+from ballast.db.tables.columns import document, identity, moment
 
 
 class Restore(SQLModel, table=True):
@@ -24,3 +25,13 @@ class RunBeat(SQLModel, table=True):
     run_id: str = Field(primary_key=True)
     beats: int
     beat_at: datetime = moment()
+
+
+class CallLimit(SQLModel, table=True):
+    """What all processes together may ask of one system: the time line of its calls, and who holds which slots."""
+
+    __tablename__ = "call_limit"
+
+    system: str = Field(primary_key=True)
+    next_at: datetime = moment()  # machine time up to which calls are reserved
+    shares: dict[str, Any] = document()  # process -> slots, wanted, since, until (see domain/sharing.py)
