@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -62,21 +61,39 @@ class VendorHttp:
         the same for every order.
         """
         with Call(self.system, method, url, order_no=order_no, operation=operation) as call:
-            async with self._turn(order_no):
-                call.begin()
-                try:
-                    return await self._sent(call, (Unavailable, OutcomeUnknown), method, url, order_no, request)
-                except OutcomeUnknown as blip:
-                    raise Unavailable(self.system, blip.what, order_no=order_no, code=blip.code) from blip
+            try:
+                return await self._in_turn(call, (Unavailable, OutcomeUnknown), method, url, order_no, request)
+            except OutcomeUnknown as blip:
+                raise Unavailable(self.system, blip.what, order_no=order_no, code=blip.code) from blip
 
     async def write(
         self, method: str, url: str, *, order_no: str = "", operation: str = "", **request: Any
     ) -> httpx.Response:
         """A call that changes something: repeated only if not taken. Raises `Unavailable`, `OutcomeUnknown`."""
         with Call(self.system, method, url, order_no=order_no, operation=operation) as call:
-            async with self._turn(order_no):
-                call.begin()
-                return await self._sent(call, (Unavailable,), method, url, order_no, request)
+            return await self._in_turn(call, (Unavailable,), method, url, order_no, request)
+
+    async def _in_turn(
+        self,
+        call: Call,
+        blips: tuple[type[OutsideError], ...],
+        method: str,
+        url: str,
+        order_no: str,
+        request: Mapping[str, Any],
+    ) -> httpx.Response:
+        """Wait for room, not for ever: a system that hangs must not keep whole chunks, one call after the other."""
+        try:
+            await self._allowance.take(WAIT)
+        except TimeoutError as no:
+            what = f"{str(no) or 'it answers too slowly'}: no turn within {WAIT:g} s"
+            raise Unavailable(self.system, what, order_no=order_no) from None
+        try:
+            await self._set_out()
+            call.begin()
+            return await self._sent(call, blips, method, url, order_no, request)
+        finally:
+            self._allowance.give_back()
 
     async def _sent(
         self,
@@ -120,20 +137,6 @@ class VendorHttp:
         if len(reply.content) > LARGEST_REPLY:
             raise OutcomeUnknown(self.system, f"a reply of {len(reply.content)} bytes", order_no=order_no)
         return reply
-
-    @asynccontextmanager
-    async def _turn(self, order_no: str) -> AsyncIterator[None]:
-        """Wait for room, not for ever: a system that hangs must not keep whole chunks, one call after the other."""
-        try:
-            await self._allowance.take(WAIT)
-        except TimeoutError as no:
-            what = f"{str(no) or 'it answers too slowly'}: no turn within {WAIT:g} s"
-            raise Unavailable(self.system, what, order_no=order_no) from None
-        try:
-            await self._set_out()
-            yield
-        finally:
-            self._allowance.give_back()
 
     async def _set_out(self) -> None:
         try:
