@@ -30,7 +30,7 @@ WARM_UP: Final = 20
 WORLDS_OWN: Final = 1.25
 """Seconds: one in the warehouse, a quarter until the courier pushes (`sim.script`, `sim.systems.kdniao.news`)."""
 
-LOOK_EVERY: Final = 0.1
+LOOK_EVERY: Final = 0.25  # more often would be felt: the floor gives the database little else to do
 QUIET: Final = 60.0
 """Seconds without any progress after which a contestant has failed."""
 
