@@ -30,7 +30,10 @@ def main(
     console, default = Console(), QUICK if quick else FULL
     given = {"orders": orders, "peers": peers, "rounds": rounds}
     if wrong := [name for name, value in given.items() if value is not None and value < 1]:
-        console.print(f"[red]--{wrong[0]} must be at least 1[/red]")
+        console.print(f"--{wrong[0]} must be at least 1", style="red", markup=False)
+        return 2
+    if file is not None and not file.parent.is_dir():
+        console.print(f"--json: there is no folder {file.parent}", style="red", markup=False)
         return 2
     size = Size(orders or default.orders, peers or default.peers, rounds or default.rounds)
     try:

@@ -1,9 +1,13 @@
 """What the whole bench would report wrongly without anybody seeing it: its checks, and how its ratios are made."""
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.stage import BenchFailed
+from bench.whole import __main__ as command
 from bench.whole.checks import TABLES, complaints, different_rows
 from bench.whole.contest import Result
 from bench.whole.figures import Spread, failures, figures, ratios
@@ -115,3 +119,34 @@ def test_a_failed_check_names_its_round_and_contestant() -> None:
 def test_no_round_is_no_figure() -> None:
     with pytest.raises(ValueError, match="no round"):
         ratios([])
+
+
+@pytest.mark.parametrize(("rows", "code"), [(1, 0), (2, 1)], ids=["all is well", "a check fails"])
+def test_a_failed_check_ends_without_a_table_and_without_a_file(
+    rows: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(command, "stage", nullcontext)
+    monkeypatch.setattr(command, "run_rounds", lambda *_: [round_of(5, 10, 5, rows=rows)])
+    assert command.main(file=tmp_path / "results.json") == code
+    said = capsys.readouterr().out
+    assert ("Whole way" in said) is (code == 0)
+    assert ("effect: Ballast has 2 rows, the floor 1" in said) is (code == 1)
+    assert (tmp_path / "results.json").exists() is (code == 0)
+
+
+def test_a_contest_that_does_not_end_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stands_still(*_: object) -> None:
+        raise BenchFailed("ballast stands still: 7 of 20 [orders]")
+
+    monkeypatch.setattr(command, "stage", nullcontext)
+    monkeypatch.setattr(command, "run_rounds", stands_still)
+    assert command.main(quick=True) == 1
+    assert "ballast stands still: 7 of 20 [orders]" in capsys.readouterr().out
+
+
+def test_nonsense_is_refused_before_anything_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(command, "stage", lambda: pytest.fail("it started"))
+    assert command.main(orders=0) == 2
+    assert command.main(file=tmp_path / "nowhere" / "x.json") == 2
