@@ -49,11 +49,13 @@ async def load(
     lease_owner: str | None = None,
     lock: bool = True,
 ) -> list[Case]:
-    """The orders with these ids or numbers, locked; with `lease_owner` only those that it still holds."""
-    which = "(o.id = any(cast(:ids as bigint[])) or o.order_no = any(cast(:nos as text[])))"
-    which = which if lease_owner is None else f"{which} and o.lease_owner = :owner"
-    owner = {} if lease_owner is None else {"owner": lease_owner}
-    wanted = {"ids": list(ids), "nos": list(order_nos), **owner}
+    """The orders with these ids, or these numbers, locked; with `lease_owner` only those that it still holds."""
+    wanted: dict[str, Any] = {"nos": list(order_nos)}
+    which = "o.order_no = any(cast(:nos as text[]))"
+    if not wanted["nos"]:
+        wanted, which = {"ids": list(ids)}, "o.id = any(cast(:ids as bigint[]))"
+    if lease_owner is not None:
+        wanted, which = {**wanted, "owner": lease_owner}, f"{which} and o.lease_owner = :owner"
     if lock:  # a statement of its own: who waited for the lock must read what the other wrote beside the order's row
         await rows(tx, _LOCK.format(which=which), **wanted)
     found = await rows(tx, _LOAD.format(which=which), **wanted)

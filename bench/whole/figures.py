@@ -1,12 +1,12 @@
 """What the rounds of the whole bench say together: ratios round by round, their median and their ends."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from rich.table import Table
 
+from bench.rounds import Spread
 from bench.whole.checks import different_rows
 from bench.whole.contest import Result
 
@@ -14,25 +14,6 @@ Round = Mapping[str, Result]
 """Contestant -> how it did; all of a round ran one after the other, on the same machine at about the same time."""
 
 PEERS = ("floor", "dbos")
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Of one figure over all rounds."""
-
-    median: float
-    least: float
-    most: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
-        """Raises ValueError when there are none."""
-        if not values:
-            raise ValueError("no round, no figure")
-        return cls(median(values), min(values), max(values))
-
-    def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.least:.2f} - {self.most:.2f})"
 
 
 def ratios(rounds: Sequence[Round]) -> dict[str, Spread]:

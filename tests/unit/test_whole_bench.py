@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from bench.rounds import Spread
 from bench.stage import BenchFailed
 from bench.whole import __main__ as command
 from bench.whole.checks import TABLES, complaints, different_rows
 from bench.whole.contest import Result
-from bench.whole.figures import Spread, failures, figures, ratios
+from bench.whole.figures import failures, figures, ratios
 
 NUMBERS = ("SO1", "SO2")
 
