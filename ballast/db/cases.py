@@ -15,19 +15,19 @@ from ballast.ports import Line
 
 _LOAD = """
 select o.*,
-  (select jsonb_agg(jsonb_build_array(l.line_no, l.sku, l.name, l.quantity, l.unit_price, l.amount, l.shipped)
+  (select json_agg(json_build_array(l.line_no, l.sku, l.name, l.quantity, l.unit_price, l.amount, l.shipped)
      order by l.line_no) from order_line l where l.order_id = o.id) as line_rows,
-  (select jsonb_agg(to_jsonb(p) order by p.shipped_at, p.waybill) from parcel p where p.order_id = o.id) as parcel_rows,
-  (select jsonb_build_array(h.reason, h.evidence) from hold h
+  (select json_agg(row_to_json(p) order by p.shipped_at, p.waybill) from parcel p where p.order_id = o.id) as parcel_rows,
+  (select json_build_array(h.reason, h.evidence) from hold h
      where h.order_id = o.id and h.released_at is null) as hold_row,
-  (select jsonb_agg(jsonb_build_array(h.reason, h.evidence)) from hold h
+  (select json_agg(json_build_array(h.reason, h.evidence)) from hold h
      where h.order_id = o.id and h.released_by like 'person:%') as overridden_rows,
   exists (select from effect e where e.key = 'wms.create:' || o.order_no and e.state = 'done') as with_warehouse,
   (select array_agg(e.kind) from effect e where e.order_id = o.id) as begun_kinds,
-  (select jsonb_agg(to_jsonb(y) order by y.paid_at, y.id) from payment y where y.order_id = o.id) as charge_rows,
-  (select jsonb_agg(jsonb_build_array(r.refund_no, r.provider, r.transaction_id, r.amount, r.state, r.why)
+  (select json_agg(row_to_json(y) order by y.paid_at, y.id) from payment y where y.order_id = o.id) as charge_rows,
+  (select json_agg(json_build_array(r.refund_no, r.provider, r.transaction_id, r.amount, r.state, r.why)
      order by r.requested_at, r.refund_no) from refund r where r.order_id = o.id) as refund_rows,
-  (select jsonb_agg(jsonb_build_array(s.system, s.part, s.said, s.happened_at)) from external_status s
+  (select json_agg(json_build_array(s.system, s.part, s.said, s.happened_at)) from external_status s
      where s.order_id = o.id) as said_rows,
   exists (select from return_case r where r.order_id = o.id and r.state = 'requested') as has_return
 from sales_order o where {which} order by o.id
