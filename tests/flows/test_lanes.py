@@ -12,7 +12,7 @@ import pytest
 import deployments.serve as serve
 from flows.read_inbox import read_inbox
 from flows.runs import Run, start, woken_by
-from flows.send_outbox import LANES, SENDERS, send_outbox
+from flows.send_outbox import LANES, SENDERS, Lane, Rush, drain_lane, send_outbox
 from tasks.chunks import Tally
 from tests.flows.stage import Stage
 
@@ -119,6 +119,19 @@ def test_every_kind_of_message_has_its_lane() -> None:
     assert sorted({kind.split(".")[0] for kind in SENDERS}) == sorted(systems)
 
 
+def test_a_rush_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    rush = Rush()
+    assert not rush.on
+    rush.note(behind=True)
+    assert rush.on
+    rush.note(behind=False)
+    assert not rush.on
+    rush.note(behind=True)
+    monkeypatch.setattr(Rush, "LONGEST", 0.0)
+    rush.note(behind=True)
+    assert not rush.on
+
+
 @asynccontextmanager
 async def listening(stage: Stage) -> AsyncIterator[None]:
     listener = serve.Listener(stage.house, answers={"inbox": read_inbox, "outbox": send_outbox})
@@ -143,6 +156,20 @@ async def until(true: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> N
 async def _is_sent(stage: Stage, key: str) -> bool:
     found = await stage.rows("select done_at is not null as done from outbox where key = :key", key=key)
     return bool(found and found[0].done)
+
+
+async def test_the_books_wait_while_the_shop_is_behind(stage: Stage) -> None:
+    order_no, rush = await stage.handed_over(), Rush()
+    await stage.ship(order_no)
+    await stage.read()
+    rush.note(behind=True)
+    run = await lingering(stage, asyncio.Event(), linger=60.0)
+    draining = asyncio.create_task(drain_lane(run, Lane(("erp",)), rush))
+    await asyncio.sleep(1.5)
+    assert not await stage.rows("select 1 from outbox where lease_owner is not null or done_at is not null")
+    rush.note(behind=False)
+    await until(lambda: _is_sent(stage, f"erp.outbound:{order_no}"))
+    draining.cancel()
 
 
 @pytest.mark.parametrize("faults", [{"latency_ms": [5000, 5000]}, {"error_rate": 1.0}], ids=["slow", "down"])
