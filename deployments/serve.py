@@ -26,6 +26,7 @@ from ballast.tracing import start_tracing
 from ballast.wiring import House, close_house, database_url, house
 from deployments.apply import flow_of, read_deployments
 from deployments.automations import POOL
+from deployments.clients import shared_clients
 from deployments.health import health_port
 from deployments.stopping import CLOSE, Ending, UnderWay, run_until_told
 from deployments.worker import HouseWorker
@@ -181,7 +182,7 @@ async def serve(ending: Ending) -> None:
         work_pool_name=POOL, name="single-machine", create_pool_if_not_found=False, limit=4, under_way=under_way
     )
     keep_what_was_loaded()
-    async with health_port(here, listener):
+    async with health_port(here, listener), shared_clients():
         duties: list[asyncio.Task[Any]] = [asyncio.create_task(duty) for duty in listener.duties()]
         working, stopped = asyncio.create_task(worker.start()), asyncio.create_task(ending.begun.wait())
         done, _ = await asyncio.wait([*duties, working, stopped], return_when=asyncio.FIRST_COMPLETED)

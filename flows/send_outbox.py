@@ -1,6 +1,7 @@
 """Send every message that a move decided to send."""
 
 import asyncio
+import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,26 @@ ONE_LANE = (Lane(prompt=True),)
 BOOKKEEPING_EVERY = timedelta(seconds=1)
 
 
+class Rush:
+    """Whether the shop's lane has more to tell than it can: then the books wait, so that customers do not.
+
+    Not for ever: a shop that takes little at a time is in no rush any more after a while.
+    """
+
+    LONGEST = 20.0  # seconds
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def note(self, *, behind: bool) -> None:
+        """What the shop's lane found: more than it should."""
+        self._since = (self._since or time.monotonic()) if behind else None
+
+    @property
+    def on(self) -> bool:
+        return self._since is not None and time.monotonic() - self._since < self.LONGEST
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Claimed messages, by kind: one task run sends those of a kind."""
@@ -77,23 +98,28 @@ async def send_outbox(linger: float = 0.0) -> None:
             return await messages_left(tx, run.house.clock.now())
 
     run.progress.left = left
+    rush = Rush()
     async with asyncio.TaskGroup() as group:
         for lane in ONE_LANE if is_plain() else LANES:
-            group.create_task(_drain(run, lane))
+            group.create_task(drain_lane(run, lane, rush))
     await run.finish()
 
 
-async def _drain(run: Run, lane: Lane) -> None:
-    """Send what is due in one lane."""
+async def drain_lane(run: Run, lane: Lane, rush: Rush) -> None:
+    """Send what is due in one lane. While the shop is behind, lanes of books take nothing new."""
     here = run.house
     most = here.settings.chunk * MESSAGES_PER_CHUNK
 
     async def find() -> Claim | None:
+        if run.linger and rush.on and not lane.prompt:
+            return None
         owner, now = f"outbox:{uuid4().hex[:12]}", here.clock.now()
         async with here.transaction() as tx:
             claimed = await claim_messages(
                 tx, owner=owner, most=most, now=now, until=here.lease(), systems=lane.systems
             )
+        if lane.prompt:
+            rush.note(behind=len(claimed) >= here.settings.chunk)
         return Claim(owner, _by_kind(claimed)) if claimed else None
 
     async def send(claim: Claim) -> Tally:

@@ -27,6 +27,7 @@ from ballast.settings import settings
 from ballast.wiring import House, close_house, database_url, use_house
 from bench.cost import own_cost, stopwatch
 from bench.engine.orders import MESSAGE, STEPS, count_ends
+from deployments.clients import shared_clients
 from deployments.serve import Duty, Listener, keep_what_was_loaded
 from flows.runs import run_step
 from flows.send_outbox import send_outbox
@@ -124,6 +125,12 @@ async def carry(orders: int) -> dict[str, Any]:
     use_house(here)
     answers: dict[str, Any] = {step.value: step_flow(here, plain, step) for step in MOVES}
     answers["outbox"] = send_outbox
+    async with shared_clients():
+        return await _carry_all(here, answers, orders)
+
+
+async def _carry_all(here: House, answers: Mapping[str, Duty], orders: int) -> dict[str, Any]:
+    """As `deployments.serve` does, with these duties."""
     await _warm_up(here, answers)
     keep_what_was_loaded()
     listener = Listener(here, answers=answers)

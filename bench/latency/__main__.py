@@ -59,8 +59,8 @@ def show(console: Console, figures: dict[str, Any]) -> None:
         table.add_column(column, justify="right")
     rows = {f"{rate}/s, {one['count']}": one for rate, one in figures["rates"].items()}
     if burst := figures["burst"]:
-        drained = f"{burst['drained_per_second']}/s to the shop, {burst['steps_per_second']} steps/s"
-        rows[f"{burst['count']} at once, {drained}"] = burst
+        speed = f"{burst['drained_per_second']}/s to the shop, {burst['steps_per_second']} steps/s"
+        rows[f"{burst['count']} at once, {speed}"] = burst
     for name, one in rows.items():
         names = ("p50", "p95", "p99", "max", "lost", "refused", "answered_p99", "all_told_s")
         table.add_row(name, *(str(one[key]) for key in names))
