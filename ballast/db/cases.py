@@ -17,7 +17,8 @@ _LOAD = """
 select o.*,
   (select json_agg(json_build_array(l.line_no, l.sku, l.name, l.quantity, l.unit_price, l.amount, l.shipped)
      order by l.line_no) from order_line l where l.order_id = o.id) as line_rows,
-  (select json_agg(row_to_json(p) order by p.shipped_at, p.waybill) from parcel p where p.order_id = o.id) as parcel_rows,
+  (select json_agg(row_to_json(p) order by p.shipped_at, p.waybill) from parcel p
+     where p.order_id = o.id) as parcel_rows,
   (select json_build_array(h.reason, h.evidence) from hold h
      where h.order_id = o.id and h.released_at is null) as hold_row,
   (select json_agg(json_build_array(h.reason, h.evidence)) from hold h
