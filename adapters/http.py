@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 import aiohttp
@@ -25,10 +25,20 @@ WAIT = 30.0
 LONGEST = 25.0
 """Seconds for one attempt, from connecting to the last byte: a reply that drips must not hold an order for ever."""
 
+KEPT_ALIVE = 5.0
+"""Seconds that an idle connection stays open: servers close theirs later, as a rule."""
+
 LARGEST_REPLY = 8 * 1024 * 1024
 
 logging.getLogger("httpx").setLevel(logging.WARNING)
 """At INFO it writes whole URLs, and some vendors want their credentials there."""
+
+
+Sign = Callable[[httpx.Request], None]
+
+
+def _leave_as_it_is(_: httpx.Request) -> None:
+    """Most vendors' signatures are part of what the request is built of."""
 
 
 class VendorHttp:
@@ -45,42 +55,64 @@ class VendorHttp:
     ) -> None:
         self.system = system
         self._allowance = allowance or Alone(max_calls)
-        limits = httpx.Limits(max_connections=max_calls, max_keepalive_connections=max_calls)
-        self._client = httpx.AsyncClient(transport=AiohttpTransport(limits=limits), timeout=timeout)
+        self._max_calls = max_calls
+        self._transport = AiohttpTransport(client=self._open)
+        self._client = httpx.AsyncClient(transport=self._transport, timeout=timeout)
+
+    def _open(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=self._max_calls, ssl=self._transport.ssl_context, keepalive_timeout=KEPT_ALIVE
+        )
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     async def close(self) -> None:
         await self._client.aclose()
         await self._allowance.close()
 
     async def read(
-        self, method: str, url: str, *, order_no: str = "", operation: str = "", **request: Any
+        self,
+        method: str,
+        url: str,
+        *,
+        order_no: str = "",
+        operation: str = "",
+        sign: Sign = _leave_as_it_is,
+        **request: Any,
     ) -> httpx.Response:
         """A call that changes nothing: repeated on every blip. Raises `Unavailable`.
 
         `operation` is what figures and traces call it, one of few words; by default the method and what of the path is
-        the same for every order.
+        the same for every order. `sign` is given every attempt before it leaves: a repeat must not reuse a nonce.
         """
         with Call(self.system, method, url, order_no=order_no, operation=operation) as call:
+            build = partial(self._build, method, url, sign, request)
             try:
-                return await self._in_turn(call, (Unavailable, OutcomeUnknown), method, url, order_no, request)
+                return await self._in_turn(call, (Unavailable, OutcomeUnknown), build, order_no)
             except OutcomeUnknown as blip:
                 raise Unavailable(self.system, blip.what, order_no=order_no, code=blip.code) from blip
 
     async def write(
-        self, method: str, url: str, *, order_no: str = "", operation: str = "", **request: Any
+        self,
+        method: str,
+        url: str,
+        *,
+        order_no: str = "",
+        operation: str = "",
+        sign: Sign = _leave_as_it_is,
+        **request: Any,
     ) -> httpx.Response:
         """A call that changes something: repeated only if not taken. Raises `Unavailable`, `OutcomeUnknown`."""
         with Call(self.system, method, url, order_no=order_no, operation=operation) as call:
-            return await self._in_turn(call, (Unavailable,), method, url, order_no, request)
+            build = partial(self._build, method, url, sign, request)
+            return await self._in_turn(call, (Unavailable,), build, order_no)
+
+    def _build(self, method: str, url: str, sign: Sign, parts: Mapping[str, Any]) -> httpx.Request:
+        request = self._client.build_request(method, _read_url(url), **parts)
+        sign(request)
+        return request
 
     async def _in_turn(
-        self,
-        call: Call,
-        blips: tuple[type[OutsideError], ...],
-        method: str,
-        url: str,
-        order_no: str,
-        request: Mapping[str, Any],
+        self, call: Call, blips: tuple[type[OutsideError], ...], build: Callable[[], httpx.Request], order_no: str
     ) -> httpx.Response:
         """Wait for room, not for ever: a system that hangs must not keep whole chunks, one call after the other."""
         try:
@@ -91,23 +123,17 @@ class VendorHttp:
         try:
             await self._set_out()
             call.begin()
-            return await self._sent(call, blips, method, url, order_no, request)
+            return await self._sent(call, blips, build, order_no)
         finally:
             self._allowance.give_back()
 
     async def _sent(
-        self,
-        call: Call,
-        blips: tuple[type[OutsideError], ...],
-        method: str,
-        url: str,
-        order_no: str,
-        request: Mapping[str, Any],
+        self, call: Call, blips: tuple[type[OutsideError], ...], build: Callable[[], httpx.Request], order_no: str
     ) -> httpx.Response:
         """Send it, and again after a blip. Nearly every call is answered at once and needs none of tenacity."""
         try:
             call.attempt()
-            return call.answered(await self._once(method, url, order_no, request))
+            return call.answered(await self._once(build(), order_no))
         except blips as blip:
             first = blip
         async for attempt in self._repeats(blips):
@@ -115,13 +141,13 @@ class VendorHttp:
                 if attempt.retry_state.attempt_number == 1:
                     raise first
                 call.attempt()
-                return call.answered(await self._once(method, url, order_no, request))
+                return call.answered(await self._once(build(), order_no))
         raise AssertionError("tenacity re-raises")
 
-    async def _once(self, method: str, url: str, order_no: str, request: Mapping[str, Any]) -> httpx.Response:
+    async def _once(self, request: httpx.Request, order_no: str) -> httpx.Response:
         try:
             async with asyncio.timeout(LONGEST):
-                reply = await self._client.request(method, _read_url(url), **request)
+                reply = await self._exchange(request)
         except TimeoutError as blip:
             raise OutcomeUnknown(self.system, f"no whole answer within {LONGEST:g} s", order_no=order_no) from blip
         except httpx.RequestError as blip:
@@ -136,6 +162,19 @@ class VendorHttp:
             )
         if len(reply.content) > LARGEST_REPLY:
             raise OutcomeUnknown(self.system, f"a reply of {len(reply.content)} bytes", order_no=order_no)
+        return reply
+
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
+        """What `AsyncClient.send` does, without redirects, cookies and auth flows: no vendor's interface has them, a
+        signed request must not follow one elsewhere, and looking for them is a fifth of what a call costs.
+        """
+        reply = await self._transport.handle_async_request(request)
+        reply.request = request
+        try:
+            await reply.aread()
+        except BaseException:
+            await reply.aclose()
+            raise
         return reply
 
     async def _set_out(self) -> None:

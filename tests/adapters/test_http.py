@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 
 import adapters.http
@@ -31,10 +32,11 @@ class Server:
     def __init__(self, answers: list[bytes]) -> None:
         self.answers = answers
         self.taken = 0
+        self.heads: list[bytes] = []
         self.url = ""
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        self.heads.append(await reader.readuntil(b"\r\n\r\n"))
         self.taken += 1
         answer = self.answers.pop(0) if self.answers else GONE  # the transport repeats a GET by itself after a hang-up
         if answer is SILENT:
@@ -59,6 +61,31 @@ async def serve(*answers: bytes, allowance: Allowance | None = None) -> AsyncIte
     finally:
         await http.close()
         listener.close()
+
+
+async def test_nothing_of_an_answer_is_followed_or_kept() -> None:
+    """A signed request that follows a redirect, or carries a cookie, tells others what was meant for one."""
+    elsewhere = (
+        b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nSet-Cookie: a=b; Path=/\r\n"
+        b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+    )
+    async with serve(elsewhere, FINE) as (server, http):
+        server.url = server.url.replace("127.0.0.1", "localhost")  # cookies of bare addresses are never kept
+        assert (await http.write("POST", server.url, content=b"")).status_code == 302
+        assert server.taken == 1
+        await http.write("POST", server.url, content=b"")
+        assert b"cookie" not in server.heads[1].lower()
+
+
+async def test_every_attempt_is_signed_anew() -> None:
+    nonces = iter(("one", "two", "three"))
+
+    def sign(request: httpx.Request) -> None:
+        request.headers["X-Nonce"] = next(nonces)
+
+    async with serve(BUSY, FINE) as (server, http):
+        await http.write("POST", server.url, content=b"", sign=sign)
+        assert [b"one" in server.heads[0], b"two" in server.heads[1]] == [True, True]
 
 
 @pytest.mark.parametrize(("does", "ends", "taken"), [("write", OutcomeUnknown, 1), ("read", Unavailable, 3)])

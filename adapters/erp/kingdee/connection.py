@@ -1,6 +1,6 @@
 """One signed POST to 金蝶云星空, and the two ways to use it: a write with one outcome, a query with rows."""
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 from uuid import uuid4
 
@@ -33,7 +33,7 @@ class Connection:
         split_app_id(settings.app_id)  # refuse a malformed id and an empty secret at start, not at the first order
         reveal(settings.app_secret, "BALLAST_KINGDEE__APP_SECRET")
         self._stub = f"{settings.server_url.rstrip('/')}/{STUB}"
-        self._signature = Signature(settings, clock)
+        self._settings, self._clock = settings, clock
         self._http = VendorHttp(System.KINGDEE, max_calls=settings.max_calls, timeout=TIMEOUT, allowance=allowance)
 
     async def close(self) -> None:
@@ -42,15 +42,13 @@ class Connection:
     async def write(self, operation: Operation, body: Mapping[str, Any], *, order_no: str) -> ResponseStatus:
         """A call that changes a bill. Raises what the refusal means, `OutcomeUnknown` when there is no answer."""
         reply = await self._http.write(
-            "POST", self._url(operation), order_no=order_no, operation=operation, json=body, auth=self._signature
+            "POST", self._url(operation), order_no=order_no, operation=operation, json=body, sign=self._sign
         )
         return read_result(reply, order_no=order_no, unclear=OutcomeUnknown)
 
     async def write_all(self, operation: Operation, body: Mapping[str, Any]) -> Sequence[Entity]:
         """A call that changes several bills: those that the answer names. Raises when the call was not taken at all."""
-        reply = await self._http.write(
-            "POST", self._url(operation), operation=operation, json=body, auth=self._signature
-        )
+        reply = await self._http.write("POST", self._url(operation), operation=operation, json=body, sign=self._sign)
         return read_entities(reply, unclear=OutcomeUnknown)
 
     async def query(
@@ -67,24 +65,17 @@ class Connection:
         url, names = self._url("ExecuteBillQuery"), tuple(columns)
         body = documents.query(form, names, where, start=start, limit=limit)
         reply = await self._http.read(
-            "POST", url, order_no=order_no, operation="ExecuteBillQuery", json=body, auth=self._signature
+            "POST", url, order_no=order_no, operation="ExecuteBillQuery", json=body, sign=self._sign
         )
         return read_rows(reply, names, order_no=order_no)
 
     def _url(self, operation: str) -> str:
         return f"{self._stub}.{operation}.common.kdsvc"
 
-
-class Signature(httpx.Auth):
-    """Signs every attempt anew: a repeat after a blip must not reuse its nonce."""
-
-    def __init__(self, settings: KingdeeSettings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+    def _sign(self, request: httpx.Request) -> None:
+        """Every attempt anew: a repeat after a blip must not reuse its nonce."""
         at = int(self._clock.machine_now().timestamp())
         request.headers.update(sign_request(self._settings, str(request.url), at=at, nonce=uuid4().hex))
-        yield request
 
 
 def columns_of(model: type[BaseModel]) -> tuple[str, ...]:
