@@ -19,7 +19,7 @@ from ballast.domain.words import System
 NOT_TAKEN = frozenset({408, 425, 429, 503})
 """The server says that it did not take the request: safe to repeat."""
 
-WAIT = 30.0
+WAIT = 60.0
 """Seconds that a call waits for its turn when all calls that are allowed are under way and the system is slow."""
 
 LONGEST = 25.0

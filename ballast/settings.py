@@ -253,7 +253,7 @@ class Settings(BaseSettings):
     prefect_hook_url: str = ""  # how the Prefect server reaches the web process; empty: web_url and /hooks/prefect
     sla_policy: Path = Path("rules/sla.yaml")  # relative: to this folder, or to the one that Ballast came in
     metrics_key: SecretStr | None = None  # a bearer token that opens /metrics; empty: only this machine may read it
-    chunk: int = Field(default=200, ge=1, le=1000)
+    chunk: int = Field(default=400, ge=1, le=1000)
     chunks_at_once: int = Field(default=2, ge=1, le=32)
     retention: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=30))  # then closed orders are archived
     forget_after: timedelta | None = Field(default=None, ge=timedelta(days=30))  # then they leave the archive for good

@@ -70,7 +70,7 @@ def _measure(on: Stage, console: Console, *, quick: bool) -> dict[str, Any]:
 
 
 def _engine_figures(engine: Rounds) -> dict[str, Any]:
-    to = {name: ratios(engine, "ballast", name) for name in ("floor", "dbos", "flow_per_order")}
+    to = {name: ratios(engine, "ballast", name) for name in engine[0] if name != "ballast"}
     return {
         **{f"engine_to_{name}": round(spread.median, 3) for name, spread in to.items()},
         "engine_orders_per_second": round(speeds(engine, "ballast").median, 1),

@@ -38,8 +38,6 @@ DOWN = timedelta(seconds=20)
 """After a chunk's task failed for good, its orders rest this long (machine time) before the next run takes them."""
 AT_ONCE = 20
 """Orders that a form names are worked on so many side by side."""
-LETTERS_PER_CHUNK = 3
-"""An order gets about twelve messages on its way: a chunk of messages is larger than a chunk of orders."""
 
 
 _BELL: ContextVar[asyncio.Event | None] = ContextVar("bell", default=None)
@@ -300,7 +298,7 @@ async def run_messages(
 ) -> Tally:
     """Work through every new message of a topic (`news`, `order`), in chunks, one task run per chunk; then `after`."""
     run = await start(name, linger)
-    here, most = run.house, run.house.settings.chunk * LETTERS_PER_CHUNK
+    here, most = run.house, run.house.settings.chunk
 
     async def find() -> int | None:
         async with run.house.transaction() as tx:

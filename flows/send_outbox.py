@@ -31,9 +31,6 @@ SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
     "payment.refund": send_refunds,
 }
 
-MESSAGES_PER_CHUNK = 2
-"""A claim may hold several kinds, and each kind is one task run: larger than a chunk of orders."""
-
 
 @dataclass(frozen=True, slots=True)
 class Lane:
@@ -108,7 +105,7 @@ async def send_outbox(linger: float = 0.0) -> None:
 async def drain_lane(run: Run, lane: Lane, rush: Rush) -> None:
     """Send what is due in one lane. While the shop is behind, lanes of books take nothing new."""
     here = run.house
-    most = here.settings.chunk * MESSAGES_PER_CHUNK
+    most = here.settings.chunk
 
     async def find() -> Claim | None:
         if run.linger and rush.on and not lane.prompt:

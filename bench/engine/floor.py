@@ -1,14 +1,17 @@
-"""The floor: the same calls by the same client, the same rows by hand-written bulk SQL, and nothing else.
+"""The floor: the same calls by the same client (httpx on aiohttp's transport, as it comes), the same rows by bulk SQL.
 
 No orchestration, no claims, no objects, no reading of history: the least work that does the same input and output. An
 effect is written when it is done, in the transaction of its move; a crash would make it again.
+
+With the word `ours` it calls by Ballast's own client (`adapters.http`): what is left is the price of the machinery.
 """
 
 import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,11 +21,13 @@ import orjson
 from httpx_aiohttp import AiohttpTransport
 from sqlalchemy import make_url
 
+from adapters.http import VendorHttp
 from ballast.db.engine import make_engine
+from ballast.domain.words import System
 from bench.cost import own_cost, stopwatch
 from bench.engine.orders import MESSAGE, STEPS, count_ends
 
-CHUNK, AT_ONCE, MAX_CALLS = 200, 2, 50
+CHUNK, AT_ONCE, MAX_CALLS = 400, 2, 50
 
 MOVES = {
     "confirm_payment": ("PENDING_PAYMENT", "PENDING_PAYMENT", "lock_stock", "paid_at = $2::timestamptz"),
@@ -72,13 +77,28 @@ from unnest($1::bigint[], $2::text[]) o(id, order_no)
 SENT = "update outbox set done_at = $2, due_at = null, attempts = 1 where order_id = any($1::bigint[])"
 
 Order = tuple[int, str]
+Post = Callable[[dict[str, str]], Awaitable[httpx.Response]]
+
+
+@asynccontextmanager
+async def posting(url: str, *, ours: bool) -> AsyncIterator[Post]:
+    """One call with a JSON body."""
+    if ours:
+        http = VendorHttp(System.KINGDEE, max_calls=MAX_CALLS)
+        try:
+            yield lambda body: http.write("POST", url, json=body)
+        finally:
+            await http.close()
+        return
+    async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=30) as client:
+        yield lambda body: client.post(url, json=body)
 
 
 class Floor:
     """One client, one pool, and a chunk of orders at a time."""
 
-    def __init__(self, pool: asyncpg.Pool, client: httpx.AsyncClient, url: str) -> None:
-        self._pool, self._client, self._url = pool, client, url
+    def __init__(self, pool: asyncpg.Pool, post: Post) -> None:
+        self._pool, self._post = pool, post
         self._turns = asyncio.Semaphore(MAX_CALLS)
 
     async def step(self, orders: Sequence[Order], step: str) -> None:
@@ -104,19 +124,19 @@ class Floor:
 
     async def _call(self, order_no: str, step: str) -> str:
         async with self._turns:
-            reply = await self._client.post(self._url, json={"order": order_no, "step": step})
+            reply = await self._post({"order": order_no, "step": step})
             return orjson.dumps({"reference": reply.json()["id"]}).decode()
 
 
-async def carry(orders: int) -> dict[str, Any]:
+async def carry(orders: int, *, ours: bool) -> dict[str, Any]:
     """Every order through the five steps; the figures."""
     url = make_url(os.environ["BALLAST_DATABASE_URL"])
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     async with (
         asyncpg.create_pool(plain, min_size=AT_ONCE, max_size=AT_ONCE) as pool,
-        httpx.AsyncClient(transport=AiohttpTransport(), timeout=30) as client,
+        posting(os.environ["BENCH_ANSWERS"], ours=ours) as post,
     ):
-        floor = Floor(pool, client, os.environ["BENCH_ANSWERS"])
+        floor = Floor(pool, post)
         placed = [(row[0], row[1]) for row in await pool.fetch("select id, order_no from sales_order order by id")]
         room = asyncio.Semaphore(AT_ONCE)
 
@@ -140,4 +160,4 @@ async def carry(orders: int) -> dict[str, Any]:
 if __name__ == "__main__":
     import uvloop
 
-    print(json.dumps(uvloop.run(carry(int(sys.argv[1])))))  # noqa: T201  # what the bench reads
+    print(json.dumps(uvloop.run(carry(int(sys.argv[1]), ours="ours" in sys.argv))))  # noqa: T201  # what the bench reads

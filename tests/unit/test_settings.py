@@ -48,7 +48,7 @@ def wrong(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
 
 def test_without_any_variable_everything_has_its_default() -> None:
     config = settings()
-    assert (config.database_url, config.kingdee, config.chunk) == (None, None, 200)
+    assert (config.database_url, config.kingdee, config.chunk) == (None, None, 400)
     assert config is settings()
 
 
