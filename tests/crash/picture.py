@@ -50,8 +50,8 @@ BOOKS = {
 }
 WAY = """
     select order_no, event, to_state from order_event e join sales_order o on o.id = e.order_id
-    where moved order by o.id, e.id"""
-"""The moves of each order in the order in which they happened; the history above has no order."""
+    where moved order by e.id"""
+"""The moves of each order in the order in which they happened, whichever order came first; the history has no order."""
 
 REPEATABLE = ("robot_message", "subscription")
 """Counts in which what cannot be read back is seen twice: see `_repeatable`."""
@@ -79,7 +79,7 @@ async def take_picture(stage: Stage, roles: Mapping[str, str], before: Before) -
     accepted.subtract(before.accepted)
     return {
         **{part: sorted(await _rows(stage, sql, names), key=str) for part, sql in BOOKS.items()},
-        "way": await _rows(stage, WAY, names),
+        "way": sorted(await _rows(stage, WAY, names), key=lambda move: str(move["order_no"])),
         "world": [part for no, role in roles.items() for part in _outside(role, _renamed(truths[no], names))],
         "accepted": {kind: count for kind, count in accepted.items() if count and kind not in REPEATABLE},
         "duplicates": {kind: count for kind, count in effects["duplicates"].items() if count},

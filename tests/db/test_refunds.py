@@ -136,7 +136,7 @@ async def test_what_is_no_amount_is_refused(a_house: House, amount: str) -> None
 
 
 async def test_what_is_not_known_is_refused_in_words(a_house: House) -> None:
-    assert "no order SO-1" in await refusal(a_house, "1.00")
+    assert "SO-1: unknown order" in await refusal(a_house, "1.00")
     await place(a_house, make_order())
     assert "no money was captured" in await refusal(a_house, "1.00")
     await pay(a_house)

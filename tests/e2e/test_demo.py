@@ -7,7 +7,7 @@ FIGURES = {
     "orders", "signed", "closed", "on_hold", "other", "lost", "duplicate_effects", "oversold", "overrefunded",
     "disagreeing", "stuck", "seconds", "orders_per_second", "flow_runs", "task_runs",
     "accuracy_before", "accuracy_after", "drifted", "not_answered", "interventions_per_order",
-    "alerts", "alerts_lost", "alerts_twice",
+    "alerts", "alerts_lost", "alerts_twice", "calls",
 }  # fmt: skip
 
 
