@@ -34,12 +34,13 @@ SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Systems whose messages leave together. Lanes do not wait for each other: one that is down is not in the way."""
+    """Systems whose messages leave together. Lanes do not wait for each other: one that is down is not in the way.
+
+    A prompt lane is looked after as soon as it is rung, with more chunks at once; bookkeeping is, once a second.
+    """
 
     systems: tuple[str, ...] = ()  # how their kinds begin; empty: all
-    prompt: bool = (
-        False  # looked after as soon as it is rung, with more chunks at once; else bookkeeping, once a second
-    )
+    prompt: bool = False
 
 
 LANES = (Lane(("shop",), prompt=True), Lane(("courier", "parcel")), Lane(("erp",)), Lane(("payment",)))
