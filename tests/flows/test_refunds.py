@@ -70,7 +70,7 @@ async def test_more_than_was_captured_is_refused_with_both_figures_and_nothing_g
     too_much = Money(captured.amount + 1)
     said = await stage.command("refund", order_no, "--amount", too_much.major(), "--why", "x", code=2)
     assert str(too_much) in said and f"{captured} captured" in said
-    assert "no order NOPE" in await stage.command("refund", "NOPE", "--why", "x", code=2)
+    assert "NOPE: unknown order" in await stage.command("refund", "NOPE", "--why", "x", code=2)
     assert await stage.send() == {}
     assert (await stage.world.truth(order_no))["refunds"] == []
 
