@@ -3,30 +3,22 @@
 It writes nothing beside what Prefect keeps: an order table of its own would make it slower still.
 """
 
-import asyncio
 import json
-import os
 import sys
-from typing import Any
 
-import httpx
-from httpx_aiohttp import AiohttpTransport
 from prefect import flow, task
 
-from bench.cost import own_cost, stopwatch
 from bench.engine.orders import STEPS
+from bench.engine.peers import post, race
 
 AT_ONCE = 10
 """More side by side is slower: the server has to keep up."""
-
-_client: list[httpx.AsyncClient] = []
 
 
 @task(retries=2, retry_delay_seconds=2)
 async def call(order_no: str, step: str) -> str:
     """One call of one order."""
-    reply = await _client[0].post(os.environ["BENCH_ANSWERS"], json={"order": order_no, "step": step})
-    return str(reply.raise_for_status().json()["id"])
+    return await post(order_no, step)
 
 
 @flow(name="order")
@@ -37,25 +29,7 @@ async def carry_order(order_no: str) -> str:
     return order_no
 
 
-async def carry(orders: int) -> dict[str, Any]:
-    """So many orders; the figures."""
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def one(number: int) -> str:
-        async with room:
-            return await carry_order(f"SO{number:08}")
-
-    async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=30) as client:
-        _client.append(client)
-        await carry_order("WARM-UP")
-        spent_before = own_cost()["cpu_s"]
-        with stopwatch() as taken:
-            ended = await asyncio.gather(*(one(number) for number in range(1, orders + 1)))
-    spent = own_cost()
-    return {"orders": orders, **taken, "ended": len(set(ended)), **spent, "cpu_s": spent["cpu_s"] - spent_before}
-
-
 if __name__ == "__main__":
     import uvloop
 
-    print(json.dumps(uvloop.run(carry(int(sys.argv[1])))))  # noqa: T201  # what the bench reads
+    print(json.dumps(uvloop.run(race(carry_order, int(sys.argv[1]), at_once=AT_ONCE))))  # noqa: T201  # what the bench reads

@@ -6,13 +6,14 @@ The shop notes when it was told which tracking number, on the monotonic clock th
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 import orjson
 
-Message = MutableMapping[str, Any]
+from bench.asgi import Message, Receive, Send, answer, read_body
+
 QUOTED: Final = re.compile(r"'((?:[^']|'')*)'")
 UNKNOWN_DELIVERY: Final = b"<response><flag>failure</flag><code>S004</code><message>not found</message></response>"
 UNKNOWN_ORDER: Final = 10060001  # the shop's code for an order that it does not know
@@ -128,14 +129,11 @@ class Outside:
     def __init__(self) -> None:
         self._shop, self._erp, self._courier = Shop(), Erp(), Courier()
 
-    async def __call__(
-        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        status, answer = self._answer(scope["path"], await _body(receive))
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
-        await send({"type": "http.response.body", "body": answer})
+        status, said = self._answer(scope["path"], await read_body(receive))
+        await answer(send, said, status=status, media_type="text/plain")
 
     def _answer(self, path: str, body: bytes) -> tuple[int, bytes]:
         _, system, rest = path.split("/", 2)
@@ -160,15 +158,6 @@ class Outside:
             "followed": len(self._courier.followed),
             "booked": sum(bill["FDocumentStatus"] == "C" for bill in self._erp.bills.values()),
         }
-
-
-async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes:
-    body: bytes = b""
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            return body
 
 
 app = Outside()

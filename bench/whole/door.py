@@ -1,18 +1,16 @@
 """The webhook door of those who race against Ballast: the same signatures and readers, and no framework around them."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import parse_qsl
 
 import uvicorn
 
 from adapters.errors import OutsideError
 from ballast.ports import Hook, HookAnswer, HookRequest, Message
+from bench import asgi
+from bench.asgi import Receive, Send
 
-ASGI = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[ASGI]]
-Send = Callable[[ASGI], Awaitable[None]]
 Take = Callable[[str, Sequence[Message]], Awaitable[None]]
 """Source and messages; returns once they are stored. Raises `NotTaken` when they have to be sent again."""
 
@@ -29,15 +27,13 @@ class BareDoor:
     def __init__(self, hooks: Mapping[str, Hook], take: Take) -> None:
         self._hooks, self._take = hooks, take
 
-    async def __call__(self, scope: ASGI, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: asgi.Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         answer = await self._answer(scope, receive)
-        headers = [(b"content-type", answer.media_type.encode())]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await asgi.answer(send, answer.body, status=answer.status, media_type=answer.media_type)
 
-    async def _answer(self, scope: ASGI, receive: Receive) -> HookAnswer:
+    async def _answer(self, scope: asgi.Message, receive: Receive) -> HookAnswer:
         source = scope["path"].removeprefix(PREFIX)
         hook = self._hooks.get(source)
         if hook is None:
@@ -47,7 +43,7 @@ class BareDoor:
             method=scope["method"],
             query=dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True)),
             headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-            body=await _body(receive),
+            body=await asgi.read_body(receive),
         )
         try:
             await self._take(source, hook.receive(request, now).messages)
@@ -56,15 +52,6 @@ class BareDoor:
         except OutsideError as error:
             return hook.refused(400, error.what, now)
         return hook.accepted(now)
-
-
-async def _body(receive: Receive) -> bytes:
-    body: bytes = b""
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            return body
 
 
 async def serve(door: BareDoor, port: int) -> None:
