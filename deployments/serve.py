@@ -6,7 +6,6 @@ On SIGTERM it takes nothing new, finishes what is under way, gives back what it 
 """
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
@@ -19,6 +18,7 @@ import httpx
 from prefect import tags
 from prefect.exceptions import PrefectException
 
+from ballast.collector import spare_collector
 from ballast.db.claims import due_now
 from ballast.db.engine import DATABASE_ERRORS, bell
 from ballast.settings import SettingsError
@@ -165,15 +165,6 @@ class Listener:
                 await pause.rest(PAUSE_MOST["run"])
 
 
-def keep_what_was_loaded() -> None:
-    """What a process loads at its start stays until its end: the garbage collector need not look through it again.
-
-    Prefect alone is a quarter of a million objects. Looking through them was a sixth of this process's work.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 async def serve(ending: Ending) -> None:
     """Listen, look, answer and work for the pool until the end begins; then end in order."""
     here, under_way = await house(), UnderWay()
@@ -181,7 +172,7 @@ async def serve(ending: Ending) -> None:
     worker = HouseWorker(
         work_pool_name=POOL, name="single-machine", create_pool_if_not_found=False, limit=4, under_way=under_way
     )
-    keep_what_was_loaded()
+    spare_collector()
     async with health_port(here, listener), shared_clients():
         duties: list[asyncio.Task[Any]] = [asyncio.create_task(duty) for duty in listener.duties()]
         working, stopped = asyncio.create_task(worker.start()), asyncio.create_task(ending.begun.wait())

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import uvicorn
 from starlette.applications import Starlette
 
+from ballast.collector import spare_collector
 from ballast.settings import Settings, SettingsError, settings
 from ballast.tracing import start_tracing
 from ballast.wiring import close_house, house
@@ -46,7 +47,9 @@ async def serve(port: int | None) -> None:
     try:
         if not any((config.qimen, config.kdniao, config.wechat, config.wechatpay, config.direct)):
             log.warning("no system is configured, so every webhook will be answered with 404; see README.md")
-        await uvicorn.Server(server_config(make_app(here), config, port)).serve()
+        server = uvicorn.Server(server_config(make_app(here), config, port))
+        spare_collector()
+        await server.serve()
     finally:
         await close_house()
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.http import VendorHttp
 from ballast.clock import Clock
+from ballast.collector import spare_collector
 from ballast.db.allowance import SharedAllowance
 from ballast.db.case import Case, ParcelCase
 from ballast.db.claims import Chunk
@@ -28,7 +29,7 @@ from ballast.wiring import House, close_house, database_url, use_house
 from bench.cost import own_cost, stopwatch
 from bench.engine.orders import MESSAGE, STEPS, count_ends
 from deployments.clients import shared_clients
-from deployments.serve import Duty, Listener, keep_what_was_loaded
+from deployments.serve import Duty, Listener
 from flows.runs import run_step
 from flows.send_outbox import send_outbox
 from tasks.chunks import Job, Outcome, Tally, carry_out, open_chunk, raise_if_down, settle
@@ -132,7 +133,7 @@ async def carry(orders: int) -> dict[str, Any]:
 async def _carry_all(here: House, answers: Mapping[str, Duty], orders: int) -> dict[str, Any]:
     """As `deployments.serve` does, with these duties."""
     await _warm_up(here, answers)
-    keep_what_was_loaded()
+    spare_collector()
     listener = Listener(here, answers=answers)
     spent_before = own_cost()["cpu_s"]
     with stopwatch() as taken:

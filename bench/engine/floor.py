@@ -22,6 +22,7 @@ from httpx_aiohttp import AiohttpTransport
 from sqlalchemy import make_url
 
 from adapters.http import VendorHttp
+from ballast.collector import spare_collector
 from ballast.db.engine import make_engine
 from ballast.domain.words import System
 from bench.cost import own_cost, stopwatch
@@ -144,6 +145,7 @@ async def carry(orders: int, *, ours: bool) -> dict[str, Any]:
             async with room:
                 await floor.step(chunk, step)
 
+        spare_collector()
         spent_before = own_cost()["cpu_s"]
         with stopwatch() as taken:
             for step in STEPS:

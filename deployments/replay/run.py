@@ -1,7 +1,6 @@
 """`ballast replay`: a history is read, played, and reported."""
 
 import asyncio
-import gc
 import json
 import os
 import time
@@ -18,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters.files.errors import FileError
 from adapters.files.mapping import read_history_mapping
 from ballast.clock import to_local
+from ballast.collector import spare_collector
 from ballast.domain.sla import Policy
 from ballast.rules.current import find_rules
 from ballast.rules.sla import read_policy
@@ -69,8 +69,7 @@ def run_replay(plan: ReplayPlan, settings: Settings, console: Console) -> int:
     other = _judge(plan.compare) if plan.compare is not None else None
     history = read_history(plan.file, mapping, plan.rejects or plan.file.with_suffix(".rejects.csv"))
     acts = [act for past in history.orders for act in acts_of(past)]
-    gc.freeze()  # what is here stays: full collections would look through it again and again
-    gc.set_threshold(50_000, 50, 100)
+    spare_collector()
     console.print(f"[bold]{history.file}[/bold]: {len(history.orders)} orders, {len(acts)} recorded acts")
     stage = _Stage(history, acts, mapping.times.zone or "UTC", judge, other)
     loop = uvicorn.Config("web.app:make_app", log_config=None).get_loop_factory()  # uvloop where there is one
