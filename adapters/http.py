@@ -34,6 +34,8 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 """At INFO it writes whole URLs, and some vendors want their credentials there."""
 
 
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": "Ballast"}
+
 Sign = Callable[[httpx.Request], None]
 
 
@@ -57,7 +59,7 @@ class VendorHttp:
         self._allowance = allowance or Alone(max_calls)
         self._max_calls = max_calls
         self._transport = AiohttpTransport(client=self._open)
-        self._client = httpx.AsyncClient(transport=self._transport, timeout=timeout)
+        self._extensions = {"timeout": httpx.Timeout(timeout).as_dict()}
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -66,7 +68,7 @@ class VendorHttp:
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
         await self._allowance.close()
 
     async def read(
@@ -77,15 +79,17 @@ class VendorHttp:
         order_no: str = "",
         operation: str = "",
         sign: Sign = _leave_as_it_is,
-        **request: Any,
+        headers: Mapping[str, str] | None = None,
+        **body: Any,
     ) -> httpx.Response:
         """A call that changes nothing: repeated on every blip. Raises `Unavailable`.
 
         `operation` is what figures and traces call it, one of few words; by default the method and what of the path is
         the same for every order. `sign` is given every attempt before it leaves: a repeat must not reuse a nonce.
+        `body`: as httpx takes it (`json`, `content`, `data`, `params`).
         """
         with Call(self.system, method, url, order_no=order_no, operation=operation) as call:
-            build = partial(self._build, method, url, sign, request)
+            build = partial(self._build, method, url, sign, headers or {}, body)
             try:
                 return await self._in_turn(call, (Unavailable, OutcomeUnknown), build, order_no)
             except OutcomeUnknown as blip:
@@ -99,15 +103,20 @@ class VendorHttp:
         order_no: str = "",
         operation: str = "",
         sign: Sign = _leave_as_it_is,
-        **request: Any,
+        headers: Mapping[str, str] | None = None,
+        **body: Any,
     ) -> httpx.Response:
         """A call that changes something: repeated only if not taken. Raises `Unavailable`, `OutcomeUnknown`."""
         with Call(self.system, method, url, order_no=order_no, operation=operation) as call:
-            build = partial(self._build, method, url, sign, request)
+            build = partial(self._build, method, url, sign, headers or {}, body)
             return await self._in_turn(call, (Unavailable,), build, order_no)
 
-    def _build(self, method: str, url: str, sign: Sign, parts: Mapping[str, Any]) -> httpx.Request:
-        request = self._client.build_request(method, _read_url(url), **parts)
+    def _build(
+        self, method: str, url: str, sign: Sign, headers: Mapping[str, str], body: Mapping[str, Any]
+    ) -> httpx.Request:
+        request = httpx.Request(
+            method, _read_url(url), headers={**_HEADERS, **headers}, extensions=self._extensions, **body
+        )
         sign(request)
         return request
 

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
+from prometheus_client import Counter, Histogram
 
 from adapters.errors import OutcomeUnknown, OutsideError, Unavailable
 from ballast.counters import ADAPTER_CALLS, ADAPTER_SECONDS
@@ -75,7 +76,7 @@ class Call:
     def begin(self) -> None:
         """Its turn has come: the time that is measured begins here."""
         waited, self._began = time.monotonic() - self._began, time.monotonic()
-        self._span.set_attribute("ballast.waited_seconds", round(waited, 3))
+        self._note("ballast.waited_seconds", round(waited, 3))
 
     def attempt(self) -> None:
         """It goes out, for the first time or again."""
@@ -84,8 +85,12 @@ class Call:
     def answered(self, reply: httpx.Response) -> httpx.Response:
         """There is an answer, whatever it says inside."""
         self._outcome = "answered" if reply.status_code < 400 else "refused"
-        self._span.set_attribute("http.response.status_code", reply.status_code)
+        self._note("http.response.status_code", reply.status_code)
         return reply
+
+    def _note(self, name: str, value: str | float) -> None:
+        if self._span.is_recording():
+            self._span.set_attribute(name, value)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
@@ -96,11 +101,18 @@ class Call:
             self._span.set_status(StatusCode.ERROR, f"{type(error).__name__} {code}".strip())
         elif self._outcome == "refused":
             self._span.set_status(StatusCode.ERROR, "refused")
-        labels = (str(self._system), self._what, self._outcome)
-        ADAPTER_CALLS.labels(*labels).inc()
-        ADAPTER_SECONDS.labels(*labels).observe(time.monotonic() - self._began)
-        self._span.set_attributes({"ballast.outcome": self._outcome, "ballast.attempts": self._attempts})
+        calls, seconds = _figures(self._system, self._what, self._outcome)
+        calls.inc()
+        seconds.observe(time.monotonic() - self._began)
+        self._note("ballast.outcome", self._outcome)
+        self._note("ballast.attempts", self._attempts)
         self._span.end()
+
+
+@lru_cache(maxsize=512)
+def _figures(system: System, what: str, outcome: str) -> tuple[Counter, Histogram]:
+    """Prometheus finds them by name under a lock, which takes longer than counting."""
+    return ADAPTER_CALLS.labels(system, what, outcome), ADAPTER_SECONDS.labels(system, what, outcome)
 
 
 def _outcome_of(error: BaseException) -> str:

@@ -66,11 +66,10 @@ class SharedSlots:
         try:
             await self._wait(turn, patience)
         except BaseException:
-            if turn.done() and not turn.exception():
-                self.give_back()  # its turn came while it left
-            elif turn in self._line:
+            if turn in self._line:
                 self._line.remove(turn)
-                turn.cancel()
+            elif not turn.cancelled() and not turn.exception():
+                self.give_back()  # its turn came while it left
             raise
 
     def give_back(self) -> None:
@@ -114,16 +113,25 @@ class SharedSlots:
                 turn.set_result(None)
 
     async def _wait(self, turn: asyncio.Future[None], patience: float) -> None:
-        """A smaller share of the limit makes a longer line: then it is no slow system that one waits for."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        while not (await asyncio.wait({turn}, timeout=patience))[0]:
-            if self._trouble:
-                raise TimeoutError(self._trouble)
-            smaller = self._limit / self._slots if self._slots else 1.0
-            if loop.time() - began >= patience * smaller and not self._excused(loop.time() - patience):
-                raise TimeoutError("" if self._slots else "all calls that it allows are other processes'")
-        turn.result()
+        impatient = loop.call_later(patience, self._complain, turn, patience, loop.time())
+        try:
+            await turn
+        finally:
+            impatient.cancel()
+
+    def _complain(self, turn: asyncio.Future[None], patience: float, began: float) -> None:
+        """A smaller share of the limit makes a longer line: then it is no slow system that one waits for."""
+        if turn.done():
+            return
+        loop = asyncio.get_running_loop()
+        smaller = self._limit / self._slots if self._slots else 1.0
+        if self._trouble:
+            turn.set_exception(TimeoutError(self._trouble))
+        elif loop.time() - began >= patience * smaller and not self._excused(loop.time() - patience):
+            turn.set_exception(TimeoutError("" if self._slots else "all calls that it allows are other processes'"))
+        else:
+            loop.call_later(patience, self._complain, turn, patience, began)
 
     # -- the keeper
 
@@ -157,8 +165,9 @@ class SharedSlots:
                 self._engine, self._system, self._owner, limit=self._limit, holding=holding, wanted=wanted
             )
         except ProgrammingError:
-            while self._line:
-                self._line.popleft().set_exception(TimeoutError(OLD_SHAPE))
+            for turn in self._line:
+                if not turn.done():
+                    turn.set_exception(TimeoutError(OLD_SHAPE))
             return
         except DATABASE_ERRORS as lost:
             self._trouble = f"the database does not say how many calls are allowed ({type(lost).__name__})"

@@ -60,7 +60,9 @@ async def load(
     if lock:  # a statement of its own: who waited for the lock must read what the other wrote beside the order's row
         await rows(tx, _LOCK.format(which=which), **wanted)
     found = await rows(tx, _LOAD.format(which=which), **wanted)
-    return [_case(row._mapping, now, waits, holds_lease=lease_owner is not None) for row in found]
+    names = found[0]._fields if found else ()  # plain dicts: a row finds its values by name slowly
+    heads = (dict(zip(names, row, strict=True)) for row in found)
+    return [_case(head, now, waits, holds_lease=lease_owner is not None) for head in heads]
 
 
 async def lock(

@@ -134,16 +134,16 @@ class Clock:
     working_hours: bool = False
     ladders: Mapping[Level, str] = field(default_factory=dict)
 
-    @property
-    def ends(self) -> tuple[Moment, ...]:
-        """`until`, or whatever comes after it when it was skipped."""
-        possible = ENDS_AT[self.since]
-        return possible[possible.index(self.until) :]
+    ends: tuple[Moment, ...] = field(init=False, repr=False, compare=False)
+    """`until`, or whatever comes after it when it was skipped; at last CLOSED."""
+    shortest: timedelta = field(init=False, repr=False, compare=False)
+    """The least that any order may take before it is a breach."""
 
-    @property
-    def shortest(self) -> timedelta:
-        """The least that any order may take before it is a breach."""
-        return min(amount for row in self.limits for _, amount in row.thresholds())
+    def __post_init__(self) -> None:
+        possible = ENDS_AT[self.since]
+        amounts = (amount for row in self.limits for _, amount in row.thresholds())
+        object.__setattr__(self, "ends", (*possible[possible.index(self.until) :], Moment.CLOSED))
+        object.__setattr__(self, "shortest", min(amounts, default=timedelta(0)))
 
     def limits_of(self, facts: "OrderFacts") -> Limits:
         return next(row for row in self.limits if row.only.takes(facts))
@@ -288,7 +288,7 @@ def _runs(clock: Clock, facts: OrderFacts) -> Iterator[tuple[datetime, datetime 
 
 
 def _ended(clock: Clock, milestones: Mapping[Moment, datetime]) -> datetime | None:
-    return min((milestones[each] for each in (*clock.ends, Moment.CLOSED) if each in milestones), default=None)
+    return min([milestones[each] for each in clock.ends if each in milestones], default=None)
 
 
 def _is_there(clock: Clock, facts: OrderFacts) -> bool:
@@ -312,9 +312,8 @@ def _lower_bound(
     if started_at is None:
         return None
     ended_at = _ended(clock, after)
-    first = started_at + clock.shortest
     if ended_at is None:
-        return first if clock.state is state else None
+        return started_at + clock.shortest if clock.state is state else None
     if _ended(clock, before) == ended_at and before.get(clock.since) == started_at:
         return None  # read when it ended
-    return now if first < ended_at else None
+    return now if started_at + clock.shortest < ended_at else None
