@@ -9,6 +9,16 @@ import sys
 
 import uvicorn
 
+from ballast.collector import spare_collector
+
+
+class Server(uvicorn.Server):
+    """Everything is loaded when it has started."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        spare_collector()
+
 
 def main(port: int) -> None:
     """Serve until SIGTERM or Ctrl-C."""
@@ -23,7 +33,7 @@ def main(port: int) -> None:
         "prefect.server.api.server:create_app", factory=True, access_log=False, log_level="warning",
         timeout_graceful_shutdown=1,  # whoever still holds a connection does not hold up the end
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[door])
+    Server(config).run(sockets=[door])
 
 
 if __name__ == "__main__":
