@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collector, told how long-lived processes are: what is loaded stays, what a chunk needs goes."""
+"""Python's garbage collector, told what a long-lived process is: what is loaded stays, what a chunk needs goes."""
 
 import gc
 

@@ -1,7 +1,8 @@
 """The long-lived process of a single machine: a listener that answers news at once, and a worker for schedules.
 
 The listener hears NOTIFY (and looks once a second for what has become due by time), waits a moment for company, and
-calls the flow in its own process. No run is started when nothing is due. More of these processes may run side by side.
+calls the flow in its own process. No run is started when nothing is due. More of these processes may run side by side:
+of each duty one leads, and the others take what it leaves lying.
 On SIGTERM it takes nothing new, finishes what is under way, gives back what it cannot finish, and is gone within 10 s.
 """
 
@@ -10,6 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -19,8 +21,8 @@ from prefect import tags
 from prefect.exceptions import PrefectException
 
 from ballast.collector import spare_collector
-from ballast.db.claims import due_now
-from ballast.db.engine import DATABASE_ERRORS, bell
+from ballast.db.claims import due_now, neglected
+from ballast.db.engine import DATABASE_ERRORS, Line, bell
 from ballast.settings import SettingsError
 from ballast.tracing import start_tracing
 from ballast.wiring import House, close_house, database_url, house
@@ -69,6 +71,11 @@ TAGS: dict[Any, list[str]] = {flow_of(entry["entrypoint"]): entry["tags"] for en
 """What the runs of a deployment are tagged with, for those that no deployment starts."""
 
 LOOK_EVERY = 1.0
+LATE = timedelta(seconds=2)
+"""What is due longer than this, one who does not lead takes, too: who leads is behind, or gone. Machine time.
+
+Two who answer every ring share chunks that one would have taken whole: twice the runs, and no order is sooner there.
+"""
 PAUSE_AFTER_FAILURE = 0.2
 """Seconds, doubled with every further failure in a row."""
 PAUSE_MOST = {"database": 1.0, "run": 5.0}
@@ -100,6 +107,9 @@ class Listener:
         self.hears = False
         self.looked_at: float | None = None  # loop time of the last look that the database answered
         self._rung = {flow: asyncio.Event() for flow in set(answers.values())}
+        self._names = {flow: what for what, flow in answers.items()}
+        self._leads: set[str] = set()
+        self._knows_its_place = asyncio.Event()
 
     def heard(self, what: str) -> None:
         """Who has no channel is told nothing: alerts wait until one is set up."""
@@ -115,15 +125,26 @@ class Listener:
         url, pause = database_url(self.here.settings), Pause()
         while True:
             try:
-                async with bell(url, self.heard) as lost_line:
+                async with bell(url, self.heard) as line:
                     self.hears = True
                     pause.over()
-                    await lost_line.wait()
+                    await self._lead(line)
             except DATABASE_ERRORS as lost:
                 log.warning("listening was interrupted (%s), trying again", type(lost).__name__)
             finally:
                 self.hears = False
+                self._leads.clear()
+                self._knows_its_place.set()
             await pause.rest(PAUSE_MOST["database"])
+
+    async def _lead(self, line: Line) -> None:
+        """Lead whatever nobody else leads, until the line is lost."""
+        while not line.lost.is_set():
+            missing = set(self._names.values()) - self._leads
+            self._leads |= await line.lead(missing) if missing else set()
+            self._knows_its_place.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(line.lost.wait(), LOOK_EVERY)
 
     async def look(self) -> None:
         """Once a second: what has become due by the clock, or was rung for while nobody heard."""
@@ -137,25 +158,32 @@ class Listener:
                 log.warning("the database did not answer (%s), trying again", type(lost).__name__)
             await asyncio.sleep(LOOK_EVERY)
 
+    def _is_ours(self, flow: Duty) -> bool:
+        return self._names[flow] in self._leads
+
     async def _due(self, flow: Duty) -> bool:
         """A ring may come for what a run that was still going has taken along: no run for nothing."""
+        clock = self.here.clock
         async with self.here.transaction() as tx:
-            return any(self.answers.get(what) is flow for what in await due_now(tx, self.here.clock.now()))
+            due = await (due_now(tx, clock.now()) if self._is_ours(flow) else neglected(tx, clock.after(-LATE)))
+        return any(self.answers.get(what) is flow for what in due)
 
     async def answer(self, flow: Duty) -> None:
         """Run one duty whenever it was rung for. Its failures are red in the UI; the orders keep their place."""
         patience, pause = self.here.settings.patience, Pause()
         rung = self._rung[flow]
         while True:
-            if not rung.is_set():  # else it was rung while the last run ended: that has been a wait for company, too
+            if not (rung.is_set() and self._is_ours(flow)):  # else the end of the last run was a wait for company, too
                 await rung.wait()
-                await asyncio.sleep(patience.gather.total_seconds())
+                await self._knows_its_place.wait()
+                await asyncio.sleep((patience.gather if self._is_ours(flow) else LATE).total_seconds())
             rung.clear()
             try:
                 if await self._due(flow):
                     # an automation counts the failures of what is tagged like this
+                    linger = patience.linger.total_seconds() if self._is_ours(flow) else 0.0
                     with tags(*TAGS.get(flow, ())), woken_by(rung):
-                        await self.under_way.run(flow(patience.linger.total_seconds()))
+                        await self.under_way.run(flow(linger))
                 pause.over()
             except DATABASE_ERRORS as lost:
                 log.warning("the database did not answer (%s), going on", type(lost).__name__)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -101,6 +102,21 @@ async def due_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
     return {row[0]: 1 for row in found}
 
 
+async def neglected(tx: AsyncConnection, since: datetime) -> set[str]:
+    """What of `due_now` has been due since then, and nobody works on it."""
+    found = await rows(tx, _UNREAD, topics=list(TOPICS.values()), since=since)
+    unread = {what for what, topic in TOPICS.items() if topic in {row.topic for row in found}}
+    return (set(await due_now(tx, since)) - TOPICS.keys()) | unread
+
+
+TOPICS: Final = {"inbox": "news", "orders": "order"}
+"""What is rung for messages of a topic."""
+_UNREAD = """
+select topic from unnest(cast(:topics as text[])) topic, lateral (
+  select id from inbox where state = 'new' and inbox.topic = topic.topic and received_at <= :since
+  order by id limit 1 for update skip locked) late
+"""
+"""Whoever reads messages holds their rows, and they are new until that is stored."""
 _DUE_NOW = """
 select step from unnest(cast(:steps as text[])) step
 where exists (select from sales_order where due_step = step and due_at <= :now)

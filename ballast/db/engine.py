@@ -1,8 +1,9 @@
 """Connections: one engine per process, JSON by orjson, and the wake-up bell that LISTEN/NOTIFY rings."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -72,9 +73,22 @@ async def ring(tx: AsyncConnection, *what: str) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The connection on which a process hears the bell. `lost`: it is no more."""
+
+    lost: asyncio.Event
+    _connection: asyncpg.Connection
+
+    async def lead(self, what: Iterable[str]) -> set[str]:
+        """In which of these we are first now. We stay so as long as the line is there; then somebody else may be."""
+        first = "select w from unnest($1::text[]) w where pg_try_advisory_lock(hashtext($2), hashtext(w))"
+        return {row["w"] for row in await self._connection.fetch(first, sorted(what), BELL)}
+
+
 @asynccontextmanager
-async def bell(url: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
-    """Call `heard(what)` at every ring while the context is open; the event is set when the connection is lost."""
+async def bell(url: str, heard: Callable[[str], None]) -> AsyncIterator[Line]:
+    """Call `heard(what)` at every ring while the context is open."""
     parsed = make_url(url)
     connection = await asyncpg.connect(
         parsed.set(drivername="postgresql").render_as_string(hide_password=False), timeout=10
@@ -83,9 +97,9 @@ async def bell(url: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.
     connection.add_termination_listener(lambda _connection: lost.set())
     try:
         await connection.add_listener(BELL, lambda _c, _pid, _channel, payload: heard(str(payload)))
-        yield lost
+        yield Line(lost, connection)
     finally:
         await connection.close(timeout=5)
 
 
-__all__ = ["BELL", "DATABASE_ERRORS", "bell", "dumps", "make_engine", "ring", "rows", "run"]
+__all__ = ["BELL", "DATABASE_ERRORS", "Line", "bell", "dumps", "make_engine", "ring", "rows", "run"]

@@ -103,7 +103,7 @@ _OURS = """
 select id from outbox where id = any(cast(:ids as bigint[])) and lease_owner = :owner and done_at is null
 order by id for no key update
 """
-"""Apart from writing them: an owner that the planner has never seen makes it expect one row, and compare each with all."""
+"""Apart from writing them: of an owner never seen the planner expects one row, and compares each with all."""
 
 
 async def give_back_messages(tx: AsyncConnection, owner: str, ids: Sequence[int], at: datetime) -> None:

@@ -9,7 +9,7 @@ from bench.engine.orders import STEPS, expected_ends, place_orders
 from bench.rounds import Turn
 from bench.stage import BenchFailed, Stage
 
-SIZES: Final = {"floor": 4000, "floor_our_client": 4000, "ballast": 4000, "dbos": 500, "flow_per_order": 40}
+SIZES: Final = {"floor": 8000, "floor_our_client": 8000, "ballast": 8000, "dbos": 500, "flow_per_order": 40}
 """How many of the orders each takes: the slow ones the first few, or a round would take an hour."""
 
 QUICK: Final = {"floor": 300, "floor_our_client": 300, "ballast": 300, "dbos": 40, "flow_per_order": 4}

@@ -19,6 +19,7 @@ import asyncpg
 from sqlalchemy import make_url
 
 from adapters.storefronts.direct.orders import read_order, to_order
+from ballast.collector import spare_collector
 from ballast.db.engine import make_engine
 from ballast.db.news import cause_of
 from ballast.domain.stock import Place, Want, allocate
@@ -385,6 +386,7 @@ async def main(port: int) -> None:
     levels = await connection.fetch("select sku, warehouse, on_hand from stock_level")
     free = {(row["sku"], row["warehouse"]): row["on_hand"] for row in levels}
     here = House(config, config.make_clock(), make_engine(database_url(config), pool=1))
+    spare_collector()
     try:
         await Floor(here, Books(connection), free).run(port)
     finally:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapters.wms.qimen.batch import ANSWER
 from flows.send_outbox import SENDERS
 from tests.crash.matrix import CALL_OFF_EFFECTS, CASES, SAMPLE, STEP_EFFECTS
 from tests.crash.picture import differences
@@ -13,6 +14,9 @@ from tests.crash.story import Workers, play
 from tests.flows.stage import Stage
 
 MakeWorkers = Callable[..., Workers]
+
+SHARED = {"BALLAST_QIMEN__ORDERS_PER_CALL": "20", "BALLAST_PATIENCE__GATHER": "PT0.5S"}
+"""What is paid together is handed over together."""
 
 _played: list[dict[str, Any]] = []
 
@@ -54,6 +58,20 @@ async def test_nobody_can_tell_that_a_worker_was_killed(
     found = differences(await play(stage, workers), undisturbed)
     assert found == [], "\n".join(found)
     assert workers.deaths == [-SIGKILL]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("crash_at", ["wms.create/written", "wms.create/called", "ship_out/stored"])
+async def test_nor_when_orders_shared_the_call(
+    stage: Stage, undisturbed: dict[str, Any], make_workers: MakeWorkers, crash_at: str
+) -> None:
+    """Two orders are handed over as one, and the warehouse says of each later what became of it."""
+    workers = make_workers(crash_at, **SHARED)
+    found = differences(await play(stage, workers), undisturbed)
+    assert found == [], "\n".join(found)
+    assert workers.deaths == [-SIGKILL]
+    answered = await stage.rows("select distinct order_no from inbox where payload->>'_topic' = :topic", topic=ANSWER)
+    assert len(answered) == 2
 
 
 @pytest.mark.slow

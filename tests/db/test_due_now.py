@@ -161,3 +161,45 @@ async def test_a_message_behind_one_that_was_given_up_is_no_work(a_house: House)
         case.send("erp.outbound")
     async with a_house.transaction() as tx:
         assert "outbox" in await claims.due_now(tx, NOON)
+
+
+WAITING = """
+insert into outbox (key, order_id, kind, payload, attempts, due_at, created_at, note)
+select 'erp.outbound:' || order_no, id, 'erp.outbound', '{}', 0, cast(:now as timestamptz),
+  cast(:now as timestamptz), ''
+from sales_order
+"""
+
+
+async def _pairs(house: House, statement: str, parameters: Any) -> float:
+    """How many pairs of rows a statement compares and finds no match. It is run, and rolled back."""
+    async with house.engine.connect() as tx:
+        explain = f"explain (analyze, format json) {statement}"
+        answer = (await tx.exec_driver_sql(explain, parameters)).scalar_one()
+        await tx.rollback()
+    plan = json.loads(answer) if isinstance(answer, str) else answer
+    nodes = _walk(plan[0]["Plan"])
+    return sum(n.get("Rows Removed by Join Filter", 0.0) * n["Actual Loops"] for n in nodes)
+
+
+async def test_messages_that_wait_are_not_compared_with_each_other(a_house: House) -> None:
+    """The planner knows of a few rows, all of one owner; a thousand more have come since, as in any busy minute."""
+    early = {"now": NOON}
+    await place_many(a_house, 1000)
+    async with a_house.transaction() as tx:
+        await tx.execute(text(f"{WAITING} limit 5"), early)
+        await tx.execute(text("update outbox set lease_owner = 'before'"))
+        await tx.execute(text("analyze outbox"))
+        await tx.execute(text("delete from outbox"))
+    async with a_house.transaction() as tx:
+        await tx.execute(text(WAITING), early)
+    with statements(a_house.engine) as claiming:
+        async with a_house.transaction() as tx:
+            claimed = await outbox.claim_messages(tx, owner="a", most=400, now=NOON, until=NOON, systems=("erp",))
+    assert len(claimed) == 400
+    with statements(a_house.engine) as ending:
+        async with a_house.transaction() as tx:
+            ends = [{"id": one.id, "done": True, "due_at": None, "note": ""} for one in claimed]
+            assert len(await outbox.end_messages(tx, "a", ends, NOON)) == 400
+    for statement, parameters in (*claiming, *ending):
+        assert await _pairs(a_house, statement, parameters) < 10_000, statement
