@@ -1,6 +1,6 @@
 """What more workers bring: one, two and four `deployments.serve` on one database and one simulated world, in turns.
 
-    python -m bench.workers --orders 400 --workers 1 2 4 --json FILE
+    python -m bench.workers --orders 1000 --workers 1 2 4 --json FILE
 
 Everything else runs once, as `ballast up` runs it. For each measurement so many workers are started; orders are placed
 as fast as the world places them, and go from payment to sign-off; every call takes 20 to 40 ms. Orders a second are
@@ -78,7 +78,7 @@ class CheckFailed(Exception):
 
 def measure(
     *,
-    orders: Annotated[int, Parameter(help="orders of one measurement")] = 400,
+    orders: Annotated[int, Parameter(help="orders of one measurement")] = 1000,
     workers: Annotated[list[int], Parameter(help="how many at once", consume_multiple=True)] = [1, 2, 4],  # noqa: B006  # cyclopts reads it, nobody changes it
     rounds: Annotated[int, Parameter(help="how often each")] = 3,
     per_second: Annotated[float, Parameter(help="calls a second that each system allows; 0: any number")] = 0,
@@ -108,7 +108,7 @@ def _on_stage(
     home: Path, orders: int, workers: Sequence[int], rounds: int, per_second: float, console: Console
 ) -> list[Measured]:
     """Every measurement, alternating, and the checks at the end."""
-    turns = [(number, count) for number in range(1, rounds + 1) for count in workers]
+    turns = [(number, count) for number in range(1, rounds + 1) for count in _in_turn(workers, number)]
     config = settings().model_copy(update={"home": home})
     with rehearsal(
         config, console, home=home, orders=orders * len(turns), seed=1, speed=SPEED, patience=PATIENCE, serves=0
@@ -123,6 +123,12 @@ def _on_stage(
         for one in found:
             _check_limits(settings(), one, per_second)
     return found
+
+
+def _in_turn(workers: Sequence[int], number: int) -> list[int]:
+    """Another begins each round: the world and the tables grow, and the later ones would bear it."""
+    first = (number - 1) % len(workers)
+    return [*workers[first:], *workers[:first]]
 
 
 def _measure(stage: Stage, number: int, count: int, placed: int, orders: int, per_second: float) -> Measured:

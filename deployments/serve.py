@@ -2,7 +2,7 @@
 
 The listener hears NOTIFY (and looks once a second for what has become due by time), waits a moment for company, and
 calls the flow in its own process. No run is started when nothing is due. More of these processes may run side by side:
-of each duty one leads, and the others take what it leaves lying.
+one leads, and the others take what it leaves lying.
 On SIGTERM it takes nothing new, finishes what is under way, gives back what it cannot finish, and is gone within 10 s.
 """
 
@@ -22,7 +22,7 @@ from prefect.exceptions import PrefectException
 
 from ballast.collector import spare_collector
 from ballast.db.claims import due_now, neglected
-from ballast.db.engine import DATABASE_ERRORS, Line, bell
+from ballast.db.engine import DATABASE_ERRORS, MOST, Line, bell
 from ballast.settings import SettingsError
 from ballast.tracing import start_tracing
 from ballast.wiring import House, close_house, database_url, house
@@ -72,9 +72,10 @@ TAGS: dict[Any, list[str]] = {flow_of(entry["entrypoint"]): entry["tags"] for en
 
 LOOK_EVERY = 1.0
 LATE = timedelta(seconds=2)
-"""What is due longer than this, one who does not lead takes, too: who leads is behind, or gone. Machine time.
+"""What is due longer than this, the second in line takes, too, after twice as long the third: who leads is behind.
 
 Two who answer every ring share chunks that one would have taken whole: twice the runs, and no order is sooner there.
+Machine time.
 """
 PAUSE_AFTER_FAILURE = 0.2
 """Seconds, doubled with every further failure in a row."""
@@ -107,8 +108,7 @@ class Listener:
         self.hears = False
         self.looked_at: float | None = None  # loop time of the last look that the database answered
         self._rung = {flow: asyncio.Event() for flow in set(answers.values())}
-        self._names = {flow: what for what, flow in answers.items()}
-        self._leads: set[str] = set()
+        self.place = MOST  # among the processes that listen; 0 leads
         self._knows_its_place = asyncio.Event()
 
     def heard(self, what: str) -> None:
@@ -128,20 +128,20 @@ class Listener:
                 async with bell(url, self.heard) as line:
                     self.hears = True
                     pause.over()
-                    await self._lead(line)
+                    await self._stand(line)
             except DATABASE_ERRORS as lost:
                 log.warning("listening was interrupted (%s), trying again", type(lost).__name__)
             finally:
                 self.hears = False
-                self._leads.clear()
+                self.place = MOST
                 self._knows_its_place.set()
             await pause.rest(PAUSE_MOST["database"])
 
-    async def _lead(self, line: Line) -> None:
-        """Lead whatever nobody else leads, until the line is lost."""
+    async def _stand(self, line: Line) -> None:
+        """Stand in line, and move up when somebody before us is gone, until the line is lost."""
         while not line.lost.is_set():
-            missing = set(self._names.values()) - self._leads
-            self._leads |= await line.lead(missing) if missing else set()
+            if self.place:
+                self.place = await line.move_up(self.place)
             self._knows_its_place.set()
             with suppress(TimeoutError):
                 await asyncio.wait_for(line.lost.wait(), LOOK_EVERY)
@@ -158,14 +158,16 @@ class Listener:
                 log.warning("the database did not answer (%s), trying again", type(lost).__name__)
             await asyncio.sleep(LOOK_EVERY)
 
-    def _is_ours(self, flow: Duty) -> bool:
-        return self._names[flow] in self._leads
+    @property
+    def _late(self) -> timedelta:
+        """How long something is due when it is ours. Nobody's place, e.g. while the line is cut, is the second."""
+        return LATE * (self.place if self.place < MOST else 1)
 
     async def _due(self, flow: Duty) -> bool:
         """A ring may come for what a run that was still going has taken along: no run for nothing."""
         clock = self.here.clock
         async with self.here.transaction() as tx:
-            due = await (due_now(tx, clock.now()) if self._is_ours(flow) else neglected(tx, clock.after(-LATE)))
+            due = await (neglected(tx, clock.after(-self._late)) if self.place else due_now(tx, clock.now()))
         return any(self.answers.get(what) is flow for what in due)
 
     async def answer(self, flow: Duty) -> None:
@@ -173,15 +175,15 @@ class Listener:
         patience, pause = self.here.settings.patience, Pause()
         rung = self._rung[flow]
         while True:
-            if not (rung.is_set() and self._is_ours(flow)):  # else the end of the last run was a wait for company, too
+            if self.place or not rung.is_set():  # else it was rung while the last run ended: a wait for company, too
                 await rung.wait()
                 await self._knows_its_place.wait()
-                await asyncio.sleep((patience.gather if self._is_ours(flow) else LATE).total_seconds())
+                await asyncio.sleep((self._late or patience.gather).total_seconds())
             rung.clear()
             try:
                 if await self._due(flow):
                     # an automation counts the failures of what is tagged like this
-                    linger = patience.linger.total_seconds() if self._is_ours(flow) else 0.0
+                    linger = 0.0 if self.place else patience.linger.total_seconds()
                     with tags(*TAGS.get(flow, ())), woken_by(rung):
                         await self.under_way.run(flow(linger))
                 pause.over()

@@ -1,7 +1,7 @@
 """Connections: one engine per process, JSON by orjson, and the wake-up bell that LISTEN/NOTIFY rings."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -73,17 +73,35 @@ async def ring(tx: AsyncConnection, *what: str) -> None:
         )
 
 
+_GHOSTS_END_SOON: Final = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""Of a machine that lost its power the server would believe for hours that it still leads."""
+
+
+MOST: Final = 64
+"""Processes that stand in line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The connection on which a process hears the bell. `lost`: it is no more."""
+    """The connection on which a process hears the bell, and its place among them. `lost`: it is no more."""
 
     lost: asyncio.Event
     _connection: asyncpg.Connection
 
-    async def lead(self, what: Iterable[str]) -> set[str]:
-        """In which of these we are first now. We stay so as long as the line is there; then somebody else may be."""
-        first = "select w from unnest($1::text[]) w where pg_try_advisory_lock(hashtext($2), hashtext(w))"
-        return {row["w"] for row in await self._connection.fetch(first, sorted(what), BELL)}
+    async def move_up(self, place: int = MOST) -> int:
+        """The first place that is free before `place`, now ours; else `place`. 0 leads.
+
+        Ours as long as the line is there. From `MOST` on, places are nobody's.
+        """
+        take = """
+            select place from generate_series(0, $2::int - 1) place
+            where pg_try_advisory_lock(hashtext($1), place) limit 1"""
+        better = await self._connection.fetchval(take, BELL, place)
+        if better is None:
+            return place
+        if place < MOST:
+            await self._connection.execute("select pg_advisory_unlock(hashtext($1), $2)", BELL, place)
+        return int(better)
 
 
 @asynccontextmanager
@@ -91,7 +109,9 @@ async def bell(url: str, heard: Callable[[str], None]) -> AsyncIterator[Line]:
     """Call `heard(what)` at every ring while the context is open."""
     parsed = make_url(url)
     connection = await asyncpg.connect(
-        parsed.set(drivername="postgresql").render_as_string(hide_password=False), timeout=10
+        parsed.set(drivername="postgresql").render_as_string(hide_password=False),
+        timeout=10,
+        server_settings=_GHOSTS_END_SOON,
     )
     lost = asyncio.Event()
     connection.add_termination_listener(lambda _connection: lost.set())
@@ -102,4 +122,4 @@ async def bell(url: str, heard: Callable[[str], None]) -> AsyncIterator[Line]:
         await connection.close(timeout=5)
 
 
-__all__ = ["BELL", "DATABASE_ERRORS", "Line", "bell", "dumps", "make_engine", "ring", "rows", "run"]
+__all__ = ["BELL", "DATABASE_ERRORS", "MOST", "Line", "bell", "dumps", "make_engine", "ring", "rows", "run"]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -156,8 +156,51 @@ async def _cut_all_others(stage: Stage) -> None:
 
 
 async def _listens(stage: Stage) -> bool:
-    """Somebody hears the bell again."""
-    found = await stage.rows(
-        "select 1 from pg_stat_activity where datname = current_database() and query ilike 'listen%'"
-    )
+    """Somebody hears the bell again, and knows that it leads."""
+    found = await stage.rows("select 1 from pg_locks where locktype = 'advisory' and granted")
     return bool(found)
+
+
+class Stuck(Worker):
+    """Hangs in its first run until it is let go."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self.go = asyncio.Event()
+
+    async def __call__(self, linger: float) -> None:
+        self.runs += 1
+        await self.go.wait()
+
+
+async def test_of_two_listeners_one_answers_and_when_it_ends_the_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "LATE", timedelta(seconds=3))  # who does not lead is too late
+    first, second = Worker(stage), Worker(stage)
+    leader = AsyncExitStack()
+    await leader.enter_async_context(listening(stage, {"orders": first}, monkeypatch))
+    async with listening(stage, {"orders": second}, monkeypatch) as other:
+        await place(stage)
+        await until(lambda: _count_is(stage, 1))
+        assert (first.runs, second.runs, other.place) == (1, 0, 1)
+        await leader.aclose()
+        await until(lambda: _leads(other))
+        await place(stage)
+        await until(lambda: _count_is(stage, 2))
+    assert (first.runs, second.runs) == (1, 1)
+
+
+async def _leads(listener: serve.Listener) -> bool:
+    return listener.place == 0
+
+
+async def test_what_the_first_leaves_lying_the_other_takes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "LATE", timedelta(seconds=1))
+    first, second = Stuck(stage), Worker(stage)
+    async with listening(stage, {"orders": first}, monkeypatch):
+        async with listening(stage, {"orders": second}, monkeypatch):
+            await place(stage)
+            await until(lambda: _count_is(stage, 1))
+        assert (first.runs, second.runs) == (1, 1)
+        first.go.set()
