@@ -213,6 +213,7 @@ class Patience(Part):
     early_news: timedelta = timedelta(hours=24)  # business: a message that waits this long for its order is told
     gather: timedelta = timedelta(milliseconds=200)  # so long news waits for company: before a run, between two chunks
     linger: timedelta = timedelta(seconds=2)  # a run started by an event stays this long for more
+    next_in_line: timedelta = timedelta(seconds=2)  # what is due this long the next serve process takes, too
     run_most: timedelta = timedelta(seconds=60)  # and ends after this, so that the UI has finished runs
 
 

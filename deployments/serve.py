@@ -71,12 +71,6 @@ TAGS: dict[Any, list[str]] = {flow_of(entry["entrypoint"]): entry["tags"] for en
 """What the runs of a deployment are tagged with, for those that no deployment starts."""
 
 LOOK_EVERY = 1.0
-LATE = timedelta(seconds=2)
-"""What is due longer than this, the second in line takes, too, after twice as long the third: who leads is behind.
-
-Two who answer every ring share chunks that one would have taken whole: twice the runs, and no order is sooner there.
-Machine time.
-"""
 PAUSE_AFTER_FAILURE = 0.2
 """Seconds, doubled with every further failure in a row."""
 PAUSE_MOST = {"database": 1.0, "run": 5.0}
@@ -160,8 +154,12 @@ class Listener:
 
     @property
     def _late(self) -> timedelta:
-        """How long something is due when it is ours. Nobody's place, e.g. while the line is cut, is the second."""
-        return LATE * (self.place if self.place < MOST else 1)
+        """How long something is due when we take it: who stands before us is behind, or gone.
+
+        Two who answer every ring share chunks that one would have taken whole: twice the runs, and no order is sooner
+        there. Who has no place, as while the line is cut, takes what the second takes.
+        """
+        return self.here.settings.patience.next_in_line * (self.place if self.place < MOST else 1)
 
     async def _due(self, flow: Duty) -> bool:
         """A ring may come for what a run that was still going has taken along: no run for nothing."""

@@ -18,15 +18,23 @@ MakeWorkers = Callable[..., Workers]
 SHARED = {"BALLAST_QIMEN__ORDERS_PER_CALL": "20", "BALLAST_PATIENCE__GATHER": "PT0.5S"}
 """What is paid together is handed over together."""
 
-_played: list[dict[str, Any]] = []
+_played: dict[str, dict[str, Any]] = {}
 
 
 @pytest.fixture
 async def undisturbed(stage: Stage, make_workers: MakeWorkers) -> dict[str, Any]:
     """The picture of a run in which nobody dies; played once for all cases."""
-    if not _played:
-        _played.append(await play(stage, make_workers()))
-    return _played[0]
+    if "alone" not in _played:
+        _played["alone"] = await play(stage, make_workers())
+    return _played["alone"]
+
+
+@pytest.fixture
+async def undisturbed_sharing(stage: Stage, make_workers: MakeWorkers) -> dict[str, Any]:
+    """The same of a run in which two orders are handed over in one call."""
+    if "shared" not in _played:
+        _played["shared"] = await play(stage, make_workers(**SHARED))
+    return _played["shared"]
 
 
 async def test_every_kind_of_effect_has_its_cases(stage: Stage, undisturbed: dict[str, Any]) -> None:
@@ -63,11 +71,11 @@ async def test_nobody_can_tell_that_a_worker_was_killed(
 @pytest.mark.slow
 @pytest.mark.parametrize("crash_at", ["wms.create/written", "wms.create/called", "ship_out/stored"])
 async def test_nor_when_orders_shared_the_call(
-    stage: Stage, undisturbed: dict[str, Any], make_workers: MakeWorkers, crash_at: str
+    stage: Stage, undisturbed_sharing: dict[str, Any], make_workers: MakeWorkers, crash_at: str
 ) -> None:
     """Two orders are handed over as one, and the warehouse says of each later what became of it."""
     workers = make_workers(crash_at, **SHARED)
-    found = differences(await play(stage, workers), undisturbed)
+    found = differences(await play(stage, workers), undisturbed_sharing)
     assert found == [], "\n".join(found)
     assert workers.deaths == [-SIGKILL]
     answered = await stage.rows("select distinct order_no from inbox where payload->>'_topic' = :topic", topic=ANSWER)

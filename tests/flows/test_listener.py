@@ -176,7 +176,7 @@ class Stuck(Worker):
 async def test_of_two_listeners_one_answers_and_when_it_ends_the_other(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve, "LATE", timedelta(seconds=3))  # who does not lead is too late
+    stage.patience(next_in_line=timedelta(seconds=3))  # who does not lead is too late
     first, second = Worker(stage), Worker(stage)
     leader = AsyncExitStack()
     await leader.enter_async_context(listening(stage, {"orders": first}, monkeypatch))
@@ -196,7 +196,7 @@ async def _leads(listener: serve.Listener) -> bool:
 
 
 async def test_what_the_first_leaves_lying_the_other_takes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "LATE", timedelta(seconds=1))
+    stage.patience(next_in_line=timedelta(seconds=1))
     first, second = Stuck(stage), Worker(stage)
     async with listening(stage, {"orders": first}, monkeypatch):
         async with listening(stage, {"orders": second}, monkeypatch):

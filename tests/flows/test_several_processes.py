@@ -25,6 +25,7 @@ TIGHT = {
     "BALLAST_KINGDEE__BILLS_PER_CALL": "1",  # each call its own: there are many
     "BALLAST_QIMEN__MAX_CALLS": "5",
     "BALLAST_QIMEN__CALLS_PER_SECOND": "20",
+    "BALLAST_PATIENCE__NEXT_IN_LINE": "PT0S",  # all of them at once
 }
 
 
