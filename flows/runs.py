@@ -76,7 +76,6 @@ class Run:
     ends_at: float = field(init=False)  # loop time after which nothing more is taken, see `_goes_on`
     idle_since: float = field(init=False)  # loop time
     working: "set[asyncio.Task[None]]" = field(default_factory=set)
-    late: "set[asyncio.Task[None]] | None" = None  # what was under way at `ends_at`
 
     def __post_init__(self) -> None:
         self.progress = Progress(self.name)
@@ -104,7 +103,7 @@ class Run:
         pause = (every or self.house.settings.patience.gather).total_seconds()
         bell = self.bell if every is None else None
         async with asyncio.TaskGroup() as group:
-            while await room.acquire() and self._goes_on(mine):
+            while await room.acquire() and self._goes_on(mine, hears=every is None):
                 next_look = loop.time() + pause
                 if bell is not None:
                     bell.clear()
@@ -127,13 +126,15 @@ class Run:
                     break
                 await self._wait_for_more(bell, next_look)
 
-    def _goes_on(self, mine: "set[asyncio.Task[None]]") -> bool:
-        """Whether more may be taken. After its time a run ends; what waits for the last chunk of others goes on."""
+    def _goes_on(self, mine: "set[asyncio.Task[None]]", *, hears: bool) -> bool:
+        """Whether more may be taken. After its time a run ends, with what is under way.
+
+        While that lasts, and another drain's chunk may take long, a drain that hears the bell goes on: nobody else
+        answers it before the run is over.
+        """
         if self.house.stopping or asyncio.get_running_loop().time() < self.ends_at:
             return not self.house.stopping
-        if self.late is None:
-            self.late = set(self.working)
-        return bool((self.late & self.working) - mine)
+        return hears and bool(self.working - mine)
 
     def _begin(
         self, group: asyncio.TaskGroup, work: Coroutine[None, None, None], mine: "set[asyncio.Task[None]]"

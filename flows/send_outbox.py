@@ -36,7 +36,7 @@ SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
 class Lane:
     """Systems whose messages leave together. Lanes do not wait for each other: one that is down is not in the way.
 
-    A prompt lane is looked after as soon as it is rung; bookkeeping is, once a second.
+    A prompt lane is looked after as soon as it is rung, with more chunks at once; bookkeeping is, once a second.
     """
 
     systems: tuple[str, ...] = ()  # how their kinds begin; empty: all
@@ -137,7 +137,7 @@ async def drain_lane(run: Run, lane: Lane, rush: Rush) -> None:
     await run.drain(
         find,
         send,
-        at_once=here.settings.chunks_at_once,
+        at_once=here.settings.chunks_at_once if lane.prompt else 1,
         is_full=lambda claim: len(claim.ids) == most,
         give_up=give_up,
         every=None if lane.prompt else BOOKKEEPING_EVERY,

@@ -114,6 +114,20 @@ async def test_a_quick_lane_does_not_wait_for_a_slow_one(stage: Stage, run_most:
     assert slow.done == (["slow"] if run_most < 1 else ["slow", "more"])
 
 
+async def test_when_its_time_is_over_a_run_takes_nothing_that_could_hold_it_up(stage: Stage) -> None:
+    """Else the quick lane would be closed by the end of its own chunk, and the slow one's next chunk still go on."""
+    quick, slow = Desk("first"), Desk()
+    quick.door.clear()
+    run = await lingering(stage, asyncio.Event(), linger=0.1, run_most=timedelta(seconds=0.3))
+    both = asyncio.gather(drain(run, quick), drain(run, slow, every=timedelta(milliseconds=50)))
+    await asyncio.sleep(0.5)
+    slow.things.append("late")
+    await asyncio.sleep(0.3)
+    quick.door.set()
+    await both
+    assert (quick.done, slow.done, slow.things) == (["first"], [], ["late"])
+
+
 def test_every_kind_of_message_has_its_lane() -> None:
     systems = [system for lane in LANES for system in lane.systems]
     assert sorted({kind.split(".")[0] for kind in SENDERS}) == sorted(systems)
