@@ -115,7 +115,7 @@ class Run:
                 if found is not None:
                     task = self._begin(group, self._work(found, work, give_up, room), mine)
                     if self.linger and not is_full(found):  # let the next chunk fill up while this one is worked on
-                        await asyncio.sleep(next_look - loop.time())
+                        await self._rest_until(next_look)
                         await asyncio.wait([task], timeout=self.linger.total_seconds())
                     if is_plain() and not is_full(found):
                         break  # whoever calls it plainly looks himself whether anything is due
@@ -155,7 +155,12 @@ class Run:
         if bell is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(bell.wait(), self.linger.total_seconds())
-        await asyncio.sleep(next_look - asyncio.get_running_loop().time())
+        await self._rest_until(next_look)
+
+    async def _rest_until(self, next_look: float) -> None:
+        """Not longer than the run has: one drain that sleeps would hold up its end, and the bell of the others."""
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(min(next_look, max(self.ends_at, now)) - now)
 
     async def _work(
         self,

@@ -128,6 +128,13 @@ async def test_when_its_time_is_over_a_run_takes_nothing_that_could_hold_it_up(s
     assert (quick.done, slow.done, slow.things) == (["first"], [], ["late"])
 
 
+async def test_a_lane_that_looks_seldom_does_not_hold_up_the_end(stage: Stage) -> None:
+    run = await lingering(stage, asyncio.Event(), linger=9.0, run_most=timedelta(seconds=0.3))
+    began = time.monotonic()
+    await drain(run, Desk("first"), every=timedelta(seconds=30))
+    assert time.monotonic() - began < 9.0
+
+
 def test_every_kind_of_message_has_its_lane() -> None:
     systems = [system for lane in LANES for system in lane.systems]
     assert sorted({kind.split(".")[0] for kind in SENDERS}) == sorted(systems)
