@@ -9,14 +9,14 @@ without a table.
 """
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import Console
 
+from bench.command import run_as_command
 from bench.engine.contest import engine_rounds
 from bench.latency.__main__ import QUICK as QUICK_LATENCY
 from bench.latency.__main__ import show as show_latency
@@ -86,4 +86,4 @@ def _latency_figures(latency: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(App(default_command=bench)())
+    run_as_command(bench)

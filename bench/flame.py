@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import Console
 
+from bench.command import run_as_command
 from bench.engine.orders import place_orders
 from bench.stage import Stage, stage
 
@@ -56,4 +57,4 @@ def _wait_for_calls(on: Stage) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(App(default_command=flame)())
+    run_as_command(flame)

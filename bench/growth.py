@@ -17,7 +17,6 @@ or a statement reads more than 1.3 times the pages.
 
 import asyncio
 import json as json_of
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any, Final
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import event, text
@@ -45,6 +44,7 @@ from ballast.domain.words import Event, Step, System
 from ballast.ports import News, Order, Receipt
 from ballast.settings import Settings
 from ballast.wiring import House, use_house
+from bench.command import run_as_command
 from bench.finished import fill, set_up
 from bench.memory import FILL as LIFE
 from bench.memory import PAST, PLENTY
@@ -355,4 +355,4 @@ def _figures(sizes: Sequence[Size], weights: Mapping[str, Any], console: Console
 
 
 if __name__ == "__main__":
-    sys.exit(App(default_command=measure)())
+    run_as_command(measure)

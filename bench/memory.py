@@ -25,7 +25,6 @@ Besides, new orders (`--new`) are placed in the simulated shop and go all the wa
 
 import asyncio
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -35,7 +34,7 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
@@ -44,6 +43,7 @@ from ballast.db.embedded import EmbeddedServer, embedded_server
 from ballast.db.engine import make_engine, rows, run
 from ballast.db.upgrade import create_database, upgrade
 from ballast.settings import Settings, settings
+from bench.command import run_as_command
 from deployments.machine import Machine, machine
 from deployments.processes import free_port
 from deployments.rehearsal.world import START, Credentials, World, as_env, world
@@ -390,4 +390,4 @@ def _show(console: Console, sizes: dict[str, Size], worked: Worked, *, judged: b
 
 
 if __name__ == "__main__":
-    sys.exit(App(default_command=measure)())
+    run_as_command(measure)

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
@@ -31,6 +31,7 @@ from ballast.db.engine import make_engine, rows, run
 from ballast.db.upgrade import create_database, upgrade
 from ballast.settings import Settings
 from ballast.wiring import House
+from bench.command import run_as_command
 from tasks.sla import Watched, read_some
 
 ROUNDS = 5
@@ -191,4 +192,4 @@ def _show(found: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    App(default_command=measure)()
+    run_as_command(measure)

@@ -13,7 +13,6 @@ settings. What fails is named, and there is no table.
 import asyncio
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -24,13 +23,14 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ballast.db.engine import make_engine, rows
 from ballast.settings import LimitedPart, Settings, settings
+from bench.command import run_as_command
 from deployments.processes import Child, StartFailed, child, free_port, modules, wait_until_up
 from deployments.rehearsal.stage import Stage, rehearsal
 from deployments.rehearsal.verdict import judge
@@ -290,4 +290,4 @@ def _show(figures: Mapping[str, Any], console: Console) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(App(default_command=measure)())
+    run_as_command(measure)

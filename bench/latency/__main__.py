@@ -8,14 +8,14 @@ twice.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from bench.command import run_as_command
 from bench.latency.measure import measure
 from bench.stage import BenchFailed, stage
 from deployments.processes import StartFailed
@@ -73,4 +73,4 @@ def show(console: Console, figures: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(App(default_command=latency)())
+    run_as_command(latency)

@@ -5,13 +5,13 @@ python -m bench.whole --quick
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import Console
 
+from bench.command import run_as_command
 from bench.stage import BenchFailed, stage
 from bench.whole.figures import failures, figures, tables
 from bench.whole.rounds import FULL, QUICK, Size, run_rounds
@@ -54,6 +54,4 @@ def main(
 
 
 if __name__ == "__main__":
-    app = App(help=main.__doc__)
-    app.default(main)
-    sys.exit(app())
+    run_as_command(main)
