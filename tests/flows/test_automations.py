@@ -199,9 +199,9 @@ async def test_doctor_says_what_is_not_well(
 
 
 async def test_what_the_listener_starts_is_tagged_like_its_deployment(stage: Stage, client: PrefectClient) -> None:
-    listener = Listener(stage.house)
+    listener = Listener(stage.house, answers={"lock_stock": lock_stock})
     order_no = await stage.paid()
-    answering = asyncio.create_task(listener.answer(lock_stock))
+    duties = [asyncio.create_task(duty) for duty in listener.duties()]
     listener.heard("lock_stock")
 
     async def tagged() -> bool:
@@ -212,8 +212,9 @@ async def test_what_the_listener_starts_is_tagged_like_its_deployment(stage: Sta
     try:
         await until(tagged)
     finally:
-        answering.cancel()
-        await asyncio.wait([answering])
+        for duty in duties:
+            duty.cancel()
+        await asyncio.wait(duties)
 
 
 @pytest.mark.parametrize("key", ["", HOOK_KEY])
