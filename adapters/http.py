@@ -35,6 +35,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": "Ballast"}
+"""Of every call, unless an adapter says another, in this spelling."""
 
 Sign = Callable[[httpx.Request], None]
 

@@ -1,18 +1,15 @@
 """How a bench is run from the shell."""
 
-import signal
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cyclopts import App
 
+from ballast.ending import end_in_order_when_told
+
 
 def run_as_command(bench: Callable[..., Any]) -> NoReturn:
-    """Ends the process with what `bench` returns. SIGTERM ends it in order: whatever was started is stopped."""
-
-    def terminated(_signal: int, _frame: object) -> NoReturn:
-        raise SystemExit(143)
-
-    signal.signal(signal.SIGTERM, terminated)
+    """Ends the process with what `bench` returns; when it is told to, what the bench started is stopped."""
+    end_in_order_when_told()
     sys.exit(App(default_command=bench)())

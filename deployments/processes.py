@@ -93,10 +93,10 @@ class Child:
         return True
 
     def tell(self) -> None:
-        """Ask it to end, and do not wait for it."""
-        self.wanted = False
-        if self.process.poll() is None:
+        """Ask it to end, once, and do not wait for it: a second SIGTERM would cut off what the first has begun."""
+        if self.wanted and self.process.poll() is None:
             self.process.terminate()
+        self.wanted = False
 
     def stop(self) -> None:
         """End it for a while; `start` begins anew."""

@@ -22,7 +22,7 @@ from prefect.exceptions import PrefectException
 
 from ballast.collector import spare_collector
 from ballast.db.claims import due_now, neglected
-from ballast.db.engine import DATABASE_ERRORS, MOST, Line, bell
+from ballast.db.engine import DATABASE_ERRORS, NO_PLACE, Listening, bell
 from ballast.settings import SettingsError
 from ballast.tracing import start_tracing
 from ballast.wiring import House, close_house, database_url, house
@@ -102,7 +102,7 @@ class Listener:
         self.hears = False
         self.looked_at: float | None = None  # loop time of the last look that the database answered
         self._rung = {flow: asyncio.Event() for flow in set(answers.values())}
-        self.place = MOST  # among the processes that listen; 0 leads
+        self.place = NO_PLACE  # in the line of all processes that listen; 0 leads
         self._knows_its_place = asyncio.Event()
 
     def heard(self, what: str) -> None:
@@ -119,26 +119,26 @@ class Listener:
         url, pause = database_url(self.here.settings), Pause()
         while True:
             try:
-                async with bell(url, self.heard) as line:
+                async with bell(url, self.heard) as listening:
                     self.hears = True
                     pause.over()
-                    await self._stand(line)
+                    await self._stand_in_line(listening)
             except DATABASE_ERRORS as lost:
                 log.warning("listening was interrupted (%s), trying again", type(lost).__name__)
             finally:
                 self.hears = False
-                self.place = MOST
+                self.place = NO_PLACE
                 self._knows_its_place.set()
             await pause.rest(PAUSE_MOST["database"])
 
-    async def _stand(self, line: Line) -> None:
-        """Stand in line, and move up when somebody before us is gone, until the line is lost."""
-        while not line.lost.is_set():
+    async def _stand_in_line(self, listening: Listening) -> None:
+        """Move up when somebody before us is gone, until the connection is."""
+        while not listening.lost.is_set():
             if self.place:
-                self.place = await line.move_up(self.place)
+                self.place = await listening.move_up(self.place)
             self._knows_its_place.set()
             with suppress(TimeoutError):
-                await asyncio.wait_for(line.lost.wait(), LOOK_EVERY)
+                await asyncio.wait_for(listening.lost.wait(), LOOK_EVERY)
 
     async def look(self) -> None:
         """Once a second: what has become due by the clock, or was rung for while nobody heard."""
@@ -157,9 +157,9 @@ class Listener:
         """How long something is due when we take it: who stands before us is behind, or gone.
 
         Two who answer every ring share chunks that one would have taken whole: twice the runs, and no order is sooner
-        there. Who has no place, as while the line is cut, takes what the second takes.
+        there. Who has no place, as while its connection is lost, takes what the second takes.
         """
-        return self.here.settings.patience.next_in_line * (self.place if self.place < MOST else 1)
+        return self.here.settings.patience.next_in_line * (self.place if self.place < NO_PLACE else 1)
 
     async def _due(self, flow: Duty) -> bool:
         """A ring may come for what a run that was still going has taken along: no run for nothing."""

@@ -1,12 +1,11 @@
 """The command line: an entry point at the top of the stack. Heavy imports stand inside the commands."""
 
-import signal
 import sys
-from typing import NoReturn
 
 from cyclopts import App
 
 from ballast import __version__
+from ballast.ending import end_in_order_when_told
 
 app = App(name="ballast", version=__version__, help="Carries every order from payment to sign-off. 压舱石")
 
@@ -34,7 +33,7 @@ def main() -> None:
     import ballast.cli.upkeep
     import ballast.cli.watching  # noqa: F401  # they register their commands
 
-    signal.signal(signal.SIGTERM, _terminated)
+    end_in_order_when_told()
     try:
         sys.exit(app())
     except KeyboardInterrupt:
@@ -44,11 +43,6 @@ def main() -> None:
             raise
         print(f"ballast: {error}", file=sys.stderr)
         sys.exit(2)
-
-
-def _terminated(_signal: int, _frame: object) -> NoReturn:
-    """End in order: whatever was started is stopped on the way out."""
-    raise SystemExit(143)
 
 
 def _is_plain(error: Exception) -> bool:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import rows, run
+from ballast.db.inbox import BELLS
 from ballast.db.outbox import NOTHING_BEFORE
 from ballast.domain.words import Step
 
@@ -104,13 +104,10 @@ async def due_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
 
 async def neglected(tx: AsyncConnection, since: datetime) -> set[str]:
     """What of `due_now` has been due since then, and nobody works on it."""
-    found = await rows(tx, _UNREAD, topics=list(TOPICS.values()), since=since)
-    unread = {what for what, topic in TOPICS.items() if topic in {row.topic for row in found}}
-    return (set(await due_now(tx, since)) - TOPICS.keys()) | unread
+    found = await rows(tx, _UNREAD, topics=list(BELLS), since=since)
+    return set(await due_now(tx, since)).difference(BELLS.values()) | {BELLS[row.topic] for row in found}
 
 
-TOPICS: Final = {"inbox": "news", "orders": "order"}
-"""What is rung for messages of a topic."""
 _UNREAD = """
 select topic from unnest(cast(:topics as text[])) topic, lateral (
   select id from inbox where state = 'new' and inbox.topic = topic.topic and received_at <= :since

@@ -77,21 +77,21 @@ _GHOSTS_END_SOON: Final = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval
 """Of a machine that lost its power the server would believe for hours that it still leads."""
 
 
-MOST: Final = 64
-"""Processes that stand in line."""
+NO_PLACE: Final = 64
+"""Of a process that stands nowhere in line, or behind so many that it does not matter where."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """The connection on which a process hears the bell, and its place among them. `lost`: it is no more."""
+class Listening:
+    """The connection on which a process hears the bell, and stands in line with the others. `lost`: it is no more."""
 
     lost: asyncio.Event
     _connection: asyncpg.Connection
 
-    async def move_up(self, place: int = MOST) -> int:
-        """The first place that is free before `place`, now ours; else `place`. 0 leads.
+    async def move_up(self, place: int) -> int:
+        """The first place that is free before `place`, now ours as long as this connection lasts; else `place`.
 
-        Ours as long as the line is there. From `MOST` on, places are nobody's.
+        0 leads.
         """
         take = """
             select place from generate_series(0, $2::int - 1) place
@@ -99,13 +99,13 @@ class Line:
         better = await self._connection.fetchval(take, BELL, place)
         if better is None:
             return place
-        if place < MOST:
+        if place < NO_PLACE:
             await self._connection.execute("select pg_advisory_unlock(hashtext($1), $2)", BELL, place)
         return int(better)
 
 
 @asynccontextmanager
-async def bell(url: str, heard: Callable[[str], None]) -> AsyncIterator[Line]:
+async def bell(url: str, heard: Callable[[str], None]) -> AsyncIterator[Listening]:
     """Call `heard(what)` at every ring while the context is open."""
     parsed = make_url(url)
     connection = await asyncpg.connect(
@@ -117,9 +117,9 @@ async def bell(url: str, heard: Callable[[str], None]) -> AsyncIterator[Line]:
     connection.add_termination_listener(lambda _connection: lost.set())
     try:
         await connection.add_listener(BELL, lambda _c, _pid, _channel, payload: heard(str(payload)))
-        yield Line(lost, connection)
+        yield Listening(lost, connection)
     finally:
         await connection.close(timeout=5)
 
 
-__all__ = ["BELL", "DATABASE_ERRORS", "MOST", "Line", "bell", "dumps", "make_engine", "ring", "rows", "run"]
+__all__ = ["BELL", "DATABASE_ERRORS", "NO_PLACE", "Listening", "bell", "dumps", "make_engine", "ring", "rows", "run"]

@@ -3,13 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, ring, rows, run
 from ballast.ports import Message
 
+BELLS: Final = {"news": "inbox", "order": "orders"}
+"""Topic -> what is rung for its messages."""
 NO_ORDER = "no such order yet"
 """The note of messages that wait for their order (others wait for their order to get further)."""
 
@@ -61,7 +63,7 @@ async def store(tx: AsyncConnection, letters: Sequence[tuple[str, Message]], now
         rows=dumps(values),
         now=now,
     )
-    await ring(tx, *({"orders" if row.topic == "order" else "inbox" for row in found}))
+    await ring(tx, *{BELLS[row.topic] for row in found})
     return len(found)
 
 

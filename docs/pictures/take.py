@@ -24,6 +24,19 @@ CHROMIUM = (
 )  # fmt: skip
 
 
+def _alert() -> str:
+    """The page of an open alert, with its signature."""
+    from ballast.cli.opening import with_house
+    from ballast.db.answers import open_alerts
+    from ballast.wiring import House
+
+    async def look(here: House) -> str:
+        async with here.transaction() as tx:
+            return here.alert_link((await open_alerts(tx, most=1))[0].id)
+
+    return with_house(look)
+
+
 def pages(api: str, web: str) -> Mapping[str, tuple[Callable[[], str], int]]:
     """Picture -> the address of its page, looked up when it is taken, and the height in pixels."""
     ui = api.removesuffix("/api")
@@ -48,17 +61,6 @@ def pages(api: str, web: str) -> Mapping[str, tuple[Callable[[], str], int]]:
     def form(name: str) -> str:
         return f"{ui}/deployments/deployment/{ask('deployments', deployments={'name': {'any_': [name]}})[0]['id']}/run"
 
-    def alert() -> str:
-        from ballast.cli.opening import with_house
-        from ballast.db.answers import open_alerts
-        from ballast.wiring import House
-
-        async def look(here: House) -> str:
-            async with here.transaction() as tx:
-                return here.alert_link((await open_alerts(tx, most=1))[0].id)
-
-        return with_house(look)
-
     return {
         "runs": (lambda: f"{ui}/runs", 1300),
         "room": (lambda: artifact("control-room"), 985),
@@ -71,8 +73,8 @@ def pages(api: str, web: str) -> Mapping[str, tuple[Callable[[], str], int]]:
         "artifacts": (lambda: f"{ui}/artifacts", 1300),
         "answer-form": (lambda: form("answer-alerts"), 1500),
         "answered": (lambda: artifact("answer-alerts"), 620),
-        "alert": (alert, 900),
-        "alert-zh": (lambda: f"{alert()}&lang=zh", 900),
+        "alert": (_alert, 900),
+        "alert-zh": (lambda: f"{_alert()}&lang=zh", 900),
         "deployments": (lambda: f"{ui}/deployments", 960),
         "rerun": (lambda: form("rerun-orders"), 1500),
     }

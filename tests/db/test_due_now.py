@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -143,6 +144,23 @@ async def test_every_kind_of_work_is_seen(a_house: House, clock: SettableClock) 
         await tx.execute(text("update sales_order set sla_due_at = cast(:now as timestamptz)"), {"now": NOON})
         work = await claims.due_now(tx, NOON)
     assert set(work) == {"sign_off", "inbox", "orders", "outbox", "alerts", "refunds", "sla"}
+
+
+async def test_what_is_neglected_is_old_and_in_nobodys_hands(a_house: House) -> None:
+    """Whoever reads messages holds their rows: they are new until that is stored, and still nobody else's work."""
+    since, later = NOON + timedelta(seconds=1), NOON + timedelta(seconds=2)
+    await place_many(a_house, 1)  # due for payment long before
+    told = [(Message(event_id=t, topic=t, order_no="SO-0000", payload={}), at)
+            for t, at in (("order.placed", NOON), ("track", later))]  # fmt: skip
+    async with a_house.transaction() as tx:
+        for message, at in told:
+            await inbox.store(tx, [("direct", message)], at)
+    async with a_house.transaction() as tx:
+        assert await claims.neglected(tx, since) == {"orders", "confirm_payment", "sla"}
+        assert {"inbox", "orders"} <= await claims.neglected(tx, later)
+    async with a_house.transaction() as reading, a_house.transaction() as tx:
+        assert len(await inbox.take(reading, "order", 9)) == 1
+        assert await claims.neglected(tx, since) == {"confirm_payment", "sla"}
 
 
 async def test_a_message_behind_one_that_was_given_up_is_no_work(a_house: House) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 import deployments.serve as serve
-from ballast.db.engine import ring
+from ballast.db.engine import NO_PLACE, Listening, bell, ring
 from ballast.domain.words import State, Step
 from flows.confirm_payment import confirm_payment
 from flows.read_inbox import read_inbox
@@ -189,6 +189,22 @@ async def test_of_two_listeners_one_answers_and_when_it_ends_the_other(
         await place(stage)
         await until(lambda: _count_is(stage, 2))
     assert (first.runs, second.runs) == (1, 1)
+
+
+async def test_places_are_taken_in_turn_and_who_is_gone_is_followed(books_url: str) -> None:
+    async with AsyncExitStack() as first, AsyncExitStack() as others:
+        await (await first.enter_async_context(bell(books_url, print))).move_up(NO_PLACE)
+        second = await others.enter_async_context(bell(books_url, print))
+        third = await others.enter_async_context(bell(books_url, print))
+        assert [await one.move_up(NO_PLACE) for one in (second, third)] == [1, 2]
+        assert (await second.move_up(1), await third.move_up(2)) == (1, 2), "nobody before them is gone"
+        await first.aclose()
+        await until(lambda: _moves_up(second, 1, 0))
+        assert await third.move_up(2) == 1, "the place that became free"
+
+
+async def _moves_up(one: Listening, place: int, to: int) -> bool:
+    return await one.move_up(place) == to
 
 
 async def _leads(listener: serve.Listener) -> bool:

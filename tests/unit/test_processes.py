@@ -67,19 +67,24 @@ def test_what_was_stopped_stays_so_until_it_is_started(run: Run) -> None:
 
 
 WAITS_FOR_THE_OTHER = """
-import pathlib, signal, sys, time
+import os, pathlib, signal, sys, time
+told = []
 def end(*_):
+    if told:
+        os._exit(7)
+    told.append(True)
     pathlib.Path({mine!r}).touch()
     while not pathlib.Path({other!r}).exists():
         time.sleep(0.02)
-    sys.exit(0)
+    time.sleep(0.5)
+    os._exit(0)
 signal.signal(signal.SIGTERM, end)
 pathlib.Path({mine!r} + " is ready").touch()
 time.sleep(60)
 """
 
 
-def test_all_are_told_to_end_before_one_is_waited_for(run: Run, tmp_path: Path) -> None:
+def test_all_are_told_to_end_once_before_one_is_waited_for(run: Run, tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in ("first", "second")]
     pair = [run(WAITS_FOR_THE_OTHER.format(mine=mine, other=other)) for mine, other in (files, files[::-1])]
     while len(list(tmp_path.glob("* is ready"))) < len(pair):
