@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -76,7 +77,7 @@ async def raise_alerts(tx: AsyncConnection, alerts: Sequence[Mapping[str, Any]],
         from jsonb_to_recordset(cast(:rows as jsonb)) as r(key text, level text, title text, text text, order_id bigint,
           ladder text)
         on conflict (key) do nothing returning id""",
-        rows=dumps(list(alerts)),
+        rows=dumps(sorted(alerts, key=itemgetter("key"))),  # two who raise the same never wait for each other both ways
         now=now,
     )
     if found:

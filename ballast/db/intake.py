@@ -20,6 +20,7 @@ async def insert_orders(
     """Insert what is not known yet; order number -> id of the new ones. Then call `inbox.wake_waiting`.
 
     An order in the archive is known, too; also one that went there while this statement waited for it.
+    They are inserted by order number: two chunks with the same orders in them wait for each other, not both ways.
     """
     found = await rows(tx, _INSERT_ORDERS, rows=dumps([_head(order, now, waits) for order in orders]), now=now)
     if not found:
@@ -91,6 +92,7 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_no text, channel text, 
   customer_no text, openid text, receiver jsonb, warehouse text,
   sla_due_at timestamptz)
 where not exists (select from archived_order a where a.order_no = r.order_no)
+order by order_no
 on conflict (order_no) do nothing returning id, order_no
 """
 _TAKE_BACK = """

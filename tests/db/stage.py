@@ -113,6 +113,14 @@ async def column(house: House, sql: str, **params: Any) -> list[Any]:
         return [row[0] for row in await rows(tx, sql, **params)]
 
 
+async def until_blocked(house: House, transactions: int) -> None:
+    """Until that many transactions wait for another."""
+    sql = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    async with asyncio.timeout(10):
+        while await column(house, sql) != [transactions]:
+            await asyncio.sleep(0.01)
+
+
 # -- the way of an order -----------------------------------------------------------------------------------------
 
 

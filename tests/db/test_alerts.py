@@ -11,7 +11,7 @@ from ballast.db.alerts import Climbed, Ringing
 from ballast.db.answers import answer_alerts, find_alert, find_alerts, open_alerts
 from ballast.domain.words import Event, HoldReason, State
 from ballast.wiring import House
-from tests.db.stage import column, make_order, opened_one, place, table
+from tests.db.stage import column, make_order, opened_one, place, table, until_blocked
 from tests.times import NOON, SettableClock
 
 HOUR = timedelta(hours=1)
@@ -41,6 +41,16 @@ async def claim(house: House, channel: str = "robot") -> list[Ringing]:
     async with house.transaction() as tx:
         now = house.clock.now()
         return await alerts.claim_notices(tx, channel, most=50, now=now, until=house.lease())
+
+
+async def test_two_who_raise_the_same_the_other_way_round_do_not_block_each_other(a_house: House) -> None:
+    raised = [alert(key) for key in ("a", "b", "c")]
+    async with a_house.transaction() as tx:
+        await alerts.raise_alerts(tx, raised[1:2], NOON)
+        both = [asyncio.create_task(ring(a_house, *some)) for some in (raised, raised[::-1])]
+        await until_blocked(a_house, len(both))
+        await tx.rollback()
+    assert sorted(await asyncio.gather(*both)) == [0, 3]
 
 
 async def test_one_key_rings_once(a_house: House) -> None:
