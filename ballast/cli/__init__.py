@@ -51,6 +51,7 @@ def _is_plain(error: Exception) -> bool:
         "BackupFailed",
         "FileError",
         "MappingError",
+        "NewerDatabase",
         "NoWindow",
         "NotInArchive",
         "NotRunning",

@@ -69,27 +69,41 @@ def list_finance(
     xlsx: Annotated[Path | None, Parameter(help="write a workbook instead")] = None,
     json: bool = False,
 ) -> None:
-    """Second charges and every charge of which money went or goes back: captured, back, on its way, by hand, left."""
+    """Second charges and every charge of which money went or goes back: captured, back, on its way, by hand, left.
+
+    Orders in the archive are not listed, which is said when there are any of that time.
+    """
     from rich.console import Console
 
     from ballast.cli.opening import aware, print_json, with_house
     from ballast.cli.showing import show_finance
+    from ballast.clock import to_local
+    from ballast.db import archive
     from ballast.db.finance import FinanceRow, finance_list
     from ballast.wiring import House
 
-    async def look(here: House) -> list[FinanceRow]:
-        async with here.transaction() as tx:
-            return await finance_list(tx, since=aware(since), duplicates=duplicates, most=MOST_ROWS)
+    begins = aware(since)
 
-    found = with_house(look)
+    async def look(here: House) -> tuple[list[FinanceRow], datetime | None]:
+        async with here.transaction() as tx:
+            found = await finance_list(tx, since=begins, duplicates=duplicates, most=MOST_ROWS)
+            return found, await archive.newest(tx)
+
+    found, archived = with_house(look)
+    notes = Console(stderr=True)
     if len(found) == MOST_ROWS:
-        Console(stderr=True).print(f"only the newest {MOST_ROWS} are shown; say --since")
+        notes.print(f"only the newest {MOST_ROWS} are shown; say --since")
+    if archived and (begins is None or archived >= begins):
+        notes.print(
+            f"orders in the archive (the last closed {to_local(archived)}) are not listed; "
+            "`ballast db recall ORDER` brings one back"
+        )
     if xlsx is not None:
         from adapters.files.xlsx_table import write_table
         from tasks.finance import COLUMNS, cells
 
         write_table(xlsx, "refunds", COLUMNS, map(cells, found))
-        Console(stderr=True).print(f"{len(found)} row(s) are in {xlsx}")
+        notes.print(f"{len(found)} row(s) are in {xlsx}")
     if json:
         print_json([{name: getattr(row, name) for name in row.__slots__} for row in found])
     elif xlsx is None:

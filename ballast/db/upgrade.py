@@ -13,6 +13,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from ballast.db.engine import make_engine
 
 
+class NewerDatabase(Exception):
+    """A newer Ballast has had this database: install that version again, or restore a backup into an empty database."""
+
+
 def alembic_config() -> Config:
     """Configuration without a file: the scripts lie beside this module."""
     config = Config()
@@ -21,7 +25,10 @@ def alembic_config() -> Config:
 
 
 async def upgrade(url: str) -> str:
-    """Run every missing migration, under a lock so that several starters do it once; the revision reached."""
+    """Run every missing migration, under a lock so that several starters do it once; the revision reached.
+
+    Raises `NewerDatabase` when it has one that is not known here; nothing is changed then.
+    """
     engine = make_engine(url, pool=1)
     try:
         async with engine.begin() as connection:
@@ -33,6 +40,12 @@ async def upgrade(url: str) -> str:
 
 
 def _upgrade(connection: Connection) -> None:
+    found = _revision(connection)
+    if found is not None and found not in known_revisions():
+        raise NewerDatabase(
+            f"the database is at revision {found}, which this version does not know: a newer Ballast upgraded it. "
+            "Install that one again, or restore a backup from before (`ballast db restore`) into an empty database"
+        )
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -9,14 +9,14 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
 from ballast.db.case import Trouble
 from ballast.db.engine import make_engine, rows
 from ballast.db.status_map import added_codes, publish
-from ballast.db.upgrade import alembic_config, create_database, revisions, upgrade
+from ballast.db.upgrade import NewerDatabase, alembic_config, create_database, revisions, upgrade
 from ballast.domain.status_map import Entry
 from ballast.domain.words import Event, HoldReason, State, System
 from ballast.ports import Meaning
@@ -80,6 +80,16 @@ async def test_upgrading_again_and_at_once_is_harmless(server_url: str) -> None:
     reached.add(await upgrade(url))
     current, newest = await revisions(url)
     assert reached == {current} == {newest}
+
+
+async def test_a_database_that_a_newer_version_had_is_left_as_it_is_and_told(server_url: str) -> None:
+    url = await fresh(server_url, "ballast_newer")
+    await upgrade(url)
+    async with connected(url) as tx:
+        await tx.execute(text("update alembic_version set version_num = '9001'"))
+    with pytest.raises(NewerDatabase, match="revision 9001"):
+        await upgrade(url)
+    assert (await revisions(url))[0] == "9001"
 
 
 @pytest.mark.parametrize("revision", ["0001", "0002", "0003"])

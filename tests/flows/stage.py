@@ -176,8 +176,11 @@ class Stage:
 
     # -- what people do
 
-    async def command(self, *words: str, code: int = 0) -> str:
-        """What `ballast WORDS` prints, as a process of its own with our books, and ends with `code`."""
+    async def command(self, *words: str, code: int = 0, notes: bool = False) -> str:
+        """What `ballast WORDS` prints, as a process of its own with our books, and ends with `code`.
+
+        Of a refusal, and with `notes`, what it writes beside its output (stderr).
+        """
         url = self.house.settings.database_url
         assert url is not None
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BALLAST_")}
@@ -189,7 +192,7 @@ class Stage:
             )  # fmt: skip
             out, err = await process.communicate()
         assert process.returncode == code, err.decode()
-        return (err if code == 2 else out).decode()
+        return (err if code == 2 or notes else out).decode()
 
     # -- short cuts
 

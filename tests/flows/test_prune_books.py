@@ -123,6 +123,14 @@ async def test_who_names_an_archived_order_hears_where_it_is(stage: Stage) -> No
     assert order_no in shown and "in the archive since" in shown and "SIGNED" in shown
 
 
+async def test_finance_s_list_says_that_the_archive_is_not_in_it(stage: Stage) -> None:
+    assert "archive" not in await stage.command("finance", "list", notes=True)
+    await put_away(stage)
+    assert "the archive" in await stage.command("finance", "list", notes=True)
+    assert "the archive" in await stage.command("finance", "list", "--json", notes=True)
+    assert "archive" not in await stage.command("finance", "list", "--since", "2040-01-01", notes=True)
+
+
 async def test_the_commands(stage: Stage) -> None:
     order_no = await closed(stage)
     await stage.rows("update sales_order set closed_at = closed_at - interval '5 years' returning id")

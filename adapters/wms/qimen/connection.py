@@ -1,6 +1,7 @@
 """One signed POST to 奇门, and the ways to use it: a question about an order, a write with one outcome, a batch."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -38,10 +39,10 @@ class Connection:
     async def ask(self, order_no: str) -> dict[str, Any] | None:
         """deliveryorder.query; None when the warehouse never heard of the order."""
         body = write(documents.inquiry(order_no, self._settings), System.QIMEN, order_no=order_no)
-        query = self._signed(QUERY, body)
         reply = await self._http.read(
-            "POST", self._settings.url, order_no=order_no, operation=QUERY, params=query, content=body, headers=HEADERS
-        )
+            "POST", self._settings.url, order_no=order_no, operation=QUERY, content=body, headers=HEADERS,
+            sign=partial(self._sign, QUERY),
+        )  # fmt: skip
         try:
             return read_answer(reply, order_no=order_no, unclear=Unavailable)
         except Refused as no:
@@ -61,12 +62,13 @@ class Connection:
 
     async def send(self, method: str, body: bytes, order_no: str = "") -> httpx.Response:
         """A call that changes something, its answer unread."""
-        query = self._signed(method, body)
         return await self._http.write(
-            "POST", self._settings.url, order_no=order_no, operation=method, params=query, content=body, headers=HEADERS
-        )
+            "POST", self._settings.url, order_no=order_no, operation=method, content=body, headers=HEADERS,
+            sign=partial(self._sign, method),
+        )  # fmt: skip
 
-    def _signed(self, method: str, body: bytes) -> dict[str, str]:
+    def _sign(self, method: str, request: httpx.Request) -> None:
+        """Every attempt anew, when it leaves: what waited for its turn is as fresh as what did not."""
         query = {
             "method": f"{self._settings.method_prefix}{method}",
             "timestamp": to_local(self._clock.machine_now()),
@@ -76,4 +78,5 @@ class Connection:
             "sign_method": "md5",
             "customerId": self._settings.customer_id,
         }
-        return query | {"sign": sign(query, body, self._secret)}
+        query["sign"] = sign(query, request.content, self._secret)
+        request.url = request.url.copy_merge_params(query)

@@ -71,6 +71,24 @@ async def test_the_query_is_signed_with_machine_time(start: Start) -> None:
     assert "qimensecret" not in str(request.url)
 
 
+async def test_a_repeat_is_signed_when_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when it was made ready: a call that waits minutes for its turn would be refused as too old."""
+    clock = StoppedClock()
+
+    def busy(_: httpx.Request) -> httpx.Response:
+        clock.pass_seconds(90)
+        return httpx.Response(503)
+
+    wire = connect(monkeypatch, busy, told("create_done"))
+    client = Qimen(SETTINGS, clock)
+    await client.create(ORDER)
+    await client.close()
+    queries = [dict(request.url.params) for request in wire.requests]
+    assert [query["timestamp"] for query in queries] == ["2026-01-02 10:00:00", "2026-01-02 10:01:30"]
+    for query, request in zip(queries, wire.requests, strict=True):
+        assert query["sign"] == sign(query, request.content, SETTINGS.secret.get_secret_value())
+
+
 async def test_our_carrier_goes_out_in_their_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
     wire = connect(monkeypatch, told("create_done"))
     client = Qimen(SETTINGS.model_copy(update={"default_carrier": "YD"}), StoppedClock())
