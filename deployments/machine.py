@@ -144,7 +144,7 @@ def machine(
     `serves` how many serve processes (listener and worker) share the work.
     """
     prefect_port, logs = _port(4200), settings.home / "logs"
-    api = f"http://127.0.0.1:{prefect_port}/api"
+    api, web_url = f"http://127.0.0.1:{prefect_port}/api", f"http://127.0.0.1:{settings.web_port}"
     with ExitStack() as stack:
         found = stack.enter_context(database(settings, fresh=fresh))
         both = {**(env or {}), **prefect_env(api, settings.home), "BALLAST_DATABASE_URL": found.ours}
@@ -152,26 +152,24 @@ def machine(
         server = stack.enter_context(
             child("prefect", modules("deployments.prefect_server", str(prefect_port)), env=served, logs=logs)
         )
-        web_port = settings.web_port
         if "web_url" not in settings.model_fields_set:
-            both |= {"BALLAST_WEB_URL": f"http://127.0.0.1:{web_port}"}
-        hook = Hook.of(settings, web_port)
+            both |= {"BALLAST_WEB_URL": web_url}
+        hook = Hook.of(settings, settings.web_port)
         both |= hook.as_env()
-        web = stack.enter_context(child("web", modules("web", "--port", str(web_port)), env=both, logs=logs))
+        web = stack.enter_context(child("web", modules("web", "--port", str(settings.web_port)), env=both, logs=logs))
         wait_until_up(server, f"{api}/health", seconds=120)
         children = [server, web]
         stack.enter_context(_environment(both))
         _apply_deployments(hook)
-        for number in range(1, serves + 1):
-            name = "serve" if serves == 1 else f"serve-{number}"
+        for name in ["serve"] if serves == 1 else [f"serve-{number}" for number in range(1, serves + 1)]:
             children.append(stack.enter_context(child(name, modules("deployments.serve"), env=both, logs=logs)))
-        wait_until_up(web, f"http://127.0.0.1:{web_port}/ready")
+        wait_until_up(web, f"{web_url}/ready")
         stack.enter_context(ending_together(children[1:]))  # the Prefect server comes last: runs report to it
         stack.enter_context(_told(both, root or settings.home))
         yield Machine(
             database_url=found.ours,
             prefect_url=f"http://127.0.0.1:{prefect_port}",
-            web_url=f"http://127.0.0.1:{web_port}",
+            web_url=web_url,
             children=tuple(children),
             env=both,
             postgres=found.embedded,

@@ -1,5 +1,6 @@
 """Commands about money: give some back, see what goes back, say what was given back by hand."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,7 +78,6 @@ def list_finance(
 
     from ballast.cli.opening import aware, print_json, with_house
     from ballast.cli.showing import show_finance
-    from ballast.clock import to_local
     from ballast.db import archive
     from ballast.db.finance import FinanceRow, finance_list
     from ballast.wiring import House
@@ -87,17 +87,12 @@ def list_finance(
     async def look(here: House) -> tuple[list[FinanceRow], datetime | None]:
         async with here.transaction() as tx:
             found = await finance_list(tx, since=begins, duplicates=duplicates, most=MOST_ROWS)
-            return found, await archive.newest(tx)
+            return found, await archive.last_closed(tx)
 
     found, archived = with_house(look)
     notes = Console(stderr=True)
-    if len(found) == MOST_ROWS:
-        notes.print(f"only the newest {MOST_ROWS} are shown; say --since")
-    if archived and (begins is None or archived >= begins):
-        notes.print(
-            f"orders in the archive (the last closed {to_local(archived)}) are not listed; "
-            "`ballast db recall ORDER` brings one back"
-        )
+    for note in _left_out(len(found), archived, begins):
+        notes.print(note)
     if xlsx is not None:
         from adapters.files.xlsx_table import write_table
         from tasks.finance import COLUMNS, cells
@@ -108,6 +103,19 @@ def list_finance(
         print_json([{name: getattr(row, name) for name in row.__slots__} for row in found])
     elif xlsx is None:
         show_finance(found, Console())
+
+
+def _left_out(count: int, archived: datetime | None, since: datetime | None) -> Iterator[str]:
+    """What a list of `count` rows does not show. `archived`: when the last order that is in the archive closed."""
+    from ballast.clock import to_local
+
+    if count == MOST_ROWS:
+        yield f"only the newest {MOST_ROWS} are shown; say --since"
+    if archived and (since is None or archived >= since):
+        yield (
+            f"orders in the archive (the last closed {to_local(archived)}) are not listed; "
+            "`ballast db recall ORDER` brings one back"
+        )
 
 
 def _say(answer: "Answer", *, dry_run: bool, json: bool) -> None:

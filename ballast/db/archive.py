@@ -224,7 +224,7 @@ async def say_where(tx: AsyncConnection, order_no: str) -> str:
     return f"{PUT_AWAY} since {to_local(found[0].archived_at)}: `ballast db recall {order_no}` brings it back"
 
 
-async def newest(tx: AsyncConnection) -> datetime | None:
+async def last_closed(tx: AsyncConnection) -> datetime | None:
     """When the last of the orders in the archive closed; None while it is empty."""
     at: datetime | None = (await rows(tx, "select max(closed_at) from archived_order"))[0][0]
     return at
