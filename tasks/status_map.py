@@ -14,10 +14,9 @@ from adapters.files.status_map import MapFile
 from ballast.db import codes_heard, inbox, status_map
 from ballast.db.case import Case
 from ballast.db.status_map import Current, PublicationRefused, Version
+from ballast.domain.findings import Finding, Level
 from ballast.domain.status_check import (
     Checked,
-    Finding,
-    Level,
     Row,
     Seen,
     check_against_books,

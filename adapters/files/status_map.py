@@ -15,7 +15,8 @@ from adapters.files.cells import FORMULA_SIGNS, Cell, CellError, is_empty, read_
 from adapters.files.errors import FileError
 from adapters.files.rows import Row as FileRow
 from adapters.files.tables import DELIMITERS
-from ballast.domain.status_check import Finding, Level, Row
+from ballast.domain.findings import Finding, Level
+from ballast.domain.status_check import Row
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 MOST_YAML: Final = 2 * 1024 * 1024

@@ -11,7 +11,8 @@ from ballast.domain.words import System
 
 if TYPE_CHECKING:
     from adapters.files.status_map import MapFile
-    from ballast.domain.status_check import Checked, Finding
+    from ballast.domain.findings import Finding
+    from ballast.domain.status_check import Checked
     from tasks.status_map import Preview, Published
 
 MOST_SHOWN = 40
@@ -250,7 +251,7 @@ def _refuse(checked: "Checked", *, json: bool) -> int:
 
 def _show_findings(checked: "Checked") -> None:
     """The errors first; of the codes that were never heard only how many there are."""
-    from ballast.domain.status_check import Level
+    from ballast.domain.findings import Level
 
     for level in (Level.ERROR, Level.WARNING):
         found = [one for one in checked.findings if one.level is level]

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from enum import StrEnum
 from typing import TypeVar
 
+from ballast.domain.findings import Finding, Level
 from ballast.domain.status_map import (
     CLOSED,
     GIVES,
@@ -25,29 +25,6 @@ from ballast.domain.status_map import (
 from ballast.domain.words import Event, HoldReason, System
 
 W = TypeVar("W", System, Event, HoldReason)
-
-
-class Level(StrEnum):
-    """How much a finding weighs."""
-
-    ERROR = "error"  # it cannot be published
-    WARNING = "warning"  # look at it before it is published
-    INFO = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was found. `place`: the file with line, or sheet and row; empty for the dictionary as a whole."""
-
-    level: Level
-    kind: str
-    text: str
-    place: str = ""
-    column: str = ""
-
-    def __str__(self) -> str:
-        where = f"{self.place}, column {self.column}: " if self.column else f"{self.place}: " if self.place else ""
-        return f"{self.level}: {where}{self.text}"
 
 
 @dataclass(frozen=True, slots=True)

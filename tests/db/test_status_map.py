@@ -8,7 +8,8 @@ from sqlalchemy import text
 from adapters.dictionary import own_entries
 from ballast.db import codes_heard
 from ballast.db.status_map import AS_FOUND, PublicationRefused, Version, added_codes, added_in, current, versions
-from ballast.domain.status_check import Level, Row, Seen
+from ballast.domain.findings import Level
+from ballast.domain.status_check import Row, Seen
 from ballast.domain.status_map import Dictionary, Entry, Kind, overlaid
 from ballast.domain.words import Event, HoldReason, State, System
 from ballast.ports import Meaning

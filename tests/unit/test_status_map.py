@@ -8,11 +8,10 @@ import pytest
 from adapters.dictionary import CODES, known, own_entries
 from adapters.files.status_map import read_map
 from adapters.files.status_map_out import Shown, write_map
+from ballast.domain.findings import Finding, Level
 from ballast.domain.life_cycle import MOVES
 from ballast.domain.status_check import (
     Checked,
-    Finding,
-    Level,
     Row,
     Seen,
     check_against_books,

@@ -1,0 +1,1 @@
+"""What business people decide: prices, promotions, risk. Pure: rules and facts in, figures with their reasons out."""
