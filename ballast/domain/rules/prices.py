@@ -23,6 +23,7 @@ class Product:
     """One SKU of the price book. Amounts are minor units of `currency` per piece.
 
     `list_price`: what holds when no row does; None: then it has no price. `floor`: nothing may sell it for less.
+    `place` is where people wrote it (sheet and row).
     """
 
     sku: str
@@ -32,6 +33,7 @@ class Product:
     floor: int = 0
     currency: str = "CNY"
     tax_included: bool = True
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +80,11 @@ class PriceOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceSet:
-    """One version of the price book."""
+    """One version of the price book. `tier_notes`: what people noted beside a tier."""
 
     products: Mapping[str, Product] = field(default_factory=dict)
     tiers: tuple[str, ...] = ()
+    tier_notes: Mapping[str, str] = field(default_factory=dict, compare=False)
     rows: tuple[PriceRow, ...] = ()
     options: PriceOptions = field(default_factory=PriceOptions)
 
@@ -109,6 +112,7 @@ class LinePrice:
     """The price of one line, minor units per piece, before promotions.
 
     `price` is None when nothing prices it. `row`: the row that gave it, `list` for the list price, empty for none.
+    `unfloored`: what the row says, where that is below the floor and the floor is the price therefore.
     """
 
     line_no: int
@@ -121,4 +125,5 @@ class LinePrice:
     floor: int = 0
     currency: str = "CNY"
     tax_included: bool = True
+    unfloored: int | None = None
     passed_over: tuple[PassedOver, ...] = ()
