@@ -17,6 +17,8 @@ from adapters.files.rows import Row
 from adapters.files.xlsx_parts import check_parts
 
 MOST_UNPACKED = 200 * 1024 * 1024
+MOST_PART = 64 * 1024 * 1024
+"""Of one sheet that is looked at as a whole."""
 MOST_ROWS = 1_048_576
 """The rows that a sheet can have. A file may claim more, and each would cost a turn."""
 
@@ -84,6 +86,35 @@ def _values(path: Path, sheet: str | None) -> Iterator[tuple[str, int, tuple[Cel
                 yield opened.title, number, tuple(cells)
         except _CORRUPT as wrong:
             raise FileError(f"{path.name}: sheet {opened.title} cannot be read after row {number}: {wrong}") from None
+
+
+def read_cells(path: Path, sheet: str) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """(row number, cells of openpyxl) of every row, of a workbook that was checked. Raises `FileError`."""
+    with _sheet(path, sheet) as opened:
+        opened.reset_dimensions()
+        number = 0
+        try:
+            for number, cells in enumerate(opened.iter_rows(), start=1):
+                if number > MOST_ROWS:
+                    raise FileError(f"{path.name}: sheet {opened.title} claims more rows than a sheet can have")
+                yield number, cells
+        except _CORRUPT as wrong:
+            raise FileError(f"{path.name}: sheet {opened.title} cannot be read after row {number}: {wrong}") from None
+
+
+def read_part(path: Path, sheet: str) -> tuple[bytes, bool]:
+    """The XML of a sheet of a workbook that was checked, for what openpyxl leaves out when it streams; and whether
+    the sheet is hidden. Raises `FileError`."""
+    with _sheet(path, sheet) as opened:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                name = opened._worksheet_path  # its only way from a sheet to its part
+                if archive.getinfo(name).file_size > MOST_PART:
+                    raise FileError(f"{path.name}: sheet {sheet} is larger than {MOST_PART // 2**20} MB")
+                part = archive.read(name)
+        except _CORRUPT as wrong:
+            raise _unreadable(path, wrong) from None
+        return part, opened.sheet_state != "visible"
 
 
 def sheet_names(path: Path) -> list[str]:

@@ -126,13 +126,26 @@ class Entry:
         return amount
 
 
-def read_entries(file: Path) -> Entry:
-    """The top of a file. Raises `RulesError` when it cannot be read or is no YAML."""
-    findings = Findings(file)
+def read_bytes(file: Path) -> bytes:
+    """Raises `RulesError` when it cannot be read or is too large."""
     try:
         raw = file.read_bytes()
-        if len(raw) > LARGEST:
-            raise RulesError([f"{file}: larger than {LARGEST} bytes: this is no file of rules"])
+    except OSError as error:
+        raise RulesError([f"{file}: {error.strerror or 'cannot be read'}"]) from None
+    if len(raw) > LARGEST:
+        raise RulesError([f"{file}: larger than {LARGEST} bytes: this is no file of rules"])
+    return raw
+
+
+def read_entries(file: Path) -> Entry:
+    """The top of a file. Raises `RulesError` when it cannot be read or is no YAML."""
+    return entries_of(read_bytes(file), file)
+
+
+def entries_of(raw: bytes, file: Path) -> Entry:
+    """The top of what a file says, or would say: `file` is what findings call it. Raises `RulesError`: no YAML."""
+    findings = Findings(file)
+    try:
         text = raw.decode("utf-8-sig")
         if aliases := [
             token for token in yaml.scan(text, Loader=yaml.SafeLoader) if isinstance(token, yaml.AliasToken)
@@ -140,8 +153,6 @@ def read_entries(file: Path) -> Entry:
             line = aliases[0].start_mark.line + 1
             raise RulesError([f"{file}:{line}: references (*{aliases[0].value}) are not used here: write it out"])
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise RulesError([f"{file}: {error.strerror or 'cannot be read'}"]) from None
     except UnicodeDecodeError:
         raise RulesError([f"{file}: not UTF-8; save it as UTF-8"]) from None
     except yaml.YAMLError as error:

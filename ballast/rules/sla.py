@@ -27,7 +27,7 @@ from ballast.domain.sla import (
 )
 from ballast.domain.words import State
 from ballast.domain.working_time import WorkingHours
-from ballast.rules.entries import Entry, read_entries
+from ballast.rules.entries import Entry, entries_of, read_bytes
 from ballast.rules.workdays import is_workday, unknown_years
 
 ALERT_LEVEL: Final = {Level.YELLOW: "warning", Level.RED: "urgent"}
@@ -47,7 +47,12 @@ def read_policy(file: Path, now: datetime) -> Policy:
 
     `now`: years around it that the statutory calendar does not know are warnings of the policy.
     """
-    top = read_entries(file)
+    return policy_of(read_bytes(file), file, now)
+
+
+def policy_of(raw: bytes, file: Path, now: datetime) -> Policy:
+    """The same of what a file says, or would say: `file` is what the mistakes call it."""
+    top = entries_of(raw, file)
     fields = top.fields(needed=("clocks", "ladders", "roles", "people", "through"), known=("working_hours",))
     draft = _Draft(top)
     if "working_hours" in fields:
@@ -60,7 +65,7 @@ def read_policy(file: Path, now: datetime) -> Policy:
         draft.clocks = [_clock(entry, draft) for entry in fields["clocks"].items()]
     _check_whole(draft, fields)
     top.findings.raise_if_any()
-    return _finished(draft, file, now)
+    return _finished(draft, raw, file, now)
 
 
 @dataclass(slots=True)
@@ -319,9 +324,9 @@ def _check_whole(draft: _Draft, fields: Mapping[str, Entry]) -> None:
         fields["through"].problem("names no channel")
 
 
-def _finished(draft: _Draft, file: Path, now: datetime) -> Policy:
+def _finished(draft: _Draft, raw: bytes, file: Path, now: datetime) -> Policy:
     policy = Policy(
-        version=hashlib.sha256(file.read_bytes()).hexdigest()[:16],
+        version=hashlib.sha256(raw).hexdigest()[:16],
         clocks=tuple(clock for clock in draft.clocks if clock is not None),
         ladders=draft.ladders,
         roles=draft.roles,
