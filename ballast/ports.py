@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from ballast.domain.money import Money
+from ballast.domain.origin import Origin as Origin
 from ballast.domain.people import Person as Person
 from ballast.domain.words import Event, HoldReason, State, System
 
@@ -68,6 +69,8 @@ class Order:
     warehouse: str = ""  # our warehouse code, as the stock ledger names it
     transaction_id: str | None = None  # of the payment that counted
     customer_tier: str = ""  # the seller's own word, as the SLA policy names it; empty: not said
+    origin: Origin = field(default=Origin(), repr=False)  # as it was told at intake; not read back from the books
+    coupons: tuple[str, ...] = field(default=(), repr=False)  # likewise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,8 +354,8 @@ class Payment(Role, Protocol):
         ...
 
     async def refund(self, request: RefundRequest, *, look_first: bool = False) -> Receipt:
-        """Give money of one charge back, once per `refund_no`. The receipt says that it was taken on, not that it is
-        there: that is news. Raises `OutcomeUnknown`, too, when it was taken on and is not known afterwards."""
+        """Give money of one charge back, once per `refund_no`. The receipt says that it was taken on: news says that it
+        is there. Raises `OutcomeUnknown`, too, when it was taken on and is not known afterwards."""
         ...
 
     async def ask_refund(self, order_no: str, refund_no: str) -> Sequence[News]:
@@ -363,7 +366,7 @@ class Payment(Role, Protocol):
 class Alerts(Role, Protocol):
     """Reaches people. Robots have no keys: after a time-out a message is repeated at most once, by its owner."""
 
-    per_minute: int  # messages that it takes; whoever sends keeps to it over all processes
+    per_minute: int  # messages that it takes, over all processes
 
     async def send(self, digest: Digest) -> Receipt:
         """Show it and ring its people. The receipt's `shown`: how many items had room, the first ones.
@@ -380,11 +383,8 @@ class Hook(Protocol):
     codes: Codes
 
     def receive(self, request: HookRequest, now: datetime) -> Delivery:
-        """Verify the raw request, then decode it into messages.
-
-        `now` is the machine's time, for signature windows. Raises `BadSignature` (nothing may be stored) and
-        `NotUnderstood` (verified, but not what the vendor's sheet describes: 4xx).
-        """
+        """Verify the raw request, then decode it. `now`: machine time, for signature windows. Raises `BadSignature`
+        (nothing may be stored) and `NotUnderstood` (verified, but not what the vendor's sheet describes: 4xx)."""
         ...
 
     def read(self, message: Message, codes: Codes) -> News | None:

@@ -14,6 +14,7 @@ from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused
 from ballast.clock import to_local
 from ballast.db import alerts
 from ballast.db.alerts import MOST_HEARD, Climbed, Climbing, Ringing
+from ballast.db.rules_in_force import take_policy_in_force
 from ballast.domain.sla import Policy, Rung
 from ballast.points import Point, reached
 from ballast.ports import Alerts, Digest, Item
@@ -49,10 +50,12 @@ async def send_due(here: House) -> Counter[str]:
 
 async def climb(here: House, channels: Mapping[str, Alerts]) -> int:
     """Write the notices of every rung that is due; the number of new ones."""
-    policy, written = here.sla.current(), 0
+    written = 0
     while True:
         async with here.transaction() as tx:
             now = here.clock.now()
+            await take_policy_in_force(tx, here.sla, now)
+            policy = here.sla.current()
             climbing = await alerts.claim_climbing(tx, now)
             rungs = [_climb(policy, each, tuple(channels), now) for each in climbing]
             written += await alerts.write_rungs(tx, rungs, now)

@@ -253,6 +253,7 @@ class Settings(BaseSettings):
     prefect_hook_key: SecretStr | None = None  # what Prefect's automations show us; empty: nothing listens to them
     prefect_hook_url: str = ""  # how the Prefect server reaches the web process; empty: web_url and /hooks/prefect
     sla_policy: Path = Path("rules/sla.yaml")  # relative: to this folder, or to the one that Ballast came in
+    quote_key: SecretStr | None = None  # a bearer token that opens POST /quote; empty: nobody may ask
     metrics_key: SecretStr | None = None  # a bearer token that opens /metrics; empty: only this machine may read it
     chunk: int = Field(default=400, ge=1, le=1000)
     chunks_at_once: int = Field(default=2, ge=1, le=32)

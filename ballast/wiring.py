@@ -30,6 +30,7 @@ from adapters.wms.qimen.webhook import QimenHook
 from ballast.clock import Clock
 from ballast.db.allowance import RobotAllowance, SharedAllowance
 from ballast.db.engine import make_engine
+from ballast.db.rules_in_force import RulesInForce
 from ballast.domain.schedule import Waits
 from ballast.domain.words import System
 from ballast.points import Point, reached
@@ -63,9 +64,11 @@ class House:
     stopping: bool = False  # this process ends: runs take nothing new and give back what they cannot finish
     closed: bool = False
     sla: PolicyInForce = field(init=False, repr=False)
+    rules: RulesInForce = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.sla = PolicyInForce(find_rules(self.settings.sla_policy), lambda: self.clock.now())
+        self.rules = RulesInForce(self.sla)
 
     @property
     def erp(self) -> Erp:

@@ -11,6 +11,7 @@ from ballast.clock import to_local
 from ballast.db import clocks
 from ballast.db.alerts import end_alerts, raise_alerts
 from ballast.db.clocks import SeenBreach, breach_key
+from ballast.db.rules_in_force import take_policy_in_force
 from ballast.domain.sla import Level, Policy
 from ballast.domain.words import STATE_LABELS
 from ballast.points import Point, reached
@@ -99,11 +100,13 @@ def _breach_text(seen: SeenBreach) -> str:
 
 @task(name="take on the SLA policy", tags=["sla"], **CHUNK)
 async def take_on_policy() -> Tally:
-    """When the policy's file changed: have the clocks of every order under way read by the new one.
+    """When the policy's file changed, or another is published: have the clocks of orders under way read by the new one.
 
-    A file with a mistake is an alert, once per mistake; the policy before it stays in force.
+    One with a mistake is an alert, once per mistake; the policy before it stays in force.
     """
     here = await house()
+    async with here.transaction() as tx:
+        await take_policy_in_force(tx, here.sla, here.clock.now(), at_once=True)
     policy = here.sla.current()
     await _tell_problem(here, policy)
     async with here.transaction() as tx:
@@ -114,7 +117,7 @@ async def take_on_policy() -> Tally:
         async with here.transaction() as tx:
             after = await clocks.read_all_again(tx, after=after, most=PAGE, now=here.clock.now())
     async with here.transaction() as tx:
-        new = await clocks.take_policy(tx, policy, here.sla.file.read_text("utf-8-sig"), here.clock.now())
+        new = await clocks.take_policy(tx, policy, here.sla.text, here.clock.now())
     return Tally({"new policy": 1}) if new else Tally()
 
 

@@ -36,6 +36,8 @@ OF_ORDER: Final = (
     "sla_breach",
     "sla_pause",
     "order_check",
+    "order_origin",
+    "order_gate",
 )
 """Tables whose rows belong to an order by `order_id`: all of them go with it."""
 

@@ -3,37 +3,51 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, rows, run
+from ballast.domain.origin import plain_mobile
 from ballast.domain.schedule import Waits
 from ballast.domain.sla import Moment
 from ballast.domain.words import Event, State, Step
 from ballast.ports import Order
 
 
+class Inserted(NamedTuple):
+    """`ids`: order number -> id of the new orders; `new_customers`: of whom nothing was in the books before."""
+
+    ids: dict[str, int]
+    new_customers: frozenset[str] = frozenset()
+
+
 async def insert_orders(
     tx: AsyncConnection, orders: Sequence[Order], *, source: str, now: datetime, waits: Waits
 ) -> dict[str, int]:
-    """Insert what is not known yet; order number -> id of the new ones. Then call `inbox.wake_waiting`.
+    """`put_in`, for whoever needs no more than the ids."""
+    return (await put_in(tx, orders, source=source, now=now, waits=waits)).ids
+
+
+async def put_in(tx: AsyncConnection, orders: Sequence[Order], *, source: str, now: datetime, waits: Waits) -> Inserted:
+    """Insert what is not known yet. Then call `inbox.wake_waiting`.
 
     An order in the archive is known, too; also one that went there while this statement waited for it.
     They are inserted by order number: two chunks with the same orders in them wait for each other, not both ways.
     """
     found = await rows(tx, _INSERT_ORDERS, rows=dumps([_head(order, now, waits) for order in orders]), now=now)
     if not found:
-        return {}
+        return Inserted({})
     put_away = {row.id for row in await rows(tx, _TAKE_BACK, ids=[row.id for row in found])}
     ids = {row.order_no: row.id for row in found if row.id not in put_away}
     if not ids:
-        return ids
+        return Inserted(ids)
     fresh = [order for order in orders if order.order_no in ids]
     await run(tx, _INSERT_LINES, rows=dumps([line for order in fresh for line in _lines(order, ids)]))
-    await run(tx, _INSERT_CUSTOMERS, rows=dumps([_customer(order) for order in fresh]))
+    customers = await rows(tx, _INSERT_CUSTOMERS, rows=dumps([_customer(order) for order in fresh]))
     await run(tx, _INSERT_PLACED, rows=dumps([_placed(order, ids, source, now) for order in fresh]))
-    return ids
+    await run(tx, _INSERT_ORIGINS, rows=dumps([_origin(order, ids) for order in fresh]))
+    return Inserted(ids, frozenset(customers[0].new))
 
 
 def _head(order: Order, now: datetime, waits: Waits) -> dict[str, Any]:
@@ -82,6 +96,17 @@ def _placed(order: Order, ids: dict[str, int], source: str, now: datetime) -> di
     }
 
 
+def _origin(order: Order, ids: dict[str, int]) -> dict[str, Any]:
+    return {
+        "order_id": ids[order.order_no],
+        "placed_at": order.placed_at,
+        "customer_no": order.customer_no,
+        "mobile": plain_mobile(order.receiver.mobile) or None,
+        **asdict(order.origin),
+        "coupons": order.coupons,
+    }
+
+
 _INSERT_ORDERS = """
 insert into sales_order (order_no, channel, state, version, due_step, due_at, attempts, progress, placed_at, currency,
   total, freight, discount, customer_no, openid, receiver, warehouse, sla_due_at, recorded_at)
@@ -105,17 +130,27 @@ select order_id, line_no, sku, name, quantity, unit_price, amount, 0
 from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, line_no int, sku text, name text, quantity int,
   unit_price bigint, amount bigint)
 """
+# a row that was inserted has no xmax; one that was there has that of the lock, or of its new version
 _INSERT_CUSTOMERS = """
+with put as (
 insert into customer as c (customer_no, name, openid, first_order_at, tier)
 select distinct on (customer_no) customer_no, name, openid, min(first_order_at) over (partition by customer_no), tier
 from jsonb_to_recordset(cast(:rows as jsonb)) as r(customer_no text, name text, openid text, first_order_at timestamptz,
   tier text)
 order by customer_no, tier = '', first_order_at desc
 on conflict (customer_no) do update set tier = excluded.tier where excluded.tier not in ('', c.tier)
+returning customer_no, xmax = 0 as new)
+select coalesce(array_agg(customer_no) filter (where new), '{}') as new from put
 """
 _INSERT_PLACED = """
 insert into order_event (order_id, cause, event, from_state, to_state, moved, actor, happened_at, recorded_at, text)
 select order_id, 'placed', event, state, state, false, actor, happened_at, recorded_at, text
 from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, event text, state text, actor text,
   happened_at timestamptz, recorded_at timestamptz, text text)
+"""
+_INSERT_ORIGINS = """
+insert into order_origin (order_id, placed_at, customer_no, mobile, ip, device, card, coupons)
+select order_id, placed_at, customer_no, mobile, ip, device, card, coupons
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, placed_at timestamptz, customer_no text,
+  mobile text, ip text, device text, card text, coupons text[])
 """

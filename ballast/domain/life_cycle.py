@@ -140,6 +140,9 @@ ASKED_ANEW: Final[frozenset[HoldReason]] = frozenset(
 """Another system's answer, asked for again after a release: the same answer holds again, for nothing goes on without
 it. Every other reason is a judgement: evidence that a person let pass does not hold the order a second time."""
 
+GATED: Final[frozenset[HoldReason]] = frozenset({HoldReason.PRICE_MISMATCH, HoldReason.RISK_SUSPECTED})
+"""What our own gates found. Such an order may be unpaid, and is closed like any other when nobody ever pays it."""
+
 RELEASED_AHEAD: Final[dict[tuple[State, HoldReason], State]] = {
     (_L, HoldReason.SHIPPED_SHORT): _O,  # the warehouse is done: whoever releases it accepts what left
     (_P, HoldReason.REFUNDED_ON_THE_WAY): _C,  # nobody pays for it: it must never be handed over (again)

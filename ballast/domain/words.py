@@ -82,6 +82,8 @@ class HoldReason(StrEnum):
     """Why an order waits for a person."""
 
     PAYMENT_MISMATCH = "PAYMENT_MISMATCH"  # amount, currency or merchant differ from the order
+    PRICE_MISMATCH = "PRICE_MISMATCH"  # what the order costs differs from price book and promotions
+    RISK_SUSPECTED = "RISK_SUSPECTED"  # rules of the risk scanner fired
     STOCK_SHORT = "STOCK_SHORT"  # ledger or ERP cannot reserve every line
     ERP_REFUSED = "ERP_REFUSED"  # the ERP will not take the sale order as it is
     WAREHOUSE_REFUSED = "WAREHOUSE_REFUSED"  # the WMS will not take or fulfil the delivery order
@@ -130,6 +132,19 @@ HOLD_LABELS: dict[HoldReason, Label] = {
         "compare the charge with the order in the payment console; it releases itself when more is paid, "
         "a full refund before the stock is locked closes it, a release by hand accepts what was paid",
         "在支付后台核对收款与订单; 有新收款时自动放行, 锁库前全额退款则关闭, 人工放行即认可已付金额",
+    ),
+    HoldReason.PRICE_MISMATCH: Label(
+        "its prices differ from the price book",
+        "价格与价格表不符",
+        "compare both figures; mend the shop's price or the price book, or cancel the order; "
+        "a release accepts the order's own prices",
+        "核对两个金额; 修正店铺价格或价格表, 或取消订单; 放行即认可订单价格",
+    ),
+    HoldReason.RISK_SUSPECTED: Label(
+        "the risk scanner stopped it",
+        "风控拦截",
+        "check the evidence with the customer: release it, or cancel the order; the same rules do not stop it again",
+        "与客户核实证据: 放行或取消订单; 放行后相同规则不再拦截此单",
     ),
     HoldReason.STOCK_SHORT: Label(
         "not enough stock",

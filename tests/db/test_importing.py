@@ -15,8 +15,13 @@ from sqlalchemy import event
 from adapters.files.mapping import read_mapping
 from ballast.db import cases, effects, intake
 from ballast.db.engine import rows
+from ballast.db.rule_sets import Wanted
+from ballast.domain.rules.prices import PriceSet, Product
+from ballast.domain.words import State
+from ballast.rules.books import Kind, sheets_of, written_of
 from ballast.wiring import House
 from tasks.importing import ImportReport, import_orders
+from tasks.rules import import_rules, publish_version
 from tests.adapters.files.shop import make_mapping, take_all, write_shop
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +68,19 @@ def a_shop(folder: Path, **orders: str) -> Path:
     lines = "".join(f"{no},K1,2,10.00,1.00\n" for no in orders)
     payments = "".join(f"{no},1,card,21.00\n" for no, word in orders.items() if word != "new")
     return write_shop(folder, main, lines, payments)
+
+
+async def test_open_orders_of_a_file_go_through_the_gates_and_no_others(a_house: House, tmp_path: Path) -> None:
+    book = written_of(Kind.PRICE, sheets_of(PriceSet(products={"K1": Product(sku="K1", list_price=12_00)})), "b.xlsx")
+    book.base = 0
+    made = (await import_rules(a_house, "price", book, by="li", note="")).version
+    await publish_version(a_house, "price", made.version, Wanted(by="li", note="now"))
+
+    report = await bring_in(a_house, a_shop(tmp_path, A1="new", A2="paid", A3="sent"))
+
+    held = await ask(a_house, "select order_no, hold_reason from sales_order where state = 'ON_HOLD' order by 1")
+    assert [tuple(row) for row in held] == [("A1", "PRICE_MISMATCH"), ("A2", "PRICE_MISMATCH")]
+    assert report.states[State.ON_HOLD] == 2
 
 
 # -- the real orders ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from ballast.domain.words import Event, HoldReason, State, System
 from ballast.ports import Meaning
 from ballast.settings import Settings
 from ballast.wiring import House
-from tests.db.stage import bring, column, fill_shelf, make_order, read_case, scanned, shipped, tell
+from tests.db.stage import bring, column, fill_shelf, make_order, place, read_case, scanned, shipped, tell
 from tests.times import NOON, SettableClock
 
 
@@ -128,6 +129,25 @@ async def test_what_an_order_is_held_for_becomes_the_trouble_of_its_parcel(serve
             await connection.run_sync(downgrade, "0007")
         await upgrade(url)
         assert (await read_case(house)).parcels["Y-1"].trouble == Trouble(HoldReason.COURIER_REFUSED, "kdniao 404 Y-1")
+    finally:
+        await house.engine.dispose()
+
+
+async def test_orders_that_are_there_get_their_origin(server_url: str) -> None:
+    url = await fresh(server_url, "ballast_origins")
+    await upgrade(url)
+    house = House(Settings(_env_file=None), SettableClock(), make_engine(url))
+    written = ["+86 139-1234-5678", "008613912345678", "86 12345", "+1 415 555 0100", "13912345678"]
+    try:
+        for number, mobile in enumerate(written):
+            order = make_order(f"SO-{number}")
+            await place(house, replace(order, receiver=replace(order.receiver, mobile=mobile)))
+        kept = "select to_jsonb(g) from order_origin g order by order_id"
+        before = await column(house, kept)
+        async with connected(url) as connection:
+            await connection.run_sync(downgrade, "0016")
+        await upgrade(url)
+        assert await column(house, kept) == before and len(before) == len(written)
     finally:
         await house.engine.dispose()
 

@@ -1,6 +1,7 @@
 """The one intake format of an order: what a shop's backend pushes and what the file import builds."""
 
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Annotated, Self
 
 from pydantic import (
@@ -16,8 +17,9 @@ from pydantic import (
 
 from adapters.replies import read_reply
 from ballast.domain.money import MINOR_DIGITS, Money
+from ballast.domain.origin import is_card_number
 from ballast.domain.words import System
-from ballast.ports import Line, Order, Receiver
+from ballast.ports import Line, Order, Origin, Receiver
 
 MOST_MONEY = 10**11
 """Minor units. A thousand million yuan is a mistake, not an order."""
@@ -88,6 +90,35 @@ class PlacedLine(Part):
     amount: Minor
 
 
+def _read_ip(value: object) -> object:
+    """One spelling per address: `2001:DB8::1` and its long form are one, and so is an IPv4 address within IPv6."""
+    if not isinstance(value, str):
+        return value
+    if "%" in value:
+        raise ValueError("it is an address within one network only")
+    try:
+        address = ip_address(value.strip())
+    except ValueError:  # its words show the address
+        raise ValueError("it is no IPv4 or IPv6 address") from None
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _check_token(token: str) -> str:
+    if is_card_number(token):
+        raise ValueError("it is a card number: send the provider's token of the card or account, never the number")
+    return token
+
+
+class PlacedOrigin(Part):
+    """Whoever ordered, for the risk rules; every part may be left out. `card`: the payment provider's token."""
+
+    ip: Annotated[str, BeforeValidator(_read_ip)] | None = Field(default=None, repr=False)
+    device: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)] | None = Field(
+        default=None, repr=False
+    )
+    card: Annotated[Key, AfterValidator(_check_token)] | None = Field(default=None, repr=False)
+
+
 class PlacedOrder(Part):
     """Money in minor units (分). The sums must agree: an order that contradicts itself is not taken."""
 
@@ -101,6 +132,8 @@ class PlacedOrder(Part):
     customer: PlacedCustomer
     receiver: PlacedReceiver
     lines: Annotated[list[PlacedLine], Field(min_length=1, max_length=500)]
+    origin: PlacedOrigin = Field(default=PlacedOrigin(), repr=False)
+    coupons: Annotated[list[Key], Field(max_length=20)] = Field(default_factory=list, repr=False)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -144,4 +177,6 @@ def to_order(placed: PlacedOrder) -> Order:
         customer_tier=placed.customer.tier,
         receiver=Receiver(**placed.receiver.model_dump()),
         lines=tuple(Line(**line.model_dump()) for line in placed.lines),
+        origin=Origin(**placed.origin.model_dump()),
+        coupons=tuple(dict.fromkeys(placed.coupons)),
     )

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Column, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from ballast.db.tables.columns import big, document, identity, moment, of_order
@@ -162,6 +163,27 @@ class ReturnCase(SQLModel, table=True):
     answered_by: str | None = None
     answered_at: datetime | None = moment(null=True)
     note: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+def _of_subject(column: str) -> Index:
+    """Other orders of the same subject by time: what the windows of the risk rules look up."""
+    return Index(f"origin_{column}", column, "placed_at", postgresql_where=text(f"{column} is not null"))
+
+
+class OrderOrigin(SQLModel, table=True):
+    """Where an order came from, one row per order, written at intake. Null: not told."""
+
+    __tablename__ = "order_origin"
+    __table_args__ = tuple(_of_subject(column) for column in ("ip", "device", "mobile", "customer_no", "card"))
+
+    order_id: int = of_order(key=True)
+    placed_at: datetime = moment()
+    customer_no: str
+    mobile: str | None = None  # digits only, see `plain_mobile`
+    ip: str | None = None
+    device: str | None = None
+    card: str | None = None  # the provider's token
+    coupons: list[str] = Field(sa_column=Column(ARRAY(Text()), nullable=False, server_default=text("'{}'")))
 
 
 class Customer(SQLModel, table=True):
