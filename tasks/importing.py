@@ -1,7 +1,7 @@
 """`ballast import`: the orders of a file into the books, each whole or not at all, each once."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,11 +19,12 @@ from adapters.files.rows import Problem
 from adapters.storefronts.direct.orders import PlacedOrder, to_order
 from ballast.db import cases, effects, moves
 from ballast.db.case import Case
-from ballast.db.intake import insert_orders
+from ballast.db.intake import Inserted, insert_orders
 from ballast.domain.money import Money
 from ballast.domain.words import Event, State, System
 from ballast.ports import Order
 from ballast.wiring import House
+from tasks import gates
 from tasks.recorded_past import play_back
 
 MOST_FINDINGS = 1000
@@ -74,10 +75,13 @@ class ImportReport:
             "rejects": str(self.rejects) if self.rejects else None, "reasons": self.reasons,
         }  # fmt: skip
 
-    def note(self, past: FileOrder, case: Case, *, charged: bool) -> None:
-        """Count one new order, and list what is odd about it. `charged`: the mapping says where payments stand."""
+    def note(self, past: FileOrder, case: Case, *, charged: bool, stopped: bool) -> None:
+        """Count one new order, and list what is odd about it. `charged`: the mapping says where payments stand.
+
+        `stopped`: a gate put it on hold.
+        """
         self.imported += 1
-        self.states[case.standing.state] += 1
+        self.states[State.ON_HOLD if stopped else case.standing.state] += 1
         self.payments += len(past.charges)
         self.multi_payment_orders += len(past.charges) > 1
         for kind, text in _oddities(past, case, charged=charged):
@@ -149,9 +153,18 @@ async def _import_chunk(house: House, chunk: Sequence[FileOrder], mapping: FileM
             play_back(case, pasts[case.order_no], carry_on=mapping.open_orders == "carry_on")
         await moves.write(tx, fresh)
         await _mark_handed_over(tx, [case for case in fresh if case.with_warehouse], house)
+        held = await _look_at_open(house, tx, fresh, pasts)
     report.known += len(chunk) - len(fresh)
     for case in fresh:
-        report.note(pasts[case.order_no], case, charged=mapping.payments is not None)
+        report.note(pasts[case.order_no], case, charged=mapping.payments is not None, stopped=case.id in held)
+
+
+async def _look_at_open(
+    house: House, tx: AsyncConnection, fresh: Sequence[Case], pasts: Mapping[str, FileOrder]
+) -> frozenset[int]:
+    """Orders that are still to be paid or locked go through the gates like any other; what is further has its past."""
+    ids = {case.order_no: case.id for case in fresh if case.standing.state is State.PENDING_PAYMENT and case.due}
+    return await gates.at_intake(house, tx, [pasts[number].order for number in ids], Inserted(ids))
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from ballast.db.inbox import Letter
 from ballast.points import Point, reached
 from ballast.ports import Order
 from ballast.wiring import house
+from tasks import gates
 from tasks.chunks import Tally
 from tasks.policy import CHUNK
 
@@ -29,7 +30,8 @@ async def take_in(most: int) -> Tally:
         read = [(letter, _read(letter)) for letter in letters]
         fresh = {order.order_no: order for _, order in read if isinstance(order, Order)}
         now = here.clock.now()
-        ids = await intake.insert_orders(tx, list(fresh.values()), source="direct", now=now, waits=here.waits)
+        put = await intake.put_in(tx, list(fresh.values()), source="direct", now=now, waits=here.waits)
+        held = await gates.at_intake(here, tx, list(fresh.values()), put)
         states = [_state(letter, order) for letter, order in read]
         await inbox.settle(tx, states, now)
         await raise_alerts(
@@ -37,8 +39,9 @@ async def take_in(most: int) -> Tally:
         )
     async with here.transaction() as tx:
         await inbox.wake_waiting(tx)
-    known = len(fresh) - len(ids)
-    return Tally(+Counter({"taken": len(ids), "known": known, "parked": sum(s["state"] == "parked" for s in states)}))
+    known = len(fresh) - len(put.ids)
+    parked = sum(state["state"] == "parked" for state in states)
+    return Tally(+Counter({"taken": len(put.ids), "known": known, "parked": parked, "held": len(held)}))
 
 
 def _read(letter: Letter) -> Order | NotUnderstood:

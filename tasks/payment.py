@@ -15,7 +15,7 @@ from ballast.db.case import Case, ChargeCase
 from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing, end_messages
 from ballast.db.payments import mark_charges, record_refunds, refuse_refunds, tried
-from ballast.domain.life_cycle import TooEarly
+from ballast.domain.life_cycle import GATED, TooEarly
 from ballast.domain.money import Money
 from ballast.domain.payments import judge, transaction_key
 from ballast.domain.words import Event, HoldReason, State, Step
@@ -68,27 +68,38 @@ def _decide(here: House, chunk: Chunk, case: Case, answer: Answer) -> str:
             continue  # a refund before its charge: asked again at the next look
     if case.milestones["closed_at"]:
         return "closed"
+    unpaid = not case.charges and bool(case.head["total"])
     if case.standing.state is State.ON_HOLD:
+        if unpaid and case.standing.reason in GATED and _is_over(here, case):
+            return _close_unpaid(case)
         case.reschedule()
         return "still held"
-    if not case.charges and case.head["total"]:
+    if unpaid:
         return _unpaid(here, case)
     return _judge(chunk, case)
 
 
 def _unpaid(here: House, case: Case) -> str:
     """Nobody paid yet, and the provider says so too: wait, and in the end close."""
+    if _is_over(here, case):
+        return _close_unpaid(case)
     patience = here.settings.patience
-    if case.now >= case.placed_at + patience.unpaid_close:
-        case.take(
-            Event.PAYMENT_ENDED,
-            cause=f"unpaid:{case.order_no}",
-            actor="ballast",
-            text="the provider knows no payment and the time to pay is over",
-        )
-        return "closed unpaid"
     _ask_again(case, min(case.now + patience.unpaid, case.placed_at + patience.unpaid_close))
     return "still unpaid"
+
+
+def _is_over(here: House, case: Case) -> bool:
+    return case.now >= case.placed_at + here.settings.patience.unpaid_close
+
+
+def _close_unpaid(case: Case) -> str:
+    case.take(
+        Event.PAYMENT_ENDED,
+        cause=f"unpaid:{case.order_no}",
+        actor="ballast",
+        text="the provider knows no payment and the time to pay is over",
+    )
+    return "closed unpaid"
 
 
 def _ask_again(case: Case, at: datetime) -> None:

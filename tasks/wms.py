@@ -11,6 +11,7 @@ from ballast.db.claims import Chunk
 from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Order, Receipt
 from ballast.wiring import house
+from tasks import gates
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle
 from tasks.listening import Answer, ask_and_apply, knows_nothing
 from tasks.policy import CHUNK
@@ -22,7 +23,12 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
     here = await house()
     cases = await open_chunk(here, chunk)
     fresh = [case for case in cases if not case.with_warehouse and case.standing.state is not State.ON_HOLD]
-    jobs = [Job(f"wms.create:{case.order_no}", case.id, case.order(), case.id) for case in fresh]
+    async with here.transaction() as tx:
+        untried = [case for case in fresh if "wms.create" not in case.begun]  # what may be there is past this gate
+        suspected = await gates.before_shipping(here, tx, untried)
+    jobs = [
+        Job(f"wms.create:{case.order_no}", case.id, case.order(), case.id) for case in fresh if case.id not in suspected
+    ]
 
     async def create(order: Order, look_first: bool) -> Receipt:
         return await here.wms.create(order, look_first=look_first)
@@ -30,6 +36,9 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
     outcomes = await carry_out(here, "wms.create", jobs, create, chunk=chunk)
 
     def decide(case: Case, outcome: Outcome) -> str:
+        if case.id in suspected:
+            gates.mark(case, gates.SHIPPING, suspected[case.id])
+            return "held"
         if outcome.receipt is None:
             return hold(case, chunk.step, HoldReason.WAREHOUSE_REFUSED, outcome.error or "refused")
         case.with_warehouse = True
@@ -41,9 +50,10 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
         )
         return "handed over"
 
-    tally = await settle(here, chunk, cases, jobs, outcomes, decide)
+    stopped = dict.fromkeys(suspected, Outcome())
+    tally = await settle(here, chunk, cases, jobs, outcomes | stopped, decide)
     raise_if_down(jobs, outcomes)
-    known = {job.id for job in jobs}
+    known = {job.id for job in jobs} | suspected.keys()
     quiet = [case for case in cases if case.id not in known]
     questions = {case.id: here.wms.ask(case.order_no) for case in quiet}
     return tally + await ask_and_apply(here, chunk, quiet, questions, also=_hand_over_again)

@@ -17,6 +17,7 @@ from web.hooks.control import ControlDoor
 from web.hooks.door import Door
 from web.metrics import Metrics
 from web.orders.page import OrderPage
+from web.quotes.door import QuoteDoor
 
 
 def make_app(house: House, *, gather: float = GATHER) -> Starlette:
@@ -34,6 +35,9 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         Route("/ready", Readiness(house).answer),
         Route("/metrics", Metrics(house).answer),
     ]
+    if house.settings.quote_key is not None:
+        key = reveal(house.settings.quote_key, "BALLAST_QUOTE_KEY")
+        routes.append(Route("/quote", QuoteDoor(house, key).answer, methods=["POST"]))
     if house.settings.console_key is not None:
         secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")
         gate = Gate(house.settings.limits, house.clock)

@@ -26,9 +26,13 @@ def main() -> None:
     import ballast.cli.money
     import ballast.cli.orders
     import ballast.cli.pruning
+    import ballast.cli.quoting
     import ballast.cli.reconciling
     import ballast.cli.replaying
     import ballast.cli.reporting
+    import ballast.cli.risk
+    import ballast.cli.rule_trying
+    import ballast.cli.rules
     import ballast.cli.stock
     import ballast.cli.upkeep
     import ballast.cli.watching  # noqa: F401  # they register their commands
@@ -58,6 +62,7 @@ def _is_plain(error: Exception) -> bool:
         "OutsideError",
         "PruneRefused",
         "PublicationRefused",
+        "QuoteRefused",
         "RefundRefused",
         "ReplayFailed",
         "RulesError",

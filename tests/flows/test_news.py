@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
+from ballast.db import cases, moves
 from ballast.domain.status_check import Row
-from ballast.domain.words import State
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Waybill
 from flows.confirm_payment import confirm_payment
 from flows.read_inbox import read_inbox
@@ -87,6 +88,19 @@ async def test_a_quiet_order_without_news_is_asked_about_again_later(stage: Stag
     stage.later(timedelta(hours=13))
     assert (await run(ship_out)).name == "ship-out 1 caught up", "the warehouse has accepted it"
     assert (await run(ship_out)).name == "ship-out nothing due"
+
+
+async def test_an_order_that_a_gate_stopped_is_closed_too_when_nobody_pays_it(stage: Stage) -> None:
+    order_no = await stage.placed()
+    async with stage.house.transaction() as tx:
+        [case] = await cases.load(tx, now=stage.house.clock.now(), waits=stage.house.waits, order_nos=[order_no])
+        case.take(Event.HELD, cause="gate", actor="ballast", reason=HoldReason.PRICE_MISMATCH, evidence="12, not 10")
+        await moves.write(tx, [case])
+    stage.later(timedelta(minutes=31))
+    assert (await run(confirm_payment)).name == "confirm-payment 1 still held"
+    stage.later(timedelta(hours=25))
+    assert (await run(confirm_payment)).name == "confirm-payment 1 closed unpaid"
+    assert await stage.state(order_no) is State.CLOSED
 
 
 async def test_an_unpaid_order_is_closed_after_asking(stage: Stage) -> None:

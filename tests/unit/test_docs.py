@@ -23,16 +23,23 @@ import ballast.cli.meanings
 import ballast.cli.money
 import ballast.cli.orders
 import ballast.cli.pruning
+import ballast.cli.quoting
 import ballast.cli.reconciling
 import ballast.cli.replaying
 import ballast.cli.reporting
+import ballast.cli.risk
+import ballast.cli.rule_trying
+import ballast.cli.rules
 import ballast.cli.stock
 import ballast.cli.upkeep
 import ballast.cli.watching  # noqa: F401  # they register their commands
 from adapters.storefronts.direct.webhook import DirectHook
 from ballast.cli import app
+from ballast.domain.rules.facts import FACTS
+from ballast.domain.rules.windows import Figure, Subject
 from ballast.domain.words import HOLD_LABELS, PAID_WAITING, STATE_LABELS
 from ballast.ports import HookRequest
+from ballast.rules.sheet_plans import OPTIONS, PLANS
 from ballast.settings import DirectSettings, Part, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -255,3 +262,21 @@ def test_every_lesson_names_tests_that_exist() -> None:
         assert named, line
         for file, test in named:
             assert re.search(rf"^(async )?def {test}\(", text(file), re.MULTILINE), f"{file}::{test}"
+
+
+@pytest.mark.parametrize("page", ["docs/rules.md", "docs/rules.zh-CN.md"])
+def test_every_column_option_and_fact_of_rules_stands_there_with_both_names(page: str) -> None:
+    rows = [line for line in text(page).splitlines() if line.startswith("| ")]
+    columns = [column for plans in PLANS.values() for plan in plans for column in plan.columns]
+    columns += [option for options in OPTIONS.values() for option in options]
+    names = [(one.name, one.chinese) for one in columns if one.name not in ("option", "value")]
+    assert [
+        pair for pair in names if not any(f"| `{pair[0]}` |" in row and f"| {pair[1]} |" in row for row in rows)
+    ] == []
+    for fact, said in FACTS.items():
+        assert [row for row in rows if f"| `{fact}` |" in row and (said.en in row or said.zh in row)], fact
+    for word in (*Subject, *Figure):
+        assert f"`{word}`" in text(page), word
+    assert {
+        word for column in columns for word in column.choices.values() if word.split("/")[0] not in text(page)
+    } == set()

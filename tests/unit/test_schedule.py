@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, Standing
+from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, GATED, Standing
 from ballast.domain.schedule import Due, Facts, Waits, next_due
 from ballast.domain.words import Event, HoldReason, State, Step
 from tests.times import NOON
@@ -74,11 +75,18 @@ def test_what_is_not_wanted_any_more_is_called_off_at_once(place: State, reason:
 @pytest.mark.parametrize("reason", sorted(set(HoldReason) - CALLED_OFF))
 def test_a_hold_that_money_or_the_warehouse_can_end_goes_on_asking_for_it(reason: HoldReason) -> None:
     ends = ENDS_WITH.get(reason, ())
-    money = (Step.CONFIRM_PAYMENT, NOON + HOUR / 2) if Event.PAYMENT_CAPTURED in ends else None
+    asked = Event.PAYMENT_CAPTURED in ends or reason in GATED  # one that is never paid is closed in the end
+    money = (Step.CONFIRM_PAYMENT, NOON + HOUR / 2) if asked else None
     goods = (Step.SHIP_OUT, NOON + 12 * HOUR) if {Event.SHIPPED, Event.SCANNED} & set(ends) else None
     assert held_is_due(State.PENDING_PAYMENT, reason) == money
     assert held_is_due(State.STOCK_LOCKED, reason, with_warehouse=True) == goods
     assert held_is_due(State.STOCK_LOCKED, reason) is None, "a warehouse that knows nothing of it is not asked"
+
+
+@pytest.mark.parametrize("paid", [{"paid_at": NOON}, {"charge_waiting": True}])
+def test_what_a_gate_stopped_waits_for_a_person_once_it_is_paid(paid: dict[str, Any]) -> None:
+    standing = Standing(State.ON_HOLD, State.PENDING_PAYMENT, HoldReason.PRICE_MISMATCH)
+    assert next_due(replace(FACTS, standing=standing, **paid), NOON, WAITS) is None
 
 
 def test_some_holds_are_asked_about_by_every_step_on_the_way() -> None:

@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from adapters.errors import NotUnderstood
-from adapters.storefronts.direct.orders import PlacedOrder, read_order
+from adapters.storefronts.direct.orders import PlacedOrder, read_order, to_order
 from ballast.domain.words import System
+from ballast.ports import Origin
 from tests.adapters.wire import sample
 
 ORDER: dict[str, Any] = orjson.loads(sample("direct/order_placed.json"))["order"]
@@ -139,3 +140,61 @@ def test_the_file_import_builds_the_same_model() -> None:
     order = read_order(ORDER)
     assert PlacedOrder.model_validate(order.model_dump()) == order
     assert read_order(order.model_dump(mode="json")) == order
+
+
+TOLD = {"ip": "203.0.113.7", "device": "d-1", "card": "tok_4111111111111111"}
+
+
+def test_where_it_came_from_and_its_coupons_are_carried_on_and_shown_nowhere() -> None:
+    placed = read_order(ORDER | {"origin": TOLD, "coupons": ["NEW30", "VIP", "NEW30"]})
+    order = to_order(placed)
+    assert (order.origin, order.coupons) == (Origin(**TOLD), ("NEW30", "VIP"))
+    for text in (repr(placed), repr(order)):
+        assert not [secret for secret in (*TOLD.values(), "NEW30") if secret in text]
+
+
+def test_both_may_be_left_out() -> None:
+    for told in ({}, {"origin": {}}, {"origin": {"ip": None}, "coupons": []}):
+        order = to_order(read_order(ORDER | told))
+        assert (order.origin, order.coupons) == (Origin(), ())
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2001:DB8:0:0::1", "2001:db8::1"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        (" 203.0.113.7 ", "203.0.113.7"),
+    ],
+)
+def test_one_address_has_one_spelling(written: str, read: str) -> None:
+    assert read_order(ORDER | {"origin": {"ip": written}}).origin.ip == read
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"origin": {"ip": "203.0.113.777"}}, "origin.ip"),
+        ({"origin": {"ip": "203.0.113.007"}}, "origin.ip"),
+        ({"origin": {"ip": "fe80::1%eth0"}}, "origin.ip"),
+        ({"origin": {"ip": 3405803783}}, "origin.ip"),
+        ({"origin": {"ip": ""}}, "origin.ip"),
+        ({"origin": {"device": "d" * 129}}, "origin.device"),
+        ({"origin": {"device": ""}}, "origin.device"),
+        ({"origin": {"device": "a\nb"}}, "origin.device"),
+        ({"origin": {"card": "4111 1111 1111 1111"}}, "origin.card"),
+        ({"origin": {"card": "4111111111111111"}}, "origin.card"),
+        ({"origin": {"card": "t" * 65}}, "origin.card"),
+        ({"origin": {"mac": "00:00"}}, "origin.mac"),
+        ({"origin": "203.0.113.7"}, "origin"),
+        ({"coupons": "NEW30"}, "coupons"),
+        ({"coupons": [""]}, "coupons.0"),
+        ({"coupons": ["c" * 65]}, "coupons.0"),
+        ({"coupons": ["c"] * 21}, "coupons"),
+        ({"coupons": [30]}, "coupons.0"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_by_name_and_not_shown(more: dict[str, Any], field: str) -> None:
+    with pytest.raises(NotUnderstood, match=rf"{field}: ") as refused:
+        read_order(ORDER | more)
+    assert "4111" not in str(refused.value) and "203.0.113" not in str(refused.value)

@@ -1,0 +1,1 @@
+"""`POST /quote`: what an order would cost, for shops that ask before they show a price."""
