@@ -10,6 +10,7 @@ from sim.control import ControlRoom
 from sim.life import Life, News
 from sim.recorded import RecordedRoom
 from sim.steps import StepRoom
+from sim.strangers.room import StrangersRoom
 from sim.systems.dingtalk import DingtalkGate
 from sim.systems.feishu import FeishuGate
 from sim.systems.kdniao.gate import KdniaoGate
@@ -52,6 +53,7 @@ def build_town(config: Config) -> Town:
         ControlRoom(world, life, autopilot, witness, robots, shop),
         StepRoom(world, life, autopilot, witness),
         RecordedRoom(world, life, autopilot),
+        StrangersRoom(),
     ):
         part.mount(app)
     town = Town(world, autopilot, app)

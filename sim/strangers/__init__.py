@@ -1,0 +1,1 @@
+"""Strangers: a labelled stream of honest and crooked orders, for judging whoever tells them apart."""
