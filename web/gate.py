@@ -1,10 +1,11 @@
-"""Who may open a page that a link with a key leads to: bounded, compared in constant time, the same for all pages."""
+"""Who may come in: by the key in a page's link, or by a bearer token. Bounded, and compared in constant time."""
 
 import hmac
 from typing import Final, Literal
 
 from starlette.requests import Request
 
+from adapters.signing import same
 from ballast.clock import Clock
 from ballast.settings import LimitSettings
 from web.bounds import per_minute, sender_of
@@ -45,5 +46,23 @@ class Gate:
             raise Shut("busy", wrong.pause)
         shown = request.query_params.get("key", "").encode("utf-8", "surrogatepass")
         if key is None or not hmac.compare_digest(key.encode(), shown):
+            wrong.take(now)
+            raise Shut("missing")
+
+
+class Bearer:
+    """A door for whoever shows one token in `Authorization: Bearer`."""
+
+    def __init__(self, key: str, limits: LimitSettings, clock: Clock) -> None:
+        self._key, self._clock = key, clock
+        self._wrong = per_minute(limits.wrong_keys_per_minute, limits.senders)
+
+    def admit(self, request: Request) -> None:
+        """Raises `Shut`: busy for who has guessed too often, missing for a wrong token."""
+        wrong, now = self._wrong.of(sender_of(request)), self._clock.machine_now()
+        if not wrong.has(now):
+            raise Shut("busy", wrong.pause)
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not same(self._key, given.strip()):
             wrong.take(now)
             raise Shut("missing")

@@ -16,12 +16,13 @@ from prometheus_client.metrics_core import Metric
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from adapters.signing import reveal, same
+from adapters.signing import reveal
 from ballast.counters import COUNTED
 from ballast.db.engine import DATABASE_ERRORS
 from ballast.db.gauges import Gauges, Numbers, read_gauges, read_numbers
 from ballast.wiring import House
-from web.bounds import brings_body, per_minute, sender_of
+from web.bounds import brings_body
+from web.gate import Bearer, Shut
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +41,8 @@ class Metrics:
 
     def __init__(self, house: House) -> None:
         self._house, self._books = house, Books(house)
-        key = house.settings.metrics_key
-        self._key = None if key is None else reveal(key, "BALLAST_METRICS_KEY")
-        self._wrong = per_minute(house.settings.limits.wrong_keys_per_minute, house.settings.limits.senders)
+        key, limits = house.settings.metrics_key, house.settings.limits
+        self._bearer = None if key is None else Bearer(reveal(key, "BALLAST_METRICS_KEY"), limits, house.clock)
 
     async def answer(self, request: Request) -> Response:
         """The figures as text; 401 without the key, 403 from elsewhere when there is none, 429 for who guesses."""
@@ -55,18 +55,17 @@ class Metrics:
         return Response(generate_latest(COUNTED) + generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     def _refuse(self, request: Request) -> Response | None:
-        if self._key is None:
+        if self._bearer is None:
             if is_here(request):
                 return None
             return PlainTextResponse("set BALLAST_METRICS_KEY to read this from elsewhere", 403)
-        wrong, now = self._wrong.of(sender_of(request)), self._house.clock.machine_now()
-        if not wrong.has(now):
-            return PlainTextResponse("too many wrong keys", 429, {"Retry-After": str(wrong.pause)})
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and same(self._key, given.strip()):
-            return None
-        wrong.take(now)
-        return PlainTextResponse("this needs the key of BALLAST_METRICS_KEY", 401, {"WWW-Authenticate": "Bearer"})
+        try:
+            self._bearer.admit(request)
+        except Shut as shut:
+            if shut.why == "busy":
+                return PlainTextResponse("too many wrong keys", 429, {"Retry-After": str(shut.pause)})
+            return PlainTextResponse("this needs the key of BALLAST_METRICS_KEY", 401, {"WWW-Authenticate": "Bearer"})
+        return None
 
 
 def is_here(request: Request) -> bool:

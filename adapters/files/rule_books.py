@@ -10,7 +10,7 @@ from typing import Any, Final
 from openpyxl.utils import get_column_letter
 
 from adapters.files import xlsx_rows
-from adapters.files.errors import FileError
+from adapters.files.errors import FileError, check_size
 from adapters.files.rule_book_jdm import read_jdm
 from adapters.files.rule_book_out import write_rule_file
 from adapters.files.xlsx_marks import Marks, read_marks
@@ -51,14 +51,7 @@ def read_rule_file(path: Path, kind: Kind | None = None) -> WrittenBook:
     if reader is None:
         old = ": save it as .xlsx" if path.suffix.lower() in (".xls", ".csv", ".et") else ""
         raise FileError(f"{path.name}: a book of rules ends with .xlsx, .json or .yaml{old}")
-    try:
-        size = path.stat().st_size
-    except OSError as wrong:
-        raise FileError(f"{path}: cannot be read: {wrong.strerror}") from None
-    if not path.is_file():
-        raise FileError(f"{path}: is no file")
-    if size > MOST_BYTES:
-        raise FileError(f"{path.name}: {size / 2**20:.1f} MB, at most {MOST_BYTES // 2**20}: is this a book of rules?")
+    check_size(path, MOST_BYTES, "a book of rules")
     return reader(path, kind)
 
 

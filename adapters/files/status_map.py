@@ -12,7 +12,7 @@ import yaml
 
 from adapters.files import csv_rows, xlsx_rows
 from adapters.files.cells import FORMULA_SIGNS, Cell, CellError, is_empty, read_text
-from adapters.files.errors import FileError
+from adapters.files.errors import FileError, check_size
 from adapters.files.rows import Row as FileRow
 from adapters.files.tables import DELIMITERS
 from ballast.domain.findings import Finding, Level
@@ -88,14 +88,7 @@ def read_map(path: Path) -> MapFile:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise FileError(f"{path.name}: a status map ends with .yaml, .csv or .xlsx")
-    try:
-        size = path.stat().st_size
-    except OSError as wrong:
-        raise FileError(f"{path}: cannot be read: {wrong.strerror}") from None
-    if not path.is_file():
-        raise FileError(f"{path}: is no file")
-    if size > MOST_BYTES:
-        raise FileError(f"{path.name}: {size // 2**20} MB, at most {MOST_BYTES // 2**20}: is this a status map?")
+    check_size(path, MOST_BYTES, "a status map")
     return reader(path)
 
 

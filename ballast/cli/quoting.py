@@ -1,14 +1,11 @@
 """`ballast quote`: what an order would cost, and why."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from ballast.cli import app
-
-if TYPE_CHECKING:
-    pass
 
 
 class QuoteRefused(Exception):
@@ -22,7 +19,7 @@ def quote(
     customer: str = "",
     tier: Annotated[str | None, Parameter(help="left out: as the customer is known")] = None,
     channel: str = "",
-    coupon: Annotated[list[str], Parameter(help="a code, once per coupon")] = [],  # noqa: B006  # cyclopts reads it, nobody changes it
+    coupon: Annotated[tuple[str, ...], Parameter(help="a code, once per coupon")] = (),
     freight: Annotated[str, Parameter(help="in major units, e.g. 10.00")] = "0",
     first_order: Annotated[bool | None, Parameter(help="left out: whether the customer is known")] = None,
     at: Annotated[datetime | None, Parameter(help="without zone: China Standard Time; left out: now")] = None,
@@ -33,34 +30,19 @@ def quote(
 
     Exit 1 when a line has no price. 报价并说明理由
     """
+    from adapters.storefronts.direct.questions import read_question
     from ballast.cli.opening import aware, print_json, with_house
-    from ballast.domain.money import Money
-    from ballast.rules.appraisal import appraise
-    from ballast.rules.quotes import quote_of
-    from ballast.wiring import House
+    from ballast.quoting import answer
 
-    wanted = [_line(text, place, currency) for place, text in enumerate(line, 1)]
-    try:
-        shipping = Money.from_major(freight, currency).amount
-    except ValueError as wrong:
-        raise QuoteRefused(f"--freight: {wrong}") from None
-
-    async def ask(here: House) -> dict[str, Any]:
-        from ballast.db.customers import find_customer
-        from ballast.rules.appraisal import Question
-
-        async with here.transaction() as tx:
-            now = here.clock.now()
-            rules = await here.rules.current(tx, now)
-            known = await find_customer(tx, customer) if customer else None
-        asked = Question(
-            lines=wanted, at=aware(at) or now, currency=currency, freight=shipping, channel=channel, customer=customer,
-            tier=tier if tier is not None else known.tier if known else "",
-            first_order=first_order if first_order is not None else known is None, coupons=tuple(coupon),
-        )  # fmt: skip
-        return quote_of(rules, asked, appraise(rules, asked, explain=True), explain=True)
-
-    said = with_house(ask)
+    begun = aware(at)
+    asked = read_question(
+        {
+            "lines": [_line(text, currency) for text in line], "customer": customer, "tier": tier,
+            "first_order": first_order, "channel": channel, "at": begun.isoformat() if begun else None,
+            "currency": currency, "freight": _minor("--freight", freight, currency), "coupons": list(coupon),
+        }
+    )  # fmt: skip
+    said = with_house(lambda here: answer(here, asked))
     if json:
         print_json(said)
     else:
@@ -68,19 +50,22 @@ def quote(
     return 1 if said["unpriced"] else 0
 
 
-def _line(text: str, place: int, currency: str) -> Any:
-    from ballast.domain.money import Money
-    from ballast.domain.rules.prices import Wanted
-
+def _line(text: str, currency: str) -> dict[str, Any]:
     sku, _, rest = text.partition(":")
     pieces, _, price = rest.partition(":")
-    if not sku or not pieces.isascii() or not pieces.isdecimal() or not 1 <= int(pieces[:8]) <= 1_000_000:
+    if not sku or not pieces.isascii() or not pieces.isdecimal():
         raise QuoteRefused(f"--line {text!r}: write SKU:PIECES, e.g. SKU-001:2")
+    own = _minor(f"--line {text!r}", price, currency) if price else None
+    return {"sku": sku, "quantity": int(pieces[:9]), "unit_price": own}
+
+
+def _minor(option: str, text: str, currency: str) -> int:
+    from ballast.domain.money import Money
+
     try:
-        own = Money.from_major(price, currency).amount if price else None
+        return Money.from_major(text, currency).amount
     except ValueError as wrong:
-        raise QuoteRefused(f"--line {text!r}: {wrong}") from None
-    return Wanted(line_no=place, sku=sku, quantity=int(pieces), own_price=own)
+        raise QuoteRefused(f"{option}: {wrong}") from None
 
 
 def show_quote(said: dict[str, Any], *, own_total: int | None = None) -> None:

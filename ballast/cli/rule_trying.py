@@ -65,17 +65,18 @@ def try_draft(
 
 async def _draft(here: "House", kind: Tried, what: str) -> "Compiled":
     """What is in force, with the draft in its place. Raises `RulesRefused` when it cannot be read."""
+    from adapters.files.rule_books import read_rule_file
     from ballast.domain.findings import Level
     from ballast.rules.books import Kind, read_book
     from tasks.rule_trial import with_set, with_versions
-    from tasks.rules import RulesRefused, read_written
+    from tasks.rules import RulesRefused
 
     one, number = Kind(kind), number_of(what)
     async with here.transaction() as tx:
         now = here.clock.now()
         if number is not None:
             return await with_versions(here, tx, now, {one: number})
-        wanted, findings = read_book(read_written(kind, Path(what)))  # type: ignore[arg-type]  # no SLA policy
+        wanted, findings = read_book(read_rule_file(Path(what), one))
         if any(one.level is Level.ERROR for one in findings):
             raise RulesRefused(findings)
         return with_set(await here.rules.current(tx, now), one, -1, wanted)

@@ -38,16 +38,15 @@ def _archived(trial: Trial) -> str:
 
 
 def _sums(now: Figures, then: Figures) -> list[tuple[str, str, str, str]]:
-    rows = []
+    rows: list[tuple[str, str, str, str]] = []
     for name, before, after in (("revenue", now.revenue, then.revenue), ("discounts", now.discounts, then.discounts)):
         for currency in sorted(before.keys() | after.keys()):
-            figures = (before[currency], after[currency], after[currency] - before[currency])
-            shown = [Money(figure, currency).major() for figure in figures]
-            rows.append((f"{name} {currency}", *shown))
-    for prefix, was, becomes in (("held", now.holds, then.holds), ("rule fired", now.fired, then.fired)):
-        for what in sorted(was.keys() | becomes.keys()):
-            rows.append((f"{prefix}: {what}", str(was[what]), str(becomes[what]), f"{becomes[what] - was[what]:+}"))
-    return rows  # type: ignore[return-value]  # each row has four cells
+            was, becomes = Money(before[currency], currency), Money(after[currency], currency)
+            rows.append((f"{name} {currency}", was.major(), becomes.major(), (becomes - was).major()))
+    for prefix, old, new in (("held", now.holds, then.holds), ("rule fired", now.fired, then.fired)):
+        for what in sorted(old.keys() | new.keys()):
+            rows.append((f"{prefix}: {what}", str(old[what]), str(new[what]), f"{new[what] - old[what]:+}"))
+    return rows
 
 
 def _headline(one: Affected) -> str:

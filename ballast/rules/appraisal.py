@@ -4,15 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from ballast.clock import SHANGHAI
 from ballast.domain.money import Money
 from ballast.domain.rules.price_gate import LineMismatch, OwnLine, TotalMismatch, judge_prices, judge_total
 from ballast.domain.rules.prices import LinePrice, Wanted
 from ballast.domain.rules.promotions import Calculation, Cart, CartLine
 from ballast.rules.compiled import Compiled
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

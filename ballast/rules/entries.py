@@ -164,11 +164,3 @@ def entries_of(raw: bytes, file: Path) -> Entry:
     if node is None:
         raise RulesError([f"{file}:1: the file is empty"])
     return Entry(node, findings, node.start_mark.line + 1)
-
-
-def _refuse_references(file: Path, text: str) -> None:
-    """A few references to references are a file of billions of entries."""
-    for token in yaml.scan(text, Loader=yaml.SafeLoader):
-        if isinstance(token, yaml.AliasToken):
-            line = token.start_mark.line + 1
-            raise RulesError([f"{file}:{line}: references (*{token.value}) are not used here: write it out"])

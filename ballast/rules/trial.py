@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from typing import Any, Final
 
+from ballast.domain.money import Money
+from ballast.domain.rules.prices import LinePrice
 from ballast.domain.rules.promotions import Calculation, Fate
 from ballast.rules.appraisal import Appraisal
 
@@ -55,23 +57,22 @@ class Affected:
             said.append(
                 f"risk rules: {', '.join(self.now.fired) or 'none'} now, {', '.join(self.then.fired) or 'none'} then"
             )
-        return said + _prices(self.now.appraisal, self.then.appraisal) + _promotions(self.now, self.then)
+        return said + _prices(self.now.appraisal, self.then.appraisal, self.currency) + _promotions(self.now, self.then)
 
 
-def _prices(now: Appraisal | None, then: Appraisal | None) -> list[str]:
+def _prices(now: Appraisal | None, then: Appraisal | None, currency: str) -> list[str]:
     if now is None or then is None:
         return []
     was = {one.line_no: one for one in now.prices}
     return [
-        f"line {one.line_no} {one.sku}: {_price(was[one.line_no].price)} ({was[one.line_no].row or 'no row'}) now, "
-        f"{_price(one.price)} ({one.row or 'no row'}) then"
+        f"line {one.line_no} {one.sku}: {_price(was[one.line_no], currency)} now, {_price(one, currency)} then"
         for one in then.prices
         if (one.price, one.row) != (was[one.line_no].price, was[one.line_no].row)
     ]
 
 
-def _price(price: int | None) -> str:
-    return "no price" if price is None else f"{price / 100:.2f}"
+def _price(line: LinePrice, currency: str) -> str:
+    return "no price" if line.price is None else f"{Money(line.price, currency).major()} ({line.row})"
 
 
 def _promotions(now: Seen, then: Seen) -> list[str]:
