@@ -355,8 +355,8 @@ def _held_row(here: House, row: HeldRow) -> dict[str, str]:
     return {
         "order": here.order_link(row.order_no),
         "reason": f"{row.reason} {label.zh if zh else label.en}",
+        "evidence": row.evidence,  # before the advice, which is long: the table shows what has room
         "what to do": label.advice_zh if zh else label.advice_en,
-        "evidence": row.evidence,
     }
 
 
