@@ -6,7 +6,6 @@ facts of the chunk -> judge each order -> write down what was found -> stop thos
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +17,6 @@ from ballast.db.case import Case
 from ballast.db.intake import Inserted
 from ballast.db.origins import read_facts, read_new_facts
 from ballast.domain.rules import price_gate, risk
-from ballast.domain.rules.price_gate import OwnLine
 from ballast.domain.rules.prices import Wanted
 from ballast.domain.rules.risk import Action, Verdict
 from ballast.domain.words import Event, HoldReason
@@ -53,10 +51,10 @@ class Judged:
 def question_of(order: Order, facts: Mapping[str, Any]) -> Question:
     """The order as price book and promotions see it. `facts` say what the customer was when it was placed."""
     return Question(
-        lines=tuple(
+        lines=[
             Wanted(line_no=line.line_no, sku=line.sku, quantity=line.quantity, own_price=line.unit_price)
             for line in order.lines
-        ),
+        ],
         at=order.placed_at,
         currency=order.total.currency,
         freight=order.freight.amount,
@@ -70,20 +68,6 @@ def question_of(order: Order, facts: Mapping[str, Any]) -> Question:
     )
 
 
-def own_lines(order: Order) -> list[OwnLine]:
-    """What the order says of its lines itself."""
-    return [
-        OwnLine(
-            line_no=line.line_no,
-            sku=line.sku,
-            quantity=line.quantity,
-            unit_price=line.unit_price,
-            amount=line.amount,
-        )
-        for line in order.lines
-    ]
-
-
 def judge_intake(rules: Compiled, order: Order, facts: Mapping[str, Any]) -> Judged:
     """Prices and risk of a new order. Pure. The evidence of both stands together: one release answers both."""
     found = Judged(rules.risk.judge(facts), facts)
@@ -91,7 +75,7 @@ def judge_intake(rules: Compiled, order: Order, facts: Mapping[str, Any]) -> Jud
     if found.verdict.action is Action.REVIEW:
         found.reason = HoldReason.RISK_SUSPECTED
     if rules.has_prices:
-        found.price = judge(rules, question_of(order, facts), own_lines(order), order.total.amount)
+        found.price = judge(rules, question_of(order, facts), order.lines, order.total.amount)
         if not found.price.agrees:
             found.reason = HoldReason.PRICE_MISMATCH
             said.append(_figures(rules, found.price, order))
@@ -122,7 +106,7 @@ async def at_intake(here: House, tx: AsyncConnection, orders: Sequence[Order], p
     windows, names = rules.risk.windows, rules.risk.reads
     facts = await read_new_facts(tx, new, windows, names, new_customers=put.new_customers)
     judged, failed = _each(new, lambda order_id: judge_intake(rules, new[order_id], facts[order_id]))
-    await gates.record(tx, [*_looks(INTAKE, now, rules, judged)])
+    await gates.record(tx, INTAKE, now, _versions(rules), [*_found(judged)])
     await raise_alerts(tx, trouble_alerts(rules) + [_failure(rules, *one) for one in failed.items()], now)
     marked = {order_id: one for order_id, one in judged.items() if one.evidence}
     if not marked:
@@ -170,13 +154,13 @@ async def before_shipping(here: House, tx: AsyncConnection, cases: Sequence[Case
     if not cases or not rules.judges_risk:
         return {}
     ids = [case.id for case in cases]
-    facts = await read_facts(tx, ids, rules.risk.windows, phones=rules.risk.reads_phones)
-    before = await gates.looks_at(tx, ids)
+    facts = await read_facts(tx, ids, rules.risk.windows, rules.risk.reads)
+    before = await gates.last_looks(tx, ids)
     by_id = {case.id: case for case in cases}
     judged, failed = _each(by_id, lambda order_id: _judge_shipping(rules, by_id[order_id], facts[order_id]))
     await raise_alerts(tx, trouble_alerts(rules) + [_failure(rules, *one) for one in failed.items()], now)
-    fresh = {order_id: one for order_id, one in judged.items() if _differs(before.get(order_id, ()), one, rules)}
-    await gates.record(tx, [*_looks(SHIPPING, now, rules, fresh)])
+    fresh = {order_id: one for order_id, one in judged.items() if _differs(before.get(order_id), one, rules)}
+    await gates.record(tx, SHIPPING, now, _versions(rules), [*_found(fresh)])
     return {order_id: one for order_id, one in judged.items() if one.reason is not None}
 
 
@@ -199,14 +183,15 @@ def mark(case: Case, stage: str, found: Judged) -> None:
         case.take(Event.HELD, cause=cause, actor="ballast", reason=found.reason, text=said, evidence=said)
 
 
-def _looks(stage: str, now: datetime, rules: Compiled, judged: Mapping[int, Judged]) -> Iterator[gates.Look]:
-    versions = {str(kind): version for kind, version in rules.versions.items()}
-    for order_id, found in judged.items():
-        facts = {"tier": found.facts["tier"], "first_order": found.facts["first_order"]}
-        facts |= {name: value for name, value in found.verdict.facts.items() if name not in risk.PERSONAL}
-        yield gates.Look(
-            order_id=order_id, stage=stage, looked_at=now, versions=versions, facts=facts, outcome=_outcome(found)
-        )
+def _versions(rules: Compiled) -> dict[str, int]:
+    return {str(kind): version for kind, version in rules.versions.items()}
+
+
+def _found(judged: Mapping[int, Judged]) -> Iterator[gates.Found]:
+    for order_id, one in judged.items():
+        facts = {"tier": one.facts["tier"], "first_order": one.facts["first_order"]}
+        facts |= {name: value for name, value in one.verdict.facts.items() if name not in risk.PERSONAL}
+        yield gates.Found(order_id, facts, _outcome(one))
 
 
 def _outcome(found: Judged) -> dict[str, Any]:
@@ -225,14 +210,7 @@ def _outcome(found: Judged) -> dict[str, Any]:
     return said
 
 
-def _differs(before: Sequence[gates.Look], found: Judged, rules: Compiled) -> bool:
+def _differs(last: gates.LastLook | None, found: Judged, rules: Compiled) -> bool:
     """Whether this look says anything that the last one did not."""
-    if not before:
-        return True
-    last = before[-1]
     fired = [rule.name for rule in found.verdict.fired]
-    return (fired, found.reason, rules.versions[Kind.RISK]) != (
-        last.outcome.get("risk", {}).get("fired", []),
-        last.outcome["held"],
-        last.versions["risk"],
-    )
+    return last is None or last != (rules.versions[Kind.RISK], fired, found.reason)

@@ -51,7 +51,7 @@ async def try_rules(
     order was placed.
     """
     trial, after = Trial(), None
-    windows, phones = now.risk.windows | then.risk.windows, now.risk.reads_phones or then.risk.reads_phones
+    windows, names = now.risk.windows | then.risk.windows, now.risk.reads | then.risk.reads
     async with here.transaction() as tx:
         total, trial.archived = await count_past(tx, since=since, until=until)
     progress(0, total)
@@ -59,7 +59,7 @@ async def try_rules(
         async with here.transaction() as tx:
             page = await past_orders(tx, since=since, until=until, after=after, most=PAGE)
             ids = [past.id for past in page]
-            facts = await read_facts(tx, ids, windows, phones=phones) if page else {}
+            facts = await read_facts(tx, ids, windows, names) if page else {}
         for past in page:
             trial.add(_compare(past, facts[past.id], now, then))
         progress(trial.orders, total)
@@ -124,7 +124,7 @@ async def explain_order(here: House, order_no: str) -> Explained | None:
         first = next((look for look in looks if look.stage == INTAKE), None)
         used = {kind: first.versions[kind] for kind in Kind if first.versions[kind] >= 0} if first else {}
         rules = await with_versions(here, tx, now, used)
-        facts = await read_facts(tx, [past.id], phones=False)
+        facts = await read_facts(tx, [past.id], names=())
     asked = question_of(past.order, facts[past.id] | dict(past.facts))
     return Explained(
         order_no=order_no,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,19 +22,28 @@ class Look:
     outcome: Mapping[str, Any]
 
 
-async def record(tx: AsyncConnection, looks: Sequence[Look]) -> None:
-    """Write looks down, in one statement."""
-    if looks:
-        versions = {f"{kind}s": [look.versions[kind] for look in looks] for kind in ("price", "promotion", "risk")}
+class Found(NamedTuple):
+    """What a look found of one order: see `OrderGate`."""
+
+    order_id: int
+    facts: Mapping[str, Any]
+    outcome: Mapping[str, Any]
+
+
+async def record(
+    tx: AsyncConnection, stage: str, at: datetime, versions: Mapping[str, int], found: Sequence[Found]
+) -> None:
+    """Write a look at a chunk down, in one statement: the same rules at the same moment for all of it."""
+    if found:
         await run(
             tx,
             _INSERT,
-            order_ids=[look.order_id for look in looks],
-            stages=[look.stage for look in looks],
-            times=[look.looked_at for look in looks],
-            facts=[dumps(look.facts) for look in looks],
-            outcomes=[dumps(look.outcome) for look in looks],
+            stage=stage,
+            at=at,
             **versions,
+            order_ids=[one.order_id for one in found],
+            facts=[dumps(one.facts) for one in found],
+            outcomes=[dumps(one.outcome) for one in found],
         )
 
 
@@ -55,11 +64,28 @@ async def looks_at(tx: AsyncConnection, order_ids: Collection[int]) -> dict[int,
     return found
 
 
+class LastLook(NamedTuple):
+    """What the last look at an order said of its risk. `held`: the reason for which it was held by that look."""
+
+    risk_version: int
+    fired: list[str]
+    held: str | None
+
+
+async def last_looks(tx: AsyncConnection, order_ids: Collection[int]) -> dict[int, LastLook]:
+    """Order id -> the last look at it, of those that were looked at."""
+    found = await rows(tx, _LAST, ids=list(order_ids))
+    return {number: LastLook(version, fired or [], held) for number, version, fired, held in found}
+
+
 _INSERT = """
 insert into order_gate (order_id, stage, looked_at, price_version, promotion_version, risk_version, facts, outcome)
-select order_id, stage, looked_at, price, promotion, risk, cast(facts as jsonb), cast(outcome as jsonb)
-from unnest(cast(:order_ids as bigint[]), cast(:stages as text[]), cast(:times as timestamptz[]),
-  cast(:prices as int[]), cast(:promotions as int[]), cast(:risks as int[]), cast(:facts as text[]),
-  cast(:outcomes as text[])) r (order_id, stage, looked_at, price, promotion, risk, facts, outcome)
+select order_id, :stage, :at, :price, :promotion, :risk, cast(facts as jsonb), cast(outcome as jsonb)
+from unnest(cast(:order_ids as bigint[]), cast(:facts as text[]), cast(:outcomes as text[]))
+  r (order_id, facts, outcome)
 """
 _SELECT = "select * from order_gate where order_id = any(cast(:ids as bigint[])) order by id"
+_LAST = """
+select distinct on (order_id) order_id, risk_version, outcome->'risk'->'fired' as fired, outcome->>'held' as held
+from order_gate where order_id = any(cast(:ids as bigint[])) order by order_id, id desc
+"""

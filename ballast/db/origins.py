@@ -17,7 +17,7 @@ from ballast.db.engine import rows
 from ballast.domain.origin import plain_mobile
 from ballast.domain.rules.windows import MOST_NEIGHBOURS, Figure, Neighbour, Subject, Window, measure
 from ballast.ports import Order
-from ballast.rules.own_facts import OWN_FACTS, PHONE_FACTS, customer_facts, own_facts
+from ballast.rules.own_facts import OWN_FACTS, customer_facts, own_facts
 
 COLUMNS: Final[Mapping[Subject, str]] = {
     Subject.IP: "ip",
@@ -36,23 +36,23 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 async def read_facts(
-    tx: AsyncConnection, order_ids: Collection[int], windows: Collection[Window] = (), *, phones: bool = True
+    tx: AsyncConnection,
+    order_ids: Collection[int],
+    windows: Collection[Window] = (),
+    names: Collection[str] = OWN_FACTS,
 ) -> dict[int, dict[str, object]]:
     """Order id -> its facts by name (`facts.FACTS`), and the windows that were asked for. One statement.
 
-    Every fact has a value: what was not told is empty, what does not exist counts nought. `phones`: whether a rule
-    reads where numbers are from (`RiskTable.reads_phones`); without it those two facts are empty and False.
+    Every fact has a value: what was not told is empty, what does not exist counts nought. `names`: which of `OWN_FACTS`
+    are wanted, others are passed over (where a number is from takes large tables to say); all facts of the customer are
+    there always.
     """
-    by_subject = subjects_of(windows)
-    found = await rows(tx, facts_sql(by_subject), ids=list(order_ids), **spans_of(by_subject))
-    names = OWN_FACTS if phones else OWN_FACTS - PHONE_FACTS
+    by_subject, wanted = subjects_of(windows), OWN_FACTS.intersection(names)
     facts: dict[int, dict[str, object]] = {}
     alone: dict[Any, dict[str, object]] = {}
-    for row in found:
-        own = (
-            {"phone_province": "", "region_differs": False} | own_facts(row, names) | _of_customer(row.customer_no, row)
-        )
+    for row in await rows(tx, facts_sql(by_subject), ids=list(order_ids), **spans_of(by_subject)):
         has = [getattr(row, f"has_{subject}") for subject in by_subject]
+        own = own_facts(row, wanted) | _of_customer(row.customer_no, row)
         facts[row.id] = own | _windows(row, by_subject, has, row.card, alone)
     return facts
 
@@ -67,7 +67,6 @@ async def read_new_facts(
 ) -> dict[int, dict[str, object]]:
     """The same facts of orders that this transaction has just written, by id: what they say of themselves is at hand.
 
-    `names`: which of `OWN_FACTS` are wanted, others are passed over; all facts of the customer are there always.
     `new_customers`: those whom this transaction wrote down, too: of them nothing else is in the books. One
     statement, and an answer only of orders that are no strangers: whose customer ordered before or has a tier, or that
     have an address, number, device or card in common with another.
@@ -175,22 +174,23 @@ def _windows(
 
     `alone` keeps what is said of most orders of a chunk: that they have nothing in common with another.
     """
-    found: dict[str, object] = {}
-    for (subject, asked), there in zip(by_subject.items(), has, strict=True):
-        near = getattr(row, f"{subject}_near") if there else None
-        if near is None:
-            key = (subject, there, bool(card))
-            found |= alone[key] if key in alone else alone.setdefault(key, _alone(asked, there, card))
-            continue
-        others, at = [Neighbour._make(one) for one in orjson.loads(near)], (row.placed_at - _EPOCH) // _MICROSECOND
-        for window in asked:
-            found[window.name] = measure(window, at, card or "", others)
+    near = [getattr(row, f"{subject}_near") for subject in by_subject]
+    if any(near):
+        return _measured(row.placed_at, by_subject, has, card, near)
+    key = (*has, bool(card))
+    if key not in alone:
+        alone[key] = _measured(row.placed_at, by_subject, has, card, near)
+    return alone[key]
+
+
+def _measured(
+    placed_at: datetime, by_subject: BySubject, has: Sequence[bool], card: str | None, near: Sequence[str | None]
+) -> dict[str, object]:
+    at, found = (placed_at - _EPOCH) // _MICROSECOND, dict[str, object]()
+    for asked, there, told in zip(by_subject.values(), has, near, strict=True):
+        others = [Neighbour._make(one) for one in orjson.loads(told)] if told else []
+        found |= {window.name: measure(window, at, card or "", others) if there else 0 for window in asked}
     return found
-
-
-def _alone(asked: Sequence[Window], there: bool, card: str | None) -> dict[str, object]:
-    """The windows of an order that has nothing in common with another; `there`: it has anything at all."""
-    return {window.name: measure(window, 0, card or "", ()) if there else 0 for window in asked}
 
 
 class _Stranger(NamedTuple):

@@ -1,9 +1,10 @@
 """What an order should cost, and whether what it says of itself agrees: prices and promotions together."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from ballast.clock import SHANGHAI
 from ballast.domain.money import Money
@@ -13,7 +14,7 @@ from ballast.domain.rules.promotions import Calculation, Cart, CartLine
 from ballast.rules.compiled import Compiled
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # made by the thousand: frozen it would take three times as long
 class Question:
     """An order, or somebody who asks what one would cost. Amounts are minor units of `currency`."""
 
@@ -30,7 +31,7 @@ class Question:
     city: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Appraisal:
     """The answer. Lines without any price are not in the calculation: `unpriced` has their numbers."""
 
@@ -50,7 +51,7 @@ def appraise(rules: Compiled, asked: Question, *, explain: bool = False) -> Appr
     return Appraisal(
         prices=prices,
         calculation=_calculate(rules, asked, prices, costs),
-        unpriced=tuple(number for number, cost in costs.items() if cost is None),
+        unpriced=tuple([number for number, cost in costs.items() if cost is None]),
     )
 
 
@@ -58,42 +59,44 @@ def _calculate(
     rules: Compiled, asked: Question, prices: Sequence[LinePrice], costs: Mapping[int, int | None]
 ) -> Calculation:
     lines = tuple(
-        CartLine(
-            line_no=one.line_no, sku=one.sku, quantity=one.quantity, price=cost, series=one.series, floor=one.floor
-        )
-        for one in prices
-        if (cost := costs[one.line_no]) is not None
+        [
+            CartLine(
+                line_no=one.line_no, sku=one.sku, quantity=one.quantity, price=cost, series=one.series, floor=one.floor
+            )
+            for one in prices
+            if (cost := costs[one.line_no]) is not None
+        ]
     )
+    reads = rules.promotion_conditions.reads
     cart = Cart(
         lines=lines, at=asked.at, freight=asked.freight, channel=asked.channel, tier=asked.tier,
         customer=asked.customer, first_order=asked.first_order, coupons=asked.coupons,
+        met=rules.promotion_conditions.met({name: _FACTS[name](asked, lines) for name in reads}) if reads else _NONE,
     )  # fmt: skip
-    if rules.promotion_conditions.reads:
-        cart = replace(cart, met=rules.promotion_conditions.met(order_facts(asked, lines)))
     return rules.promotions.calculate(cart)
 
 
-def order_facts(asked: Question, lines: Sequence[CartLine]) -> dict[str, object]:
-    """What a promotion's `when` may read. `amount`: the lines before promotions, in major units."""
-    local = asked.at.astimezone(SHANGHAI)
-    goods = sum(line.price * line.quantity for line in lines)
-    return {
-        "amount": float(Money(goods, asked.currency).major()),
-        "quantity": sum(line.quantity for line in lines),
-        "lines": len(lines),
-        "channel": asked.channel,
-        "tier": asked.tier,
-        "customer": asked.customer,
-        "province": asked.province,
-        "city": asked.city,
-        "first_order": asked.first_order,
-        "coupons": list(asked.coupons),
-        "hour": local.hour,
-        "weekday": local.isoweekday(),
-    }
+_NONE: Final[frozenset[str]] = frozenset()
+_FACTS: Final[Mapping[str, Callable[[Question, Sequence[CartLine]], object]]] = {
+    "amount": lambda asked, lines: float(
+        Money(sum([line.price * line.quantity for line in lines]), asked.currency).major()
+    ),
+    "quantity": lambda _, lines: sum([line.quantity for line in lines]),
+    "lines": lambda _, lines: len(lines),
+    "channel": lambda asked, _: asked.channel,
+    "tier": lambda asked, _: asked.tier,
+    "customer": lambda asked, _: asked.customer,
+    "province": lambda asked, _: asked.province,
+    "city": lambda asked, _: asked.city,
+    "first_order": lambda asked, _: asked.first_order,
+    "coupons": lambda asked, _: list(asked.coupons),
+    "hour": lambda asked, _: asked.at.astimezone(SHANGHAI).hour,
+    "weekday": lambda asked, _: asked.at.astimezone(SHANGHAI).isoweekday(),
+}
+"""What a promotion's `when` may read. `amount`: the lines before promotions, in major units."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class PriceVerdict:
     """How an order's own figures compare: none of either, and it may go on."""
 
@@ -150,6 +153,6 @@ def _with_own(rules: Compiled, asked: Question, appraisal: Appraisal, wrong: Seq
         one.line_no: one.price if one.line_no in mistaken and one.price is not None else own[one.line_no]
         for one in appraisal.prices
     }
-    if all(cost in (None, one.price) for one, cost in zip(appraisal.prices, costs.values(), strict=True)):
+    if not [one for one in appraisal.prices if costs[one.line_no] not in (None, one.price)]:
         return appraisal.calculation
     return _calculate(rules, asked, appraisal.prices, costs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from ballast.clock import SHANGHAI
@@ -28,7 +29,7 @@ _NEWER: Final = ("unknown column", "unknown sheet", "unknown")
 Ballast does not know would not hold, and the rule for more orders than it was written for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Compiled:
     """What is in force for a chunk, whole: kind -> version, and each kind as data and ready for work.
 
@@ -44,17 +45,17 @@ class Compiled:
     risk: RiskTable
     risk_set: RiskSet
 
-    @property
+    @cached_property
     def has_promotions(self) -> bool:
         """Whether any promotion is switched on."""
         return any(one.on for one in self.promotion_set.promotions)
 
-    @property
+    @cached_property
     def has_prices(self) -> bool:
         """Whether anything says what an order should cost."""
         return bool(self.price_set.products or self.price_set.rows) or self.has_promotions
 
-    @property
+    @cached_property
     def judges_risk(self) -> bool:
         """Whether any rule of the risk scanner is switched on."""
         return any(rule.on for rule in self.risk_set.rules)

@@ -12,7 +12,6 @@ from ballast.domain.rules.risk import Action, RiskRule, RiskSet, Verdict, sum_up
 from ballast.domain.rules.windows import MOST_NEIGHBOURS, Window, window_trouble, windows_in
 from ballast.rules.conditions import Conditions, check_expression, names_in
 from ballast.rules.expressions import Token, read_tokens
-from ballast.rules.own_facts import PHONE_FACTS
 
 MOST_SCORE: Final = 1000
 MOST_RULES: Final = 200
@@ -36,11 +35,6 @@ class RiskTable:
     def reads(self) -> frozenset[str]:
         """The names of the facts that its rules read, windows included."""
         return self._conditions.reads
-
-    @property
-    def reads_phones(self) -> bool:
-        """Whether a rule asks where a mobile number is from: those tables take half a second and 100 MB to load."""
-        return bool(self.reads & PHONE_FACTS)
 
     @property
     def troubles(self) -> Mapping[str, str]:

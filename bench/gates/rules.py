@@ -2,12 +2,13 @@
 
 import random
 import time
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
-from ballast.domain.rules.price_gate import OwnLine
 from ballast.domain.rules.prices import PriceKind, PriceRow, PriceSet, Product, Wanted
-from ballast.domain.rules.promotions import Promotion, PromotionKind, PromotionOptions, PromotionSet
+from ballast.domain.rules.promotions import Promotion, PromotionKind, PromotionSet
+from ballast.ports import Line
 from ballast.rules.appraisal import Question, appraise, judge
 from ballast.rules.books import Kind
 from ballast.rules.compiled import Compiled, Part, assemble, compile_rules, default_part
@@ -15,6 +16,8 @@ from ballast.rules.compiled import Compiled, Part, assemble, compile_rules, defa
 ROWS: Final = 200
 PROMOTIONS: Final = 20
 LINES: Final = 5
+SKUS: Final = tuple(f"SKU-{n:03}" for n in range(50))
+LIST_PRICES: Final = {sku: 40_00 + n * 100 for n, sku in enumerate(SKUS)}
 _TIERS: Final = ("silver", "gold", "wholesale")
 _KINDS: Final[tuple[tuple[PromotionKind, dict[str, Any]], ...]] = (
     (PromotionKind.SPEND_OFF, {"threshold": 300_00, "off": 10_00}),
@@ -26,10 +29,9 @@ _KINDS: Final[tuple[tuple[PromotionKind, dict[str, Any]], ...]] = (
 
 def price_set() -> PriceSet:
     """50 products and `ROWS` rows: prices of tiers by quantity, and of contracts."""
-    skus = [f"SKU-{n:03}" for n in range(50)]
     products = {
-        sku: Product(sku=sku, series=f"series-{n % 5}", list_price=40_00 + n * 100, floor=5_00)
-        for n, sku in enumerate(skus)
+        sku: Product(sku=sku, series=f"series-{n % 5}", list_price=LIST_PRICES[sku], floor=5_00)
+        for n, sku in enumerate(SKUS)
     }
     rows = tuple(
         PriceRow(
@@ -37,7 +39,7 @@ def price_set() -> PriceSet:
             kind=PriceKind.CONTRACT if n % 4 == 3 else PriceKind.TIER,
             customer=f"C{n}" if n % 4 == 3 else "",
             tier="" if n % 4 == 3 else _TIERS[n % 4],
-            sku=skus[n // 4],
+            sku=SKUS[n // 4],
             from_quantity=1 + n % 4,
             price=30_00 + n,
         )
@@ -55,7 +57,7 @@ def promotion_set() -> PromotionSet:
         made.append(
             Promotion(name=f"p{n}", kind=kind, priority=n + 1, series=(f"series-{n % 5}",), code=code, **fields)
         )
-    return PromotionSet(promotions=tuple(made), options=PromotionOptions(gate=False))
+    return PromotionSet(promotions=tuple(made))
 
 
 def compiled(*, prices: bool = True) -> Compiled:
@@ -67,9 +69,19 @@ def compiled(*, prices: bool = True) -> Compiled:
     return assemble(parts)
 
 
+@cache
+def payable(skus: tuple[str, ...]) -> int:
+    """What one piece of each costs a customer without tier or contract, at whatever time."""
+    lines = [Wanted(line_no=n, sku=sku, quantity=1) for n, sku in enumerate(skus, 1)]
+    return appraise(_rules(), Question(lines=lines, at=datetime(2026, 1, 1, tzinfo=UTC))).calculation.payable
+
+
+_rules = cache(compiled)
+
+
 def per_second(orders: int, now: datetime) -> dict[str, float]:
     """Orders of `LINES` lines that are priced, and judged against their own figures, by one core in a second."""
-    rules, rng = compiled(), random.Random(1)  # noqa: S311  # no secret
+    rules, rng = _rules(), random.Random(1)  # noqa: S311  # no secret
     skus = [*rules.price_set.products]
     asked = [
         Question(
@@ -84,8 +96,8 @@ def per_second(orders: int, now: datetime) -> dict[str, float]:
         )
         for _ in range(orders)
     ]
-    own = [[OwnLine(line_no=one.line_no, sku=one.sku, quantity=one.quantity, unit_price=40_00,
-                    amount=40_00 * one.quantity) for one in question.lines] for question in asked]  # fmt: skip
+    own = [[Line(line_no=one.line_no, sku=one.sku, name="", quantity=one.quantity, unit_price=40_00,
+                 amount=40_00 * one.quantity) for one in question.lines] for question in asked]  # fmt: skip
     began = time.process_time()
     for question in asked:
         appraise(rules, question)

@@ -109,7 +109,7 @@ class Trial:
 
     async def _judge(self, tx: AsyncConnection, stage: Stage, orders: Sequence[Told]) -> None:
         ids = [self._ids[one.order_no] for one in orders]
-        facts = await read_facts(tx, ids, self.table.windows, phones=self.table.reads_phones)
+        facts = await read_facts(tx, ids, self.table.windows, self.table.reads)
         for one, order_id in zip(orders, ids, strict=True):
             verdict = self.table.judge(facts[order_id])
             self.judged.setdefault(one.order_no, Judged()).hear(stage, verdict)

@@ -40,7 +40,7 @@ def names(verdict: Verdict) -> set[str]:
 async def judge(house: House, rules: RiskTable, ids: Sequence[int]) -> list[Verdict]:
     """As the gates do: facts of the real books, all in one go."""
     async with house.transaction() as tx:
-        found = await read_facts(tx, ids, rules.windows, phones=rules.reads_phones)
+        found = await read_facts(tx, ids, rules.windows, rules.reads)
     assert not rules.troubles
     return [rules.judge(found[id_]) for id_ in ids]
 

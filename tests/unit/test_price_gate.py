@@ -5,19 +5,19 @@ import pytest
 from ballast.domain.rules.price_gate import (
     MOST_EVIDENCE,
     LineMismatch,
-    OwnLine,
     TotalMismatch,
     evidence,
     judge_prices,
     judge_total,
 )
 from ballast.domain.rules.prices import LinePrice, PriceOptions
-from ballast.domain.rules.promotions import Calculation, Fate, Outcome, PromotionOptions
+from ballast.domain.rules.promotions import Calculation, PromotionOptions
+from ballast.ports import Line
 
 
-def own(unit_price: int, line_no: int = 1, amount: int | None = None) -> OwnLine:
+def own(unit_price: int, line_no: int = 1, amount: int | None = None) -> Line:
     amount = 2 * unit_price if amount is None else amount
-    return OwnLine(line_no=line_no, sku="SKU-7", quantity=2, unit_price=unit_price, amount=amount)
+    return Line(line_no=line_no, sku="SKU-7", name="", quantity=2, unit_price=unit_price, amount=amount)
 
 
 def quote(price: int | None, line_no: int = 1, row: str = "P004", kind: str = "contract") -> LinePrice:
@@ -29,11 +29,7 @@ CALCULATED = Calculation(
     goods=31_000,
     freight=410,
     gifts=(),
-    outcomes=(
-        Outcome(name="full", fate=Fate.APPLIED, why="", off=5_000),
-        Outcome(name="new", fate=Fate.EXCLUDED, why=""),
-        Outcome(name="old", fate=Fate.APPLIED, why="", off=3_490),
-    ),
+    applied=("full", "old"),
 )
 
 

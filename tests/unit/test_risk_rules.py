@@ -133,13 +133,12 @@ def test_a_rule_that_is_switched_off_or_cannot_be_computed_does_not_fire_and_sto
     table = RiskTable(RiskSet(rules=rules))
     assert [rule.when for rule in table.judge(BAD).fired] == ["first_order and amount > 3000", "amount > 1"]
     assert table.troubles.keys() == {"ip_burst"} and table.windows == frozenset()
-    assert table.reads == {"first_order", "amount"} and not table.reads_phones
+    assert table.reads == {"first_order", "amount"}
     assert table.judge({}).fired == ()
 
 
 def test_only_windows_that_rules_read_are_asked_for() -> None:
     assert {window.name for window in RiskTable(SET).windows} == {"ip_orders_1h"}
-    assert RiskTable(RiskSet(rules=(replace(FIRST, when="region_differs"),))).reads_phones
 
 
 # -- check ---------------------------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 """What an order costs after all promotions: to the cent, never below floor or zero, every promotion explained."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
-from typing import Final
+from functools import partial, reduce
+from operator import or_
 
 from ballast.domain.rules.promotion_choice import Choices, choose_best
 from ballast.domain.rules.promotion_order import Rule, in_order
-from ballast.domain.rules.promotion_steps import Result, Standing, lines_in_scope, stand, walk
+from ballast.domain.rules.promotion_steps import Result, Standing, stand, walk
 from ballast.domain.rules.promotion_takes import Bill
 from ballast.domain.rules.promotion_words import Telling
 from ballast.domain.rules.promotions import (
@@ -19,9 +20,6 @@ from ballast.domain.rules.promotions import (
     PromotionKind,
     PromotionSet,
 )
-
-MOST_KEPT: Final = 10_000
-"""Refusals that a calculator keeps, to write them once."""
 
 
 class Calculator:
@@ -44,19 +42,12 @@ class Calculator:
     def __init__(self, promotions: PromotionSet, zone: tzinfo = UTC) -> None:
         self.promotions = promotions
         self._rules = in_order(promotions.promotions, zone)
-        self._off = {
-            rule.name: Outcome(name=rule.name, fate=Fate.SKIPPED, why="switched off")
-            for rule in self._rules
-            if not rule.promotion.on
-        }
-        self._kept: dict[tuple[int, str], Outcome] = {}
+        self._concerned = _Concerned(rule for rule in self._rules if rule.promotion.on)
 
     def calculate(self, cart: Cart) -> Calculation:
         """What `cart` costs and why. ValueError: two lines with one number, or amounts that no cart can have."""
         bill = Bill.of(cart)
-        refused, standing = self._look_at(cart, bill)
-        choices = self._choose(bill, standing)
-        outcomes = self._explain(refused, choices)
+        choices = self._choose(bill, self._standing(cart, bill))
         taken = choices.taken
         costs = taken.bill.costs
         return Calculation(
@@ -64,47 +55,27 @@ class Calculator:
             goods=sum(costs),
             freight=taken.bill.freight,
             gifts=_gifts(choices),
-            outcomes=outcomes,
-            cut=sum([outcome.cut for outcome in outcomes]),
+            applied=tuple([step.standing.rule.name for step in taken.steps if step.result is Result.TAKEN]),
+            cut=sum([step.cut for step in taken.steps]),
+            tell=partial(self._tell, cart, choices),
         )
 
     def unprotected(self, cart: Cart) -> list[tuple[str, int]]:
         """What each promotion that would be applied takes off the goods if nothing had a floor and nothing stopped at
         zero. For a cart of one line."""
         bill = Bill.of(cart, protected=False)
-        _, standing = self._look_at(cart, bill)
-        steps = self._choose(bill, standing).taken.steps
+        steps = self._choose(bill, self._standing(cart, bill)).taken.steps
         return [
             (step.standing.rule.name, step.take.goods)
             for step in steps
             if step.take is not None and step.result is Result.TAKEN
         ]
 
-    def _look_at(self, cart: Cart, bill: Bill) -> tuple[dict[str, Outcome], list[Standing]]:
-        """Those that are not for this order, with the reason, and those that are."""
-        refused, standing = dict(self._off), []
-        for rule in self._rules:
-            if not rule.promotion.on:
-                continue
-            why = rule.refusal(cart)
-            if why:
-                refused[rule.name] = self._refused(rule, why)
-                continue
-            scope = lines_in_scope(rule, bill)
-            if scope:
-                standing.append(stand(rule, scope, bill))
-            else:
-                refused[rule.name] = self._refused(rule, "no line is in scope")
-        return refused, standing
-
-    def _refused(self, rule: Rule, why: str) -> Outcome:
-        """The same few words come again with every order, so they are kept; not without end, they name tiers."""
-        known = self._kept.get((rule.bit, why))
-        if known is None:
-            known = Outcome(name=rule.name, fate=Fate.SKIPPED, why=why)
-            if len(self._kept) < MOST_KEPT:
-                self._kept[rule.bit, why] = known
-        return known
+    def _standing(self, cart: Cart, bill: Bill) -> list[Standing]:
+        """Those that are for this order."""
+        return [
+            stand(rule, scope, bill) for rule, scope in self._concerned.by(bill, cart.coupons) if not rule.refusal(cart)
+        ]
 
     def _choose(self, bill: Bill, standing: Sequence[Standing]) -> Choices:
         options = self.promotions.options
@@ -112,10 +83,47 @@ class Calculator:
             return choose_best(bill, standing, options.most)
         return Choices(walk(bill, standing, options.most))
 
-    def _explain(self, refused: dict[str, Outcome], choices: Choices) -> tuple[Outcome, ...]:
+    def _tell(self, cart: Cart, choices: Choices) -> tuple[Outcome, ...]:
         telling = Telling(self._rules, choices, self.promotions.options.most)
         told = {step.standing.rule.name: telling.outcome(step) for step in choices.taken.steps}
-        return tuple([refused.get(rule.name) or told[rule.name] for rule in self._rules])
+        return tuple([told.get(rule.name) or _not_for(rule, cart) for rule in self._rules])
+
+
+class _Concerned:
+    """Which promotions an order can concern at all, by what is bought and which codes are brought: most do not."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._everything = self._without_code = 0
+        self._skus, self._series, self._codes = dict[str, int](), dict[str, int](), dict[str, int]()
+        for rule in self._rules:
+            if rule.everything:
+                self._everything |= rule.bit
+            for known, names in ((self._skus, rule.skus), (self._series, rule.series - {""})):
+                for name in names:
+                    known[name] = known.get(name, 0) | rule.bit
+            if rule.kind is PromotionKind.COUPON:
+                self._codes[rule.promotion.code] = self._codes.get(rule.promotion.code, 0) | rule.bit
+            else:
+                self._without_code |= rule.bit
+
+    def by(self, bill: Bill, coupons: Sequence[str]) -> list[tuple[Rule, list[int]]]:
+        """In the order in which they are looked at, with the numbers of the lines that they are about."""
+        codes = self._without_code
+        for code in coupons:
+            codes |= self._codes.get(code, 0)
+        everything, skus, series = self._everything, self._skus, self._series
+        about = [(everything | skus.get(line.sku, 0) | series.get(line.series, 0)) & codes for line in bill.lines]
+        every = reduce(or_, about, 0)
+        return [
+            (rule, [line for line, bits in enumerate(about) if bits & rule.bit])
+            for rule in self._rules
+            if rule.bit & every
+        ]
+
+
+def _not_for(rule: Rule, cart: Cart) -> Outcome:
+    return Outcome(name=rule.name, fate=Fate.SKIPPED, why=rule.refusal(cart) or "no line is in scope")
 
 
 def _gifts(choices: Choices) -> tuple[Gift, ...]:

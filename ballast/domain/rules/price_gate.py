@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from ballast.domain.rules.price_rows import LIST, money
 from ballast.domain.rules.prices import WHOLE, LinePrice, PriceOptions
-from ballast.domain.rules.promotions import Calculation, Fate, PromotionOptions
+from ballast.domain.rules.promotions import Calculation, PromotionOptions
 
 MOST_EVIDENCE: Final = 500
 """Characters of the evidence of one order."""
@@ -14,15 +14,19 @@ MOST_EVIDENCE: Final = 500
 _MOST_NAME: Final = 40
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnLine:
+class OwnLine(Protocol):
     """A line as the order itself says it, minor units: `unit_price` per piece, `amount` for all of its pieces."""
 
-    line_no: int
-    sku: str
-    quantity: int
-    unit_price: int
-    amount: int
+    @property
+    def line_no(self) -> int: ...
+    @property
+    def sku(self) -> str: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def unit_price(self) -> int: ...
+    @property
+    def amount(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +69,8 @@ def judge_prices(
         return ()
     quoted = {quote.line_no: quote for quote in quotes}
     currency = quotes[0].currency if quotes else "CNY"
-    judged = (_judge_line(line, quoted.get(line.line_no), options, currency) for line in own)
-    return tuple(sorted((one for one in judged if one is not None), key=lambda one: one.line_no))
+    judged = [_judge_line(line, quoted.get(line.line_no), options, currency) for line in own]
+    return tuple(sorted([one for one in judged if one is not None], key=lambda one: one.line_no))
 
 
 def judge_total(own_payable: int, calculation: Calculation, options: PromotionOptions) -> TotalMismatch | None:
@@ -78,7 +82,7 @@ def judge_total(own_payable: int, calculation: Calculation, options: PromotionOp
         calculated=calculation.payable,
         goods=calculation.goods,
         freight=calculation.freight,
-        applied=tuple(outcome.name for outcome in calculation.outcomes if outcome.fate is Fate.APPLIED),
+        applied=calculation.applied,
     )
 
 

@@ -32,7 +32,7 @@ WITH_THRESHOLD: Final = frozenset(
 @dataclass(slots=True, eq=False)
 class Rule:
     """One promotion made ready. `bit`: its own, the higher the earlier; `conflicts`: the bits of those that it does
-    not go together with, by group or by name, whichever of the two says so."""
+    not go together with, by group or by name, whichever of the two says so; `for_anybody`: no order is refused."""
 
     promotion: Promotion
     name: str
@@ -44,10 +44,13 @@ class Rule:
     everything: bool
     before: str
     after: str
+    for_anybody: bool
     conflicts: int = 0
 
     def refusal(self, cart: Cart) -> str:
         """Why it is not for this order, whatever its lines cost; empty: it is."""
+        if self.for_anybody:
+            return ""
         one = self.promotion
         if not one.on:
             return "switched off"
@@ -110,6 +113,10 @@ def _ready(one: Promotion, bit: int, zone: tzinfo) -> Rule:
         everything=not one.skus and not one.series,
         before=f"starts {one.starts.astimezone(zone):%Y-%m-%d %H:%M %Z}" if one.starts else "",
         after=f"ended {one.ends.astimezone(zone):%Y-%m-%d %H:%M %Z}" if one.ends else "",
+        for_anybody=one.on
+        and one.kind is not PromotionKind.COUPON
+        and one.first_order is None
+        and not (one.starts or one.ends or one.when or one.channels or one.tiers or one.customers),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from ballast.domain.rules.promotion_order import Rule
 from ballast.domain.rules.promotion_takes import Bill, Take, take
@@ -39,6 +40,14 @@ class Step:
     take: Take | None = None
     against: int = 0
 
+    @property
+    def cut(self) -> int:
+        """What it would have taken and may not."""
+        return self.take.cut if self.take is not None and self.result in _CUT else 0
+
+
+_CUT: Final = frozenset({Result.TAKEN, Result.NOTHING})
+
 
 @dataclass(slots=True)
 class Walk:
@@ -54,16 +63,9 @@ class Walk:
         return self.bill.payable, -self.applied
 
 
-def lines_in_scope(rule: Rule, bill: Bill) -> Sequence[int]:
-    """Numbers of the lines, in order; either a SKU or a series is enough."""
-    if rule.everything:
-        return range(len(bill.lines))
-    skus, series = rule.skus, rule.series
-    return [n for n, line in enumerate(bill.lines) if line.sku in skus or (line.series and line.series in series)]
-
-
 def stand(rule: Rule, scope: Sequence[int], bill: Bill) -> Standing:
-    touches = (1 << len(bill.lines)) - 1 if rule.everything else sum([1 << line for line in scope])
+    """`scope`: numbers of the lines that it is about, in order."""
+    touches = sum([1 << line for line in scope])
     if rule.kind is PromotionKind.FREE_SHIPPING:
         touches |= 1 << len(bill.lines)
     return Standing(rule, scope, touches)

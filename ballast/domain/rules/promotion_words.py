@@ -54,8 +54,8 @@ class Telling:
         if took:
             self.took.append((rule.name, took))
         self.applied |= rule.bit
-        cut, why = made.cut, _DOES[rule.kind](rule, step.base, made, after)
-        if cut:
+        why = _DOES[rule.kind](rule, step.base, made, after)
+        if step.cut:
             why += _cut(rule, made)
         return Outcome(
             name=rule.name,
@@ -64,7 +64,7 @@ class Telling:
             off=made.goods,
             per_line=per_line,
             freight_off=made.freight,
-            cut=cut,
+            cut=step.cut,
         )
 
     def short(self, step: Step) -> Outcome:
@@ -77,11 +77,11 @@ class Telling:
         assert made is not None
         if rule.kind is PromotionKind.FREE_SHIPPING and not made.wanted:
             why = f"there is no freight to take off{after}"
-        elif made.cut:
+        elif step.cut:
             why = f"nothing may be taken off {major(step.base)}{after}{_cut(rule, made)}"
         else:
             why = f"takes nothing off {major(step.base)}{after}"
-        return Outcome(name=rule.name, fate=Fate.SKIPPED, why=why, cut=made.cut)
+        return Outcome(name=rule.name, fate=Fate.SKIPPED, why=why, cut=step.cut)
 
     def against(self, step: Step) -> Outcome:
         rule, before = step.standing.rule, named_in(step.against, self.rules)

@@ -23,7 +23,7 @@ The result depends on neither the order of rows nor of lines, and an explanation
 """
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Final, NamedTuple
@@ -118,13 +118,12 @@ class PriceBook:
         if at.tzinfo is None:
             raise ValueError(f"{at} has no time zone: prices hold from one moment to another")
         choices = self._choices(customer, tier, currency)
-        pieces = Counter[str]() if len(lines) > 1 else None
-        if pieces is not None:
-            for line in lines:
-                pieces[line.sku] += line.quantity
+        pieces: dict[str, int] = {}
+        for line in lines:
+            pieces[line.sku] = pieces.get(line.sku, 0) + line.quantity
         priced = []
         for line in lines:
-            count = line.quantity if pieces is None else pieces[line.sku]
+            count = pieces[line.sku]
             product = self._products.get(line.sku)
             found = _find(choices, line.sku, product, count, at, currency)
             made = _line_price(line, product, found, currency)
