@@ -94,14 +94,29 @@ def from_ip(number: int, minutes: int, **changes: Any) -> Order:
     return make_order(f"SO-{number:02}", placed_at=placed_at, receiver=receiver, origin=IP, **changes)
 
 
-@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize("before", [0, 1])
 async def test_five_new_customers_of_one_ip_within_an_hour(a_house: House, rules: RiskTable, before: int) -> None:
-    """Also when somebody ordered from there a day or two before."""
+    """Also when somebody ordered from there the day before."""
     await place(a_house, *(from_ip(90 + days, -1440 * days) for days in range(1, before + 1)))
     ids = await place(a_house, *(from_ip(number, 15 * number) for number in range(5)))
     verdicts = await judge(a_house, rules, [*ids.values()])
     assert [names(verdict) for verdict in verdicts] == [{"one-ip-many-orders", "one-ip-new-customers"}] * 5
     assert {verdict.action for verdict in verdicts} == {Action.HOLD}
+
+
+@pytest.mark.parametrize(("orders", "devices", "held"), [(5, 5, False), (6, 6, True), (5, 2, True)])
+async def test_five_with_a_device_each_are_not_held_six_are(
+    a_house: House, rules: RiskTable, orders: int, devices: int, held: bool
+) -> None:
+    """A dormitory, as often as not."""
+    placed = [
+        replace(from_ip(number, 5 * number), origin=replace(IP, device=f"d{number % devices}"))
+        for number in range(orders)
+    ]
+    ids = await place(a_house, *placed)
+    verdicts = await judge(a_house, rules, [*ids.values()])
+    assert {verdict.action for verdict in verdicts} == {Action.HOLD if held else Action.SCORE}
+    assert all("one-ip-many-orders" in names(verdict) for verdict in verdicts)
 
 
 async def test_a_sixth_order_does_not_slip_by(a_house: House, rules: RiskTable) -> None:
@@ -194,6 +209,16 @@ async def test_parcels_on_their_way_do_not_hide_a_habit(
 ) -> None:
     verdict = await past_of_a_phone(a_house, rules, returned, of, apart=2, ago=1)
     assert names(verdict) == ({"phone-returns-on-the-way"} if held else set())
+
+
+@pytest.mark.parametrize(
+    ("returned", "of", "apart", "held"), [(3, 12, 1, True), (3, 8, 1, True), (3, 13, 1, False), (3, 12, 2, False)]
+)
+async def test_who_orders_every_day_is_not_hidden_by_what_is_on_its_way(
+    a_house: House, rules: RiskTable, returned: int, of: int, apart: int, held: bool
+) -> None:
+    verdict = await past_of_a_phone(a_house, rules, returned, of, apart=apart, ago=1)
+    assert names(verdict) == ({"phone-returns-every-day"} if held else set())
 
 
 async def test_two_signs_that_only_count_hold_together(a_house: House, rules: RiskTable) -> None:
