@@ -94,6 +94,8 @@ def show_quote(said: dict[str, Any], *, own_total: int | None = None) -> None:
     for one in said["promotions"]:
         off = one["off"] + one["freight_off"]
         console.print(f"{one['fate']:<9} {one['name']}  {'-' + money(off) if off else ''}  {one['why']}")
+    if said["unknown_coupons"]:
+        console.print(f"no promotion in force has the code(s) {', '.join(said['unknown_coupons'])}")
     for gift in said["gifts"]:
         console.print(f"gift      {gift['sku']} x {gift['quantity']}  ({gift['promotion']})")
     if said["cut"]:

@@ -67,17 +67,18 @@ def _calculate(
             if (cost := costs[one.line_no]) is not None
         ]
     )
-    reads = rules.promotion_conditions.reads
+    conditions = rules.promotion_conditions
+    facts = {name: CART_FACTS[name](asked, lines) for name in conditions.reads}
     cart = Cart(
         lines=lines, at=asked.at, freight=asked.freight, channel=asked.channel, tier=asked.tier,
         customer=asked.customer, first_order=asked.first_order, coupons=asked.coupons,
-        met=rules.promotion_conditions.met({name: _FACTS[name](asked, lines) for name in reads}) if reads else _NONE,
+        met=conditions.met(facts) if facts else _NONE,
     )  # fmt: skip
     return rules.promotions.calculate(cart)
 
 
 _NONE: Final[frozenset[str]] = frozenset()
-_FACTS: Final[Mapping[str, Callable[[Question, Sequence[CartLine]], object]]] = {
+CART_FACTS: Final[Mapping[str, Callable[[Question, Sequence[CartLine]], object]]] = {
     "amount": lambda asked, lines: float(
         Money(sum([line.price * line.quantity for line in lines]), asked.currency).major()
     ),

@@ -56,6 +56,11 @@ class Compiled:
         return bool(self.price_set.products or self.price_set.rows) or self.has_promotions
 
     @cached_property
+    def codes(self) -> frozenset[str]:
+        """The codes of all coupons that are switched on."""
+        return frozenset(one.code for one in self.promotion_set.promotions if one.on and one.code)
+
+    @cached_property
     def judges_risk(self) -> bool:
         """Whether any rule of the risk scanner is switched on."""
         return any(rule.on for rule in self.risk_set.rules)

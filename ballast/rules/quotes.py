@@ -12,7 +12,7 @@ def quote_of(rules: Compiled, asked: Question, found: Appraisal, *, explain: boo
     """Every line with its price and the row that gave it; with `explain` also why others did not.
 
     `price` is per piece before promotions, `amount` what the whole line costs after them. A line without any price has
-    null for both and is in `unpriced`; the sums leave it out.
+    null for both and is in `unpriced`; the sums leave it out. `unknown_coupons`: codes of no promotion that is on.
     """
     calculation = found.calculation
     said: dict[str, Any] = {
@@ -28,6 +28,7 @@ def quote_of(rules: Compiled, asked: Question, found: Appraisal, *, explain: boo
         "payable": calculation.payable,
         "gifts": [{"sku": g.sku, "quantity": g.quantity, "promotion": g.promotion} for g in calculation.gifts],
         "unpriced": list(found.unpriced),
+        "unknown_coupons": [code for code in dict.fromkeys(asked.coupons) if code not in rules.codes],
         "cut": calculation.cut,
     }
     outcomes = [one for one in calculation.outcomes if explain or one.fate == "applied"]

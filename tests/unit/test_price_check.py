@@ -58,7 +58,7 @@ def test_a_good_book_has_no_findings() -> None:
         ({"series": "taa"}, "unknown series", "series", "is tea meant?"),
         ({"tier": "VIP"}, "unknown tier", "tier", "'VIP' is not among the book's tiers"),
         ({"from_quantity": 0}, "quantity", "from_quantity", "from 0 pieces"),
-        ({"starts": day(3), "ends": day(2)}, "period", "ends", "ends 2026-02-01, and starts 2026-03-01"),
+        ({"starts": day(3), "ends": day(2)}, "period", "ends", "ends 2026-01-31, and starts 2026-03-01"),
         ({"starts": day(3), "ends": day(3)}, "period", "ends", "it never holds"),
         ({"currency": "XYZ", "sku": ""}, "unknown currency", "currency", "'XYZ' is no currency"),
         ({"price": None}, "no price", "price", "neither a price nor a share"),
@@ -163,7 +163,7 @@ def test_overlapping_rows_are_told_with_both_places_and_the_time() -> None:
     said = only([one for one in found if one.level is Level.ERROR], Level.ERROR, "overlap", "Prices row 2", "starts")
     assert said == (
         "R2 and R1 (Prices row 1) hold for the same tier vip, SKU TEA-1, tier, from 1 piece, CNY, "
-        "from 2026-02-01 to 2026-03-01"
+        "from 2026-02-01 to 2026-02-28"
     )
 
 
@@ -189,7 +189,7 @@ def test_of_two_rows_that_say_the_same_one_never_gives_a_price() -> None:
 def test_gaps_between_periods() -> None:
     rows = [row("R1", ends=day(3)), row("R2", starts=day(4))]
     said = only(check(*rows), Level.WARNING, "gap", "Prices row 2", "starts")
-    assert said.startswith("from 2026-03-01 to 2026-04-01 no row holds: R1 (Prices row 1) has ended")
+    assert said.startswith("from 2026-03-01 to 2026-03-31 no row holds: R1 (Prices row 1) has ended")
     assert check(*(replace(one, kind=PriceKind.LIMITED) for one in rows)) == []  # made to pause
 
 

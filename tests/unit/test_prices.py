@@ -82,7 +82,7 @@ def test_precedence(winner: PriceRow, loser: PriceRow, said: str) -> None:
     [
         (tier("P", from_quantity=100), "from 100 pieces, here 5"),
         (tier("P", starts=DAY + timedelta(hours=10)), "starts later, 2026-12-12 10:00"),
-        (tier("P", ends=DAY), "ended 2026-12-12"),
+        (tier("P", ends=DAY), "ended 2026-12-11"),
         (tier("P", currency="USD"), "in USD, the order is in CNY"),
         (tier("P", customer="C2"), "for customer C2, this is C1"),
         (tier("P", tier="gold", from_quantity=9), "for tier gold, this customer is vip; from 9 pieces, here 5"),

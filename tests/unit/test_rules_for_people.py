@@ -13,8 +13,9 @@ from ballast.domain.rules.calculating import Calculator
 from ballast.domain.rules.prices import PriceSet
 from ballast.domain.rules.promotions import Cart, CartLine, Promotion, PromotionKind, PromotionSet
 from ballast.domain.rules.row_changes import row_changes
+from ballast.rules.appraisal import CART_FACTS, Question
 from ballast.rules.books import Kind, sheets_of
-from ballast.rules.compiled import compile_rules
+from ballast.rules.compiled import PROMOTION_FACTS, compile_rules
 from ballast.rules.sheet_plans import OPTIONS, in_plan_order
 from tasks.rules import Around, understand
 
@@ -80,3 +81,14 @@ def test_times_of_promotions_are_told_on_the_clock_of_china() -> None:
     promotions = PromotionSet(promotions=(late,))
     for calculator in (Calculator(promotions, SHANGHAI), compile_rules(promotions)["promotions"]):
         assert calculator.calculate(cart).outcomes[0].why == "starts 2026-12-12 00:00 CST"
+
+
+def test_every_fact_that_a_promotion_may_read_is_worked_out() -> None:
+    asked = Question(lines=[], at=NOW, currency="JPY", channel="shop", tier="gold", customer="C-1", province="浙江省",
+                     city="宁波市", first_order=True, coupons=("NEW",))  # fmt: skip
+    lines = (CartLine(line_no=1, sku="TEA", quantity=2, price=150), CartLine(line_no=2, sku="CUP", quantity=1, price=9))
+    assert CART_FACTS.keys() == PROMOTION_FACTS
+    assert {name: work(asked, lines) for name, work in CART_FACTS.items()} == {
+        "amount": 309.0, "quantity": 3, "lines": 2, "channel": "shop", "tier": "gold", "customer": "C-1",
+        "province": "浙江省", "city": "宁波市", "first_order": True, "coupons": ["NEW"], "hour": 12, "weekday": 5,
+    }  # fmt: skip

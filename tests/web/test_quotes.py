@@ -1,6 +1,7 @@
 """`POST /quote`: who may ask, what is answered, what is refused."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,6 +67,14 @@ async def test_a_quote_says_price_row_promotions_and_why(shop: Stage) -> None:
     first = await ask(shop, lines=one, customer="nobody-yet", coupons=["FRESH"])
     assert first["first_order"] is True and first["payable"] == 319_00
     assert (await ask(shop, lines=one, tier="gold"))["lines"][0]["row"] == "gold-tea"
+
+
+async def test_codes_that_no_promotion_has_are_told(shop: Stage) -> None:
+    off = replace(FRESH, name="old", code="OLD", on=False)
+    await put(shop.house, PriceSet(products={"TEA": TEA}), Kind.PRICE)
+    await put(shop.house, PromotionSet(promotions=(FRESH, off)), Kind.PROMOTION)
+    said = await ask(shop, lines=[{"sku": "TEA", "quantity": 1}], coupons=["FRESH", "FRSEH", "OLD", "FRSEH"])
+    assert said["unknown_coupons"] == ["FRSEH", "OLD"] and said["payable"] == 369_00
 
 
 async def test_what_is_known_of_a_customer_need_not_be_said(shop: Stage) -> None:

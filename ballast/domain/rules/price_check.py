@@ -16,6 +16,7 @@ from ballast.domain.money import MINOR_DIGITS
 from ballast.domain.rules.price_conflicts import check_conflicts
 from ballast.domain.rules.price_rows import (
     LIST,
+    last_moment,
     moment,
     money,
     percent,
@@ -151,8 +152,8 @@ class _Checker:
         if row.from_quantity < 1:
             yield "quantity", f"is from {row.from_quantity} pieces; the least is 1", "from_quantity"
         if row.starts is not None and row.ends is not None and row.ends <= row.starts:
-            what = f"ends {moment(row.ends, self.zone)}, and starts {moment(row.starts, self.zone)}: it never holds"
-            yield "period", what, "ends"
+            ends, starts = last_moment(row.ends, self.zone), moment(row.starts, self.zone)
+            yield "period", f"ends {ends}, and starts {starts}: it never holds", "ends"
         if row.currency not in MINOR_DIGITS:
             yield "unknown currency", f"{row.currency!r} is no currency that is known here: {_currencies()}", "currency"
 

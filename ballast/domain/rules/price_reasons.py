@@ -12,6 +12,7 @@ from ballast.domain.rules.price_rows import (
     Goods,
     buyers_of,
     goods_of,
+    last_moment,
     later_first,
     moment,
     money,
@@ -144,7 +145,7 @@ class _Reasons:
         if row.starts is not None and asked.at < row.starts:
             yield f"starts later, {moment(row.starts, self.zone)}"
         if row.ends is not None and asked.at >= row.ends:
-            yield f"ended {moment(row.ends, self.zone)}"
+            yield f"ended {last_moment(row.ends, self.zone)}"
 
     def _comes_before(self, row: PriceRow, winner: PriceRow) -> bool:
         """Only a share of no price holds, comes before the row that gave the price, and does not give it."""

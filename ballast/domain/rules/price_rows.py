@@ -179,14 +179,20 @@ def moment(at: datetime, zone: tzinfo) -> str:
     return f"{local:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
 
 
+def last_moment(ends: datetime, zone: tzinfo) -> str:
+    """What people write for an end: the last day, where a day ends there; else the time itself."""
+    said = moment(ends, zone)
+    return said if " " in said else moment(ends - timedelta(days=1), zone)
+
+
 def period(starts: datetime | None, ends: datetime | None, zone: tzinfo) -> str:
     if starts is None and ends is None:
         return "at all times"
     if ends is None:
         return f"from {moment(starts, zone)} on" if starts is not None else ""
     if starts is None:
-        return f"until {moment(ends, zone)}"
-    return f"from {moment(starts, zone)} to {moment(ends, zone)}"
+        return f"until {last_moment(ends, zone)}"
+    return f"from {moment(starts, zone)} to {last_moment(ends, zone)}"
 
 
 def pieces(quantity: int) -> str:
