@@ -1,5 +1,7 @@
 """The command line: an entry point at the top of the stack. Heavy imports stand inside the commands."""
 
+import os
+import select
 import sys
 
 from cyclopts import App
@@ -39,7 +41,16 @@ def main() -> None:
 
     end_in_order_when_told()
     try:
-        sys.exit(app())
+        try:
+            code = app()
+        finally:
+            sys.stdout.flush()
+        sys.exit(code)
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush goes there
+        sys.exit(141)  # as the shell says of who wrote to a closed pipe
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # what is not plain goes on as it is, with its traceback
@@ -47,6 +58,13 @@ def main() -> None:
             raise
         print(f"ballast: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _nobody_reads() -> bool:
+    """Whether what our output went to has closed: `ballast rules show price | head`. A database may hang up, too."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _is_plain(error: Exception) -> bool:

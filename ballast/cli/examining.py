@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.errors import OutsideError
 from ballast.db.engine import rows
+from ballast.db.rules_in_force import take_policy_in_force
 from ballast.db.upgrade import revisions
 from ballast.domain.words import System
 from ballast.ports import Alerts
@@ -48,6 +49,9 @@ async def examine(here: House) -> list[Finding]:
     """Look at everything, side by side."""
     checks: list[Callable[[House], Awaitable[Finding]]] = [_database, _backlog, _prefect, _automations]
     found = list(await asyncio.gather(*(check(here) for check in checks)))
+    if found[0].ok:
+        async with here.transaction() as tx:
+            await take_policy_in_force(tx, here.sla, here.clock.now(), at_once=True)
     found += await asyncio.gather(*(_system(here, role) for role in ROLES))
     return [_settings(here), _policy(here), *found, *await _alerts(here)]
 
@@ -62,7 +66,8 @@ def _settings(here: House) -> Finding:
 
 def _policy(here: House) -> Finding:
     """The SLA policy in force, and people who would be told of an alert and cannot be rung anywhere."""
-    policy, what = here.sla.current(), f"SLA policy {here.sla.file}"
+    policy = here.sla.current()
+    what = f"SLA policy, version {here.sla.wanted}" if here.sla.wanted else f"SLA policy {here.sla.file}"
     if here.sla.problem is not None:
         return Finding(what, False, here.sla.problem.problems[0], "mend it; `ballast sla check` names every mistake")
     rings = {"dingtalk": "mobile", "wecom": "wecom", "feishu": "feishu"}

@@ -20,7 +20,10 @@ for group in (sla, customer):
 
 @sla.command
 def check(file: Path | None = None) -> int:
-    """Check a policy as the processes do: every mistake with file and line. Without FILE: the one in force. Exit 1."""
+    """Check a policy as the processes do: every mistake with file and line. Exit 1.
+
+    Without FILE: the file of the settings, which is in force until one is published (`ballast rules show sla`).
+    """
     from datetime import UTC
 
     from rich.console import Console

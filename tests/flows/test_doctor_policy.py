@@ -34,3 +34,13 @@ async def test_a_mistake_in_the_file_is_shown_while_the_old_policy_is_in_force(s
     stage.house.sla._looked_at = 0.0
     ok, text = await policy_row(stage)
     assert not ok and f"{file}:1: " in text
+
+
+async def test_a_published_policy_is_the_one_that_is_looked_at(stage: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "sla.yaml"
+    file.write_text(PLAIN_POLICY.read_text().replace("name: somebody", "name: somebody, wecom: li"))
+    stage.configure(wecom=wecom_for(stage.world))
+    assert "nobody is rung" in (await policy_row(stage))[1]
+    await stage.command("rules", "publish", "sla", str(file), "--over", "0", "--by", "li", "--note", "x")
+    [found] = [one for one in await examine(stage.house) if one.what.startswith("SLA policy")]
+    assert (found.what, found.text) == ("SLA policy, version 1", "0 clocks, 3 ladders")
