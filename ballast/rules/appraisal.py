@@ -68,16 +68,14 @@ def _calculate(
         ]
     )
     conditions = rules.promotion_conditions
-    facts = {name: CART_FACTS[name](asked, lines) for name in conditions.reads}
     cart = Cart(
         lines=lines, at=asked.at, freight=asked.freight, channel=asked.channel, tier=asked.tier,
         customer=asked.customer, first_order=asked.first_order, coupons=asked.coupons,
-        met=conditions.met(facts) if facts else _NONE,
+        met=conditions.met({name: CART_FACTS[name](asked, lines) for name in conditions.reads}),
     )  # fmt: skip
     return rules.promotions.calculate(cart)
 
 
-_NONE: Final[frozenset[str]] = frozenset()
 CART_FACTS: Final[Mapping[str, Callable[[Question, Sequence[CartLine]], object]]] = {
     "amount": lambda asked, lines: float(
         Money(sum([line.price * line.quantity for line in lines]), asked.currency).major()

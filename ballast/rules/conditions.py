@@ -75,6 +75,8 @@ class Conditions:
 
     def met(self, facts: Mapping[str, object]) -> frozenset[str]:
         """The names of those that hold. A fact that is missing, None or of another kind: its conditions do not."""
+        if not self._each:
+            return _NOBODY
         given = {name: facts.get(name) for name in self._reads}
         if None in given.values() or self._all is None:
             return self._met_one_by_one({name: fact for name, fact in given.items() if fact is not None})

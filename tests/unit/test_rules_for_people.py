@@ -10,12 +10,12 @@ from openpyxl import load_workbook
 from adapters.files.rule_books import read_rule_file, write_rule_file
 from ballast.clock import SHANGHAI
 from ballast.domain.rules.calculating import Calculator
-from ballast.domain.rules.prices import PriceSet
+from ballast.domain.rules.prices import PriceSet, Wanted
 from ballast.domain.rules.promotions import Cart, CartLine, Promotion, PromotionKind, PromotionSet
 from ballast.domain.rules.row_changes import row_changes
-from ballast.rules.appraisal import CART_FACTS, Question
+from ballast.rules.appraisal import CART_FACTS, Question, appraise
 from ballast.rules.books import Kind, sheets_of
-from ballast.rules.compiled import PROMOTION_FACTS, compile_rules
+from ballast.rules.compiled import PROMOTION_FACTS, Part, assemble, compile_rules, default_part
 from ballast.rules.sheet_plans import OPTIONS, in_plan_order
 from tasks.rules import Around, understand
 
@@ -92,3 +92,14 @@ def test_every_fact_that_a_promotion_may_read_is_worked_out() -> None:
         "amount": 309.0, "quantity": 3, "lines": 2, "channel": "shop", "tier": "gold", "customer": "C-1",
         "province": "浙江省", "city": "宁波市", "first_order": True, "coupons": ["NEW"], "hour": 12, "weekday": 5,
     }  # fmt: skip
+
+
+def test_a_condition_that_reads_no_fact_is_a_condition() -> None:
+    """As somebody writes who wants to switch a promotion off and on again."""
+    for when, goods in (("1 == 1", 90_00), ("1 == 2", 100_00)):
+        one = Promotion(name="甲", kind=PromotionKind.PERCENT, pays=9_000, when=when)
+        rules = assemble({kind: default_part(kind)[0] for kind in Kind} | {
+            Kind.PROMOTION: Part(1, compile_rules(PromotionSet(promotions=(one,))))
+        })  # fmt: skip
+        asked = Question(lines=[Wanted(line_no=1, sku="TEA", quantity=1, own_price=100_00)], at=NOW)
+        assert appraise(rules, asked).calculation.goods == goods
