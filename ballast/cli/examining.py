@@ -69,7 +69,10 @@ def _policy(here: House) -> Finding:
     policy = here.sla.current()
     what = f"SLA policy, version {here.sla.wanted}" if here.sla.wanted else f"SLA policy {here.sla.file}"
     if here.sla.problem is not None:
-        return Finding(what, False, here.sla.problem.problems[0], "mend it; `ballast sla check` names every mistake")
+        mend = "publish a mended one: `ballast rules publish sla FILE`, or go back: `ballast rules rollback sla N`"
+        if not here.sla.wanted:
+            mend = "mend it; `ballast sla check` names every mistake"
+        return Finding(what, False, here.sla.problem.problems[0], mend)
     rings = {"dingtalk": "mobile", "wecom": "wecom", "feishu": "feishu"}
     handles = [rings.get(channel, "email") for channel in here.channels]
     silent = [key for key, person in policy.people.items() if not any(getattr(person, name) for name in handles)]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ballast.cli.examining import examine
+from ballast.cli.examining import _policy, examine
 from tests.contracts.outside import wecom_for
 from tests.flows.stage import PLAIN_POLICY, Stage
 
@@ -44,3 +44,10 @@ async def test_a_published_policy_is_the_one_that_is_looked_at(stage: Stage, tmp
     await stage.command("rules", "publish", "sla", str(file), "--over", "0", "--by", "li", "--note", "x")
     [found] = [one for one in await examine(stage.house) if one.what.startswith("SLA policy")]
     assert (found.what, found.text) == ("SLA policy, version 1", "0 clocks, 3 ladders")
+
+
+async def test_a_published_policy_that_cannot_be_used_is_mended_by_publishing(stage: Stage) -> None:
+    stage.house.sla.current()
+    stage.house.sla.take(3, None, "SLA policy version 3 cannot be used: damaged")
+    finding = _policy(stage.house)
+    assert not finding.ok and "version 3" in finding.what and "ballast rules rollback sla" in finding.mend

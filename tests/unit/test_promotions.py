@@ -296,7 +296,7 @@ def test_who_is_meant_gets_it() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "why"),
-    [(-1, "starts 2026-11-11 00:00 UTC"), (0, ""), (3_599, ""), (3_600, "ended 2026-11-11 01:00 UTC")],
+    [(-1, "starts 2026-11-11"), (0, ""), (3_599, ""), (3_600, "ended 2026-11-11 01:00")],
 )
 def test_a_period_holds_from_its_start_until_before_its_end(seconds: int, why: str) -> None:
     hour = one("hour", PERCENT, pays=5_000, starts=AT, ends=AT + timedelta(hours=1))

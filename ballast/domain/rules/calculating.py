@@ -42,7 +42,7 @@ class Calculator:
     def __init__(self, promotions: PromotionSet, zone: tzinfo = UTC) -> None:
         self.promotions = promotions
         self._rules = in_order(promotions.promotions, zone)
-        self._concerned = _Concerned(rule for rule in self._rules if rule.promotion.on)
+        self._index = _Index(rule for rule in self._rules if rule.promotion.on)
 
     def calculate(self, cart: Cart) -> Calculation:
         """What `cart` costs and why. ValueError: two lines with one number, or amounts that no cart can have."""
@@ -74,7 +74,9 @@ class Calculator:
     def _standing(self, cart: Cart, bill: Bill) -> list[Standing]:
         """Those that are for this order."""
         return [
-            stand(rule, scope, bill) for rule, scope in self._concerned.by(bill, cart.coupons) if not rule.refusal(cart)
+            stand(rule, scope, bill)
+            for rule, scope in self._index.concerning(bill, cart.coupons)
+            if not rule.refusal(cart)
         ]
 
     def _choose(self, bill: Bill, standing: Sequence[Standing]) -> Choices:
@@ -89,8 +91,8 @@ class Calculator:
         return tuple([told.get(rule.name) or _not_for(rule, cart) for rule in self._rules])
 
 
-class _Concerned:
-    """Which promotions an order can concern at all, by what is bought and which codes are brought: most do not."""
+class _Index:
+    """Promotions by what they are about and by their codes: most do not concern an order at all."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(rules)
@@ -107,8 +109,11 @@ class _Concerned:
             else:
                 self._without_code |= rule.bit
 
-    def by(self, bill: Bill, coupons: Sequence[str]) -> list[tuple[Rule, list[int]]]:
-        """In the order in which they are looked at, with the numbers of the lines that they are about."""
+    def concerning(self, bill: Bill, coupons: Sequence[str]) -> list[tuple[Rule, list[int]]]:
+        """Those that are about a line and whose code, if they want one, is brought; with the numbers of their lines.
+
+        In the order in which they are looked at.
+        """
         codes = self._without_code
         for code in coupons:
             codes |= self._codes.get(code, 0)

@@ -6,6 +6,7 @@ from datetime import UTC, tzinfo
 from typing import Final
 
 from ballast.domain.findings import Finding, Level
+from ballast.domain.rules.price_rows import last_moment, moment
 from ballast.domain.rules.prices import WHOLE
 from ballast.domain.rules.promotion_words import major, share
 from ballast.domain.rules.promotions import Promotion, PromotionKind
@@ -99,8 +100,8 @@ def _period(one: Promotion, found: Found, zone: tzinfo) -> Iterator[Finding]:
     for column in naive:
         yield found.error("no-time-zone", column, f"{column} has no time zone")
     if one.starts and one.ends and not naive and one.ends <= one.starts:
-        ends, starts = (f"{at.astimezone(zone):%Y-%m-%d %H:%M %Z}" for at in (one.ends, one.starts))
-        yield found.error("period", "ends", f"it ends {ends}, not after it starts, {starts}")
+        ends, starts = last_moment(one.ends, zone), moment(one.starts, zone)
+        yield found.error("period", "ends", f"it ends {ends}, and starts {starts}: it never holds")
 
 
 def _share(one: Promotion, found: Found) -> Iterator[Finding]:

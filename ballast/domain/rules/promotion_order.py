@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
+from ballast.domain.rules.price_rows import last_moment, moment
 from ballast.domain.rules.promotions import Cart, Promotion, PromotionKind
 
 LOOKED_AT: Final = {
@@ -111,8 +112,8 @@ def _ready(one: Promotion, bit: int, zone: tzinfo) -> Rule:
         skus=frozenset(one.skus),
         series=frozenset(one.series),
         everything=not one.skus and not one.series,
-        before=f"starts {one.starts.astimezone(zone):%Y-%m-%d %H:%M %Z}" if one.starts else "",
-        after=f"ended {one.ends.astimezone(zone):%Y-%m-%d %H:%M %Z}" if one.ends else "",
+        before=f"starts {moment(one.starts, zone)}" if one.starts else "",
+        after=f"ended {last_moment(one.ends, zone)}" if one.ends else "",
         for_anybody=one.on
         and one.kind is not PromotionKind.COUPON
         and one.first_order is None
