@@ -38,11 +38,11 @@ def flame(file: Path, *, seconds: Annotated[int, Parameter(help="how long to loo
         orders = PER_SECOND * seconds
         asyncio.run(place_orders(on.url("ballast"), orders, datetime.now(UTC)))
         command = [sys.executable, "-m", "bench.engine.ballast", str(orders)]
-        running = subprocess.Popen(command, env={**os.environ, **on.env}, stdout=subprocess.DEVNULL)  # noqa: S603
+        running = subprocess.Popen(command, env={**os.environ, **on.env}, stdout=subprocess.DEVNULL)  # noqa: S603  # our own
         try:
             _wait_for_calls(on)
             options = ["--gil", "--function", "--rate", "200", "--duration", str(seconds), "--pid", str(running.pid)]
-            subprocess.run([str(recorder), "record", *options, "--output", str(file)], check=True)  # noqa: S603
+            subprocess.run([str(recorder), "record", *options, "--output", str(file)], check=True)  # noqa: S603  # py-spy
         finally:
             running.terminate()
             running.wait()
