@@ -1,0 +1,143 @@
+"""What we get: the frozen values that adapters read out of other systems' words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from ballast.domain.money import Money
+from ballast.domain.words import Event, HoldReason, State, System
+from ballast.ports.sent import Parcel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The system has it. `reference` is its own number for the thing; `detail` a few facts worth keeping."""
+
+    reference: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockFigure:
+    """Pieces of one SKU in one warehouse as the ERP counts them."""
+
+    sku: str
+    warehouse: str
+    on_hand: int
+    available: int
+    locked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What one of their codes means to us. `reason` is set exactly when the event is HELD."""
+
+    event: Event
+    reason: HoldReason | None = None
+    note: str = field(default="", compare=False)  # for people: their own word for the code, or where it is said
+    state: State | None = None  # the standard state that it stands for, where the event alone does not say it
+
+    def called(self, note: str) -> "Meaning":
+        """The same meaning, of a code with this note."""
+        return replace(self, note=note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """Money that a provider reports as taken, as the provider reports it.
+
+    `provider` is set when somebody else reports it: the shop tells what was paid through a provider of its own.
+    """
+
+    transaction_id: str
+    amount: Money
+    merchant: str
+    paid_at: datetime
+    payer: str | None = field(default=None, repr=False)
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money of one charge on its way back, as the provider reports it; `amount` may be a part of `captured`.
+
+    The event of its news says how it stands: REFUNDED it arrived, HELD it never will, any other it is under way.
+    """
+
+    refund_no: str
+    transaction_id: str
+    amount: Money
+    captured: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """One thing that one system says of one order, read into our words.
+
+    `said` is their code as it stood in the message, `field` the name of the field, `happened_at` their time (aware
+    UTC). The optional parts belong to the kind of news: parcels (SHIPPED; `final` False when more confirms follow),
+    waybill with first_scan_at (courier), charge (payment), refund.
+    """
+
+    system: System
+    order_no: str
+    happened_at: datetime
+    field: str
+    said: str
+    event: Event
+    reason: HoldReason | None = None
+    text: str = ""
+    parcels: tuple[Parcel, ...] = ()
+    final: bool = True
+    waybill: str | None = None
+    first_scan_at: datetime | None = None
+    charge: Charge | None = None
+    refund: Refund | None = None
+    state: State | None = None  # the meaning's
+    waybills: frozenset[str] | None = None  # those that their document shows; None: it does not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One webhook message about one order (or one parcel), verified and decoded, ready for the inbox.
+
+    `event_id` is unique within the source: the vendor's own id, else made of the fields that make it unique.
+    `payload` is JSON-able, complete, and is read again by `Hook.read` whenever the message is (re)played.
+    """
+
+    event_id: str
+    topic: str
+    order_no: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookRequest:
+    """An incoming webhook, untouched. Header names are lower case; `query` values are decoded once."""
+
+    method: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookAnswer:
+    """What the vendor wants to hear, in its own words."""
+
+    status: int
+    body: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What one webhook call brought. `echo` answers a vendor's URL check and has no messages."""
+
+    messages: tuple[Message, ...] = ()
+    echo: HookAnswer | None = None
+
+
+Codes: TypeAlias = Mapping[tuple[str, str], Meaning]
+"""(field, their code) -> meaning: the adapter's own table, extended by the status map that people edit."""

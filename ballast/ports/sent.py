@@ -1,0 +1,105 @@
+"""What we send: the frozen values that adapters write their own documents from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ballast.domain.money import Money
+from ballast.domain.origin import Origin
+from ballast.domain.people import Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """Who gets the goods. Never logged: `repr` shows the province and city only."""
+
+    name: str = field(repr=False)
+    mobile: str = field(repr=False)
+    province: str
+    city: str
+    district: str = field(repr=False)
+    address: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One order line. `amount` is what the customer pays for the whole line, minor units."""
+
+    line_no: int
+    sku: str
+    name: str
+    quantity: int
+    unit_price: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """One parcel as the warehouse handed it over. `carrier` is Ballast's code (the dialects are the adapters')."""
+
+    carrier: str
+    waybill: str
+    items: Mapping[str, int]  # SKU -> pieces; empty when the warehouse does not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What an adapter may need to know of an order to write its own document about it."""
+
+    order_no: str
+    channel: str
+    placed_at: datetime
+    paid_at: datetime | None
+    total: Money
+    freight: Money
+    discount: Money
+    customer_no: str
+    openid: str | None
+    receiver: Receiver
+    lines: tuple[Line, ...]
+    parcels: tuple[Parcel, ...] = ()
+    warehouse: str = ""  # our warehouse code, as the stock ledger names it
+    transaction_id: str | None = None  # of the payment that counted
+    customer_tier: str = ""  # the seller's own word, as the SLA policy names it; empty: not said
+    origin: Origin = field(default=Origin(), repr=False)  # as it was told at intake; not read back from the books
+    coupons: tuple[str, ...] = field(default=(), repr=False)  # likewise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waybill:
+    """A parcel to be followed. `phone_tail`: last four digits of the receiver's mobile, some carriers ask for it."""
+
+    order_no: str
+    carrier: str
+    waybill: str
+    phone_tail: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """Give back `amount` of one charge. `refund_no` is ours, made of the order and the cause, never random."""
+
+    order_no: str
+    transaction_id: str
+    refund_no: str
+    amount: Money
+    captured: Money
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One alert in plain words: a title (shown bold), what to know, and a link where it is answered."""
+
+    title: str
+    text: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One message for people: what there is to say, the most urgent first, and who is rung."""
+
+    title: str
+    items: tuple[Item, ...]
+    people: tuple[Person, ...] = ()
