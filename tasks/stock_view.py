@@ -45,13 +45,11 @@ class Counted:
     new: int = 0
 
 
-@task(name="read stock", tags=["erp"], **ALONE)
-async def read_stock(sweep: bool = False, accept_less: bool = False) -> Pulled:
+async def pull(here: House, *, sweep: bool = False, accept_less: bool = False) -> Pulled:
     """Take what changed in the ERP into the ledger; everything from time to time, and when it does not say what did.
 
     Everything is read before anything is written: of a list that breaks off nothing is taken.
     """
-    here = await house()
     asked_at = here.clock.now()
     async with here.transaction() as tx:
         last = await stock_pulls.last_pulls(tx, here.erp.system)
@@ -64,12 +62,12 @@ async def read_stock(sweep: bool = False, accept_less: bool = False) -> Pulled:
         return await _not_taken(here, Pull(system=here.erp.system, kind=kind, asked_at=asked_at, note=str(silent)))
     reached("figures", Point.CALLED)
     kind = "all" if reading.about is None else "changes"
-    pull = Pull(system=here.erp.system, kind=kind, asked_at=asked_at, figures=len(reading.figures), note=note)
+    one = Pull(system=here.erp.system, kind=kind, asked_at=asked_at, figures=len(reading.figures), note=note)
     difference = await _compare(here, reading, asked_at)
     if difference.shrunk and not accept_less:
         what = f"{difference.gone} of {difference.had} places that had pieces are missing: nothing of it is taken"
-        return await _not_taken(here, replace(pull, note=what), shrunk=True)
-    return await _take(here, pull, reading, difference)
+        return await _not_taken(here, replace(one, note=what), shrunk=True)
+    return await _take(here, one, reading, difference)
 
 
 async def _ask(here: House, since: datetime | None) -> tuple[StockReading, str]:
@@ -91,12 +89,12 @@ async def _compare(here: House, reading: StockReading, asked_at: datetime) -> Di
         return await stock_pulls.find_difference(tx, reading, asked_at=asked_at)
 
 
-async def _take(here: House, pull: Pull, reading: StockReading, difference: Difference) -> Pulled:
+async def _take(here: House, one: Pull, reading: StockReading, difference: Difference) -> Pulled:
     changed, figures = 0, difference.figures
     for at in range(0, len(figures), AT_ONCE):
         async with here.moving("figures") as tx:
-            changed += len(await stock.take_figures(tx, figures[at : at + AT_ONCE], asked_at=pull.asked_at))
-    done = replace(pull, whole=True, changed=changed, refused=len(reading.refused))
+            changed += len(await stock.take_figures(tx, figures[at : at + AT_ONCE], asked_at=one.asked_at))
+    done = replace(one, whole=True, changed=changed, refused=len(reading.refused))
     async with here.transaction() as tx:
         now = here.clock.now()
         await stock_pulls.know_warehouses(tx, {figure.warehouse for figure in figures}, now)
@@ -107,27 +105,25 @@ async def _take(here: House, pull: Pull, reading: StockReading, difference: Diff
         if reading.about is None:
             noted.append(await stock_troubles.note(tx, Trouble.SHRUNK, {}, now))
         await stock_pulls.write_pull(tx, done, now)
-    return Pulled(pull.kind, pull.figures, changed, len(reading.refused), new=_new(noted))
+    return Pulled(one.kind, one.figures, changed, len(reading.refused), new=_new(noted))
 
 
-async def _not_taken(here: House, pull: Pull, *, shrunk: bool = False) -> Pulled:
+async def _not_taken(here: House, one: Pull, *, shrunk: bool = False) -> Pulled:
     """The figures stay as they are and grow older; somebody hears of it when that takes long."""
-    why = {EVERYWHERE: pull.note}
+    why = {EVERYWHERE: one.note}
     async with here.transaction() as tx:
-        now, last = here.clock.now(), await stock_pulls.last_pulls(tx, pull.system)
+        now, last = here.clock.now(), await stock_pulls.last_pulls(tx, one.system)
         noted = []
         if shrunk:
             noted.append(await stock_troubles.note(tx, Trouble.SHRUNK, why, now))
         if last.whole_at is None or now - last.whole_at > MOST_AGE:
             noted.append(await stock_troubles.note(tx, Trouble.NO_PULL, why, now))
-        await stock_pulls.write_pull(tx, pull, now)
-    return Pulled(pull.kind, pull.figures, failed=pull.note, new=_new(noted))
+        await stock_pulls.write_pull(tx, one, now)
+    return Pulled(one.kind, one.figures, failed=one.note, new=_new(noted))
 
 
-@task(name="count stock", tags=["wms"], **ALONE)
-async def count_stock() -> Counted:
+async def count(here: House) -> Counted:
     """Ask the warehouse about the places it was asked about longest ago, and compare."""
-    here = await house()
     qimen, asked_at = here.settings.qimen, here.clock.now()
     if qimen is None:
         return Counted()
@@ -138,21 +134,33 @@ async def count_stock() -> Counted:
         )
     if not places:
         return Counted()
-    pull = Pull(system=here.wms.system, kind="changes", asked_at=asked_at)
+    one = Pull(system=here.wms.system, kind="changes", asked_at=asked_at)
     try:
         said = await here.wms.stock(places)
     except OutsideError as silent:
         async with here.transaction() as tx:
-            await stock_pulls.write_pull(tx, replace(pull, note=str(silent)), here.clock.now())
+            await stock_pulls.write_pull(tx, replace(one, note=str(silent)), here.clock.now())
         return Counted(failed=str(silent))
-    pull = replace(pull, whole=True, figures=len(said.counted), refused=len(said.refused))
+    one = replace(one, whole=True, figures=len(said.counted), refused=len(said.refused))
     async with here.transaction() as tx:
         now = here.clock.now()
         await stock_pulls.take_counts(tx, said.counted, asked_at=asked_at)
         drift = await stock_troubles.note_drift(tx, places, config.drift, now)
         refused = await stock_troubles.note(tx, Trouble.NOT_COUNTED, _texts(said.refused), now, among=places)
-        await stock_pulls.write_pull(tx, pull, now)
-    return Counted(pull.figures, pull.refused, drift.told, new=_new([drift, refused]))
+        await stock_pulls.write_pull(tx, one, now)
+    return Counted(one.figures, one.refused, drift.told, new=_new([drift, refused]))
+
+
+@task(name="read stock", tags=["erp"], **ALONE)
+async def read_stock(sweep: bool = False, accept_less: bool = False) -> Pulled:
+    """Take the ERP's figures into the ledger."""
+    return await pull(await house(), sweep=sweep, accept_less=accept_less)
+
+
+@task(name="count stock", tags=["wms"], **ALONE)
+async def count_stock() -> Counted:
+    """Hear the second opinion."""
+    return await count(await house())
 
 
 @task(name="watch safety lines", tags=["stock"], **ALONE)

@@ -167,15 +167,20 @@ async def know_warehouses(tx: AsyncConnection, codes: Collection[str], now: date
 async def places_to_count(
     tx: AsyncConnection, warehouses: Collection[str], *, before: datetime, most: int
 ) -> list[Place]:
-    """Places that were never counted, or longest ago and before then."""
+    """Places that were never counted, then those longest ago and before then, then those whose rows were refused."""
     found = await rows(
         tx,
         """
+        with refused as materialized (select sku, warehouse from stock_trouble where kind = 'not_counted')
         (select v.sku, v.warehouse from stock_level v left join warehouse_level c using (sku, warehouse)
-          where v.warehouse = any(cast(:warehouses as text[])) and c.sku is null limit :most)
+          where v.warehouse = any(cast(:warehouses as text[])) and c.sku is null
+            and (v.sku, v.warehouse) not in (select sku, warehouse from refused) limit :most)
         union all
         (select sku, warehouse from warehouse_level
-          where figure_at <= :before and warehouse = any(cast(:warehouses as text[])) order by figure_at limit :most)
+          where figure_at <= :before and warehouse = any(cast(:warehouses as text[]))
+            and (sku, warehouse) not in (select sku, warehouse from refused) order by figure_at limit :most)
+        union all
+        (select sku, warehouse from refused where warehouse = any(cast(:warehouses as text[])) limit :most)
         limit :most""",
         warehouses=sorted(warehouses),
         before=before,
