@@ -48,6 +48,7 @@ class KingdeeSettings(LimitedPart):
     push_rule: str = "SaleOrder-OutStock"
     max_calls: int = Field(default=4, ge=1, le=1000)  # a licensed integration user has about this many sessions
     bills_per_call: int = Field(default=20, ge=1, le=100)  # how many bills share one call; 1: each its own
+    stock_changed_field: str = Field(default="", pattern="^[A-Za-z0-9_.]*$")  # when a stock row changed; empty: none
 
 
 class QimenSettings(LimitedPart):
@@ -69,6 +70,7 @@ class QimenSettings(LimitedPart):
     warehouses: dict[str, str] = Field(default_factory=lambda: {"CK001": "WH01", "CK002": "WH02"})  # ours -> theirs
     max_calls: int = Field(default=32, ge=1, le=1000)
     orders_per_call: int = Field(default=1, ge=1, le=100)  # delivery orders that share one call; 1: each its own
+    items_per_call: int = Field(default=50, ge=1, le=500)  # goods that one stock query asks about
 
 
 class KdniaoSettings(LimitedPart):
@@ -217,6 +219,15 @@ class Patience(Part):
     run_most: timedelta = timedelta(seconds=60)  # and ends after this, so that the UI has finished runs
 
 
+class StockSettings(Part):
+    """How the stock view is kept. Business time."""
+
+    sweep_every: timedelta = Field(default=timedelta(hours=1), gt=timedelta(0))  # between them only what changed
+    count_every: timedelta = Field(default=timedelta(minutes=10), gt=timedelta(0))  # how often a warehouse is asked
+    counts_at_once: int = Field(default=1000, ge=1, le=20_000)  # places that one run asks warehouses about
+    drift: int = Field(default=0, ge=0)  # pieces by which ERP and warehouse may differ unnoticed
+
+
 class LimitSettings(Part):
     """How much the web process takes from one sender: an IPv4 address or an IPv6 network (/64)."""
 
@@ -254,6 +265,7 @@ class Settings(BaseSettings):
     prefect_hook_url: str = ""  # how the Prefect server reaches the web process; empty: web_url and /hooks/prefect
     sla_policy: Path = Path("rules/sla.yaml")  # relative: to this folder, or to the one that Ballast came in
     quote_key: SecretStr | None = None  # a bearer token that opens POST /quote; empty: nobody may ask
+    stock_key: SecretStr | None = None  # a bearer token that opens GET /stock; empty: nobody may ask
     metrics_key: SecretStr | None = None  # a bearer token that opens /metrics; empty: only this machine may read it
     chunk: int = Field(default=400, ge=1, le=1000)
     chunks_at_once: int = Field(default=2, ge=1, le=32)
@@ -274,6 +286,7 @@ class Settings(BaseSettings):
     clock: ClockSettings = ClockSettings()
     patience: Patience = Patience()
     limits: LimitSettings = LimitSettings()
+    stock: StockSettings = StockSettings()
 
     def make_clock(self) -> Clock:
         """The clock that these settings ask for."""

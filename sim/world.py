@@ -35,7 +35,7 @@ class World:
         self.agenda = Agenda(config.clock)
         self.tally = Tally()
         self.traffic = Traffic()
-        self.stocks = Stocks()
+        self.stocks = Stocks(config.clock.now)
         self.warehouse = Warehouse()
         self.scarce = scarce_skus(config.seed)
         self.shippers: set[str] = set(KNOWN_SHIPPERS)

@@ -1,4 +1,4 @@
-"""The ERP: reserve what was paid, book what left, note what arrived, read the stock."""
+"""The ERP: reserve what was paid, book what left, note what arrived."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,12 +14,11 @@ from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing
 from ballast.domain.stock import Want
 from ballast.domain.words import Event, HoldReason
-from ballast.points import Point, reached
 from ballast.ports import Order, Receipt
 from ballast.wiring import house
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle, still_ours
 from tasks.deliveries import deliver, received
-from tasks.policy import ALONE, CHUNK
+from tasks.policy import CHUNK
 
 
 @task(name="reserve stock", tags=["erp"], **CHUNK)
@@ -94,14 +93,3 @@ async def note_receipt(owner: str, batch: Sequence[Outgoing]) -> Tally:
         return await here.erp.post_receipt(order, signed_at, look_first=look_first)
 
     return await deliver(here, owner, batch, received, post)
-
-
-@task(name="read stock", tags=["erp"], **ALONE)
-async def read_stock() -> int:
-    """Take the ERP's stock figures into the ledger; the number that changed."""
-    here = await house()
-    asked_at = here.clock.now()
-    figures = await here.erp.stock()
-    reached("figures", Point.CALLED)
-    async with here.moving("figures") as tx:
-        return len(await stock.take_figures(tx, figures, asked_at=asked_at))

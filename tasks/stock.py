@@ -92,8 +92,17 @@ async def _look(here: House, figures: Sequence[StockFigure] | None, asked_at: da
 
 
 async def _figures(here: House) -> tuple[Sequence[StockFigure] | None, str]:
+    """All of the ERP's figures. A list with rows that are refused is not compared: a place that is missing in it says
+    nothing.
+    """
     try:
-        return await here.erp.stock(), ""
+        reading = await here.erp.stock()
+        if reading.refused:
+            return (
+                None,
+                f"{len(reading.refused)} rows of the ERP's list are refused: see `ballast stock show --troubles`",
+            )
+        return reading.figures, ""
     except (OutsideError, SettingsError) as silent:
         return None, str(silent)
 

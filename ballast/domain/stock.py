@@ -3,9 +3,21 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 Place = tuple[str, str]
 """(SKU, warehouse)."""
+
+
+class FigureFault(StrEnum):
+    """Why a row of a stock list is refused: the figure that was known before stays, and grows older."""
+
+    NAMELESS = "nameless"  # no usable SKU or warehouse: nobody knows whose figure it is
+    NO_NUMBER = "no_number"  # not a number, or more than any warehouse holds
+    NEGATIVE = "negative"  # fewer than no pieces
+    FRACTION = "fraction"  # part of a piece
+    FUTURE = "future"  # changed later than now, by the clock of whoever says so
+    UNKNOWN_SKU = "unknown_sku"  # about goods that nobody asked for, or that the ERP does not list
 
 
 @dataclass(frozen=True, slots=True)

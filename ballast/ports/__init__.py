@@ -5,6 +5,7 @@ from ballast.domain.people import Person
 from ballast.ports.got import (
     Charge,
     Codes,
+    CountedFigure,
     Delivery,
     HookAnswer,
     HookRequest,
@@ -13,7 +14,10 @@ from ballast.ports.got import (
     News,
     Receipt,
     Refund,
+    RefusedFigure,
+    StockCount,
     StockFigure,
+    StockReading,
 )
 from ballast.ports.roles import Alerts, Asked, Courier, Erp, Hook, Payment, Role, Storefront, Wms
 from ballast.ports.sent import Digest, Item, Line, Order, Parcel, Receiver, RefundRequest, Waybill
@@ -23,6 +27,7 @@ __all__ = [
     "Asked",
     "Charge",
     "Codes",
+    "CountedFigure",
     "Courier",
     "Delivery",
     "Digest",
@@ -44,8 +49,11 @@ __all__ = [
     "Receiver",
     "Refund",
     "RefundRequest",
+    "RefusedFigure",
     "Role",
+    "StockCount",
     "StockFigure",
+    "StockReading",
     "Storefront",
     "Waybill",
     "Wms",

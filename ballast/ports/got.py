@@ -1,11 +1,12 @@
 """What we get: the frozen values that adapters read out of other systems' words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from ballast.domain.money import Money
+from ballast.domain.stock import FigureFault, Place
 from ballast.domain.words import Event, HoldReason, State, System
 from ballast.ports.sent import Parcel
 
@@ -27,6 +28,46 @@ class StockFigure:
     on_hand: int
     available: int
     locked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedFigure:
+    """A row of a stock list that is not taken. It names SKU and warehouse as far as it could be read."""
+
+    sku: str
+    warehouse: str
+    fault: FigureFault
+    said: str  # the row's own words, cut short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockReading:
+    """What a system's stock list said. No place has both a figure and a refusal.
+
+    `about`: the places that it speaks of, a place without figure there has no pieces; None: all that there are.
+    """
+
+    figures: Sequence[StockFigure]
+    refused: Sequence[RefusedFigure] = ()
+    about: frozenset[Place] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedFigure:
+    """Pieces of one SKU in one warehouse as the warehouse itself counts them."""
+
+    sku: str
+    warehouse: str
+    free: int
+    frozen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockCount:
+    """What a warehouse answered about places: a figure each, or a refusal."""
+
+    counted: Sequence[CountedFigure]
+    refused: Sequence[RefusedFigure] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from ballast.domain.stock import Place
 from ballast.domain.words import System
-from ballast.ports.got import Codes, Delivery, HookAnswer, HookRequest, Message, News, Receipt, StockFigure
+from ballast.ports.got import Codes, Delivery, HookAnswer, HookRequest, Message, News, Receipt, StockCount, StockReading
 from ballast.ports.sent import Digest, Order, RefundRequest, Waybill
 
 
@@ -52,8 +53,12 @@ class Erp(Role, Protocol):
         """Note on the outbound bill that the customer has the goods. Harmless to repeat."""
         ...
 
-    async def stock(self) -> Sequence[StockFigure]:
-        """Every figure of our organisation, all pages."""
+    async def stock(self) -> StockReading:
+        """Every figure of our organisation, all pages. Raises when one is missing or does not follow the one before."""
+        ...
+
+    async def stock_changed(self, since: datetime) -> StockReading | None:
+        """The places that changed since then, each whole. None: this ERP does not say what changed."""
         ...
 
     async def ask(self, order_no: str) -> Sequence[News]:
@@ -74,6 +79,10 @@ class Wms(Role, Protocol):
 
     async def ask(self, order_no: str) -> Sequence[News]:
         """What the warehouse says of the order now, as the same news its webhooks bring; empty when unknown."""
+        ...
+
+    async def stock(self, places: Sequence[Place]) -> StockCount:
+        """What it counts there. What it does not list has no pieces; a warehouse that is not theirs is left out."""
         ...
 
 

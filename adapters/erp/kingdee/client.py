@@ -9,13 +9,13 @@ from adapters.erp.kingdee import documents
 from adapters.erp.kingdee.bills import Bills, OutboundBill, SaleOrder
 from adapters.erp.kingdee.connection import Connection
 from adapters.erp.kingdee.envelope import ResponseStatus
-from adapters.erp.kingdee.inventory import read_inventory
+from adapters.erp.kingdee.inventory import Inventory
 from adapters.erp.kingdee.status import AUDITED, CODES, RECEIVED, SUBMITTED
 from adapters.errors import OutcomeUnknown, OutsideError, Refused
 from adapters.together import Together
 from ballast.clock import Clock
 from ballast.domain.words import System
-from ballast.ports import Codes, News, Order, Receipt, StockFigure
+from ballast.ports import Codes, News, Order, Receipt, StockReading
 from ballast.settings import KingdeeSettings
 
 
@@ -32,6 +32,7 @@ class Kingdee:
         self.codes: Codes = CODES
         self._connection = Connection(settings, clock, allowance)
         self._bills = Bills(self._connection, clock, per_call=settings.bills_per_call)
+        self._inventory = Inventory(self._connection, settings)
         self._pushes = Together(self._push_all, most=settings.bills_per_call)
 
     async def close(self) -> None:
@@ -84,8 +85,13 @@ class Kingdee:
                 raise OutcomeUnknown(self.system, "the receipt was saved and is not there", order_no=order.order_no)
         return Receipt(reference=bill.number)
 
-    async def stock(self) -> Sequence[StockFigure]:
-        return await read_inventory(self._connection, self._settings.org_num)
+    async def stock(self) -> StockReading:
+        return await self._inventory.everything(self._clock.now())
+
+    async def stock_changed(self, since: datetime) -> StockReading | None:
+        if not self._settings.stock_changed_field:
+            return None
+        return await self._inventory.changed(since, self._clock.now())
 
     async def ask(self, order_no: str) -> Sequence[News]:
         news: list[News] = []

@@ -34,6 +34,8 @@ _SAVING: Final = {
     "InterationFlags": "",
 }
 
+NOTHING: Final[Mapping[str, datetime]] = {}
+
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -130,13 +132,21 @@ def check_whole_lines(order: Order) -> None:
 
 
 def query(
-    form: str, columns: Sequence[str], where: Mapping[str, Collection[str]], *, start: int = 0, limit: int = 0
+    form: str,
+    columns: Sequence[str],
+    where: Mapping[str, Collection[str]],
+    *,
+    start: int = 0,
+    limit: int = 0,
+    since: Mapping[str, datetime] = NOTHING,
 ) -> dict[str, Any]:
-    """ExecuteBillQuery. `where`: the values that each field may have, at least one."""
+    """ExecuteBillQuery. `where`: the values that each field may have, at least one; `since`: the earliest ones."""
+    tests = [_one_of(field, values) for field, values in where.items()]
+    tests += [f"{field}>='{to_local(at)}'" for field, at in since.items()]
     data = {
         "FormId": form,
         "FieldKeys": ",".join(columns),
-        "FilterString": " and ".join(_one_of(field, values) for field, values in where.items()),
+        "FilterString": " and ".join(tests),
         "OrderString": "FID ASC",
         "TopRowCount": 0,
         "StartRow": start,

@@ -1,17 +1,19 @@
 """Ballast -> 奇门: delivery orders handed over, stopped, asked about."""
 
+import asyncio
 from collections.abc import Sequence
 
 from adapters.allowance import Allowance
 from adapters.errors import OutcomeUnknown, Refused
-from adapters.wms.qimen import documents
+from adapters.wms.qimen import counting, documents
 from adapters.wms.qimen.connection import Connection
 from adapters.wms.qimen.handovers import Handovers, taken_already
 from adapters.wms.qimen.news import read_confirm
 from adapters.wms.qimen.status import CODES, DROPPED
 from ballast.clock import Clock
+from ballast.domain.stock import Place
 from ballast.domain.words import NOT_THERE, System
-from ballast.ports import Codes, News, Order, Receipt
+from ballast.ports import Codes, News, Order, Receipt, StockCount
 from ballast.settings import QimenSettings
 
 
@@ -82,6 +84,20 @@ class Qimen:
         if known.status not in DROPPED:
             return None
         return Receipt(reference=known.number or order_no, detail={"status": known.status})
+
+    async def stock(self, places: Sequence[Place]) -> StockCount:
+        theirs = [place for place in places if place[1] in self._settings.warehouses]
+        most = self._settings.items_per_call
+        parts = [theirs[at : at + most] for at in range(0, len(theirs), most)]
+        counts = await asyncio.gather(*map(self._count, parts))
+        return StockCount(
+            counted=[one for count in counts for one in count.counted],
+            refused=[one for count in counts for one in count.refused],
+        )
+
+    async def _count(self, places: Sequence[Place]) -> StockCount:
+        document = await self._connection.read("inventory.query", counting.question(places, self._settings))
+        return counting.read_count(document, places, self._settings)
 
     async def ask(self, order_no: str) -> Sequence[News]:
         document = await self._connection.ask(order_no)

@@ -20,6 +20,7 @@ class StockLevel(SQLModel, table=True):
         CheckConstraint("on_hand >= 0", name="on_hand_not_negative"),
         CheckConstraint("short >= 0", name="short_not_negative"),
         CheckConstraint("locked <= on_hand + short", name="never_oversold"),
+        Index("level_in", "warehouse", "sku"),
     )
 
     sku: str = Field(primary_key=True)

@@ -67,7 +67,10 @@ class WarehouseLevel(SQLModel, table=True):
     """What the warehouse itself counts: the second opinion. Its own words: free (未冻结) and frozen (冻结) pieces."""
 
     __tablename__ = "warehouse_level"
-    __table_args__ = (CheckConstraint("free >= 0 and frozen >= 0", name="counted_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("free >= 0 and frozen >= 0", name="counted_not_negative"),
+        Index("counted_at", "figure_at"),
+    )
 
     sku: str = Field(primary_key=True)
     warehouse: str = Field(primary_key=True)
@@ -92,3 +95,19 @@ class StockPull(SQLModel, table=True):
     changed: int = 0
     refused: int = 0
     note: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+class StockTrouble(SQLModel, table=True):
+    """What is wrong with a SKU in a warehouse now, since when. The row goes when it is over; empty codes: all of them.
+
+    kind: see `domain.stock_troubles.Trouble`. Without `alert_key` nobody was told yet.
+    """
+
+    __tablename__ = "stock_trouble"
+
+    kind: str = Field(primary_key=True)
+    sku: str = Field(primary_key=True)
+    warehouse: str = Field(primary_key=True)
+    since: datetime = moment()
+    text: str
+    alert_key: str | None = None

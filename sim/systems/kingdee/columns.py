@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sim.catalogue import ERP_ORG, Article
+from sim.clock import local_text
 from sim.stock import Level
 from sim.systems.kingdee.bills import OUT, SALE, AnyBill, Entry
 
@@ -79,6 +80,7 @@ STOCK_COLUMNS: dict[str, Column] = {
     "fqty": lambda row: float(row.level.on_hand),
     "favbqty": lambda row: float(row.level.available),
     "flockqty": lambda row: float(row.level.locked),
+    "fupdatetime": lambda row: local_text(row.level.changed_at),
 }
 COLUMNS: dict[str, dict[str, Column]] = {
     SALE: HEAD_COLUMNS | SALE_COLUMNS | ENTRY_COLUMNS,
