@@ -217,6 +217,22 @@ class Patience(Part):
     run_most: timedelta = timedelta(seconds=60)  # and ends after this, so that the UI has finished runs
 
 
+class DoorSettings(Part):
+    """What is promised to whoever orders, and what becomes of an order that cannot be promised."""
+
+    intake: str = Field(default="refuse", pattern="^(refuse|hold|let_in)$")  # files and other channels: refuse holds
+    reserves: timedelta = Field(
+        default=timedelta(minutes=30), ge=timedelta(0)
+    )  # business: unpaid orders' pieces; 0: no
+    reserves_of: dict[str, timedelta] = Field(default_factory=dict)  # channel -> its own
+    split: bool = False  # whether an order may be promised from several warehouses together
+    unknown: bool = True  # whether a SKU of which no figure was ever told may be ordered
+
+    def lasts(self, channel: str) -> timedelta:
+        """How long the pieces of an unpaid order of this channel are kept; nothing: they are not."""
+        return max(self.reserves_of.get(channel, self.reserves), timedelta(0))
+
+
 class LimitSettings(Part):
     """How much the web process takes from one sender: an IPv4 address or an IPv6 network (/64)."""
 
@@ -273,6 +289,7 @@ class Settings(BaseSettings):
 
     clock: ClockSettings = ClockSettings()
     patience: Patience = Patience()
+    door: DoorSettings = DoorSettings()
     limits: LimitSettings = LimitSettings()
 
     def make_clock(self) -> Clock:
