@@ -4,27 +4,14 @@ It promises nothing: it is the date that a shop hears when it is told that somet
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime, time
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.clock import SHANGHAI
 from ballast.db.engine import dumps, rows
-from ballast.domain.promising import Coming
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
-    """So many pieces of a SKU are expected in a warehouse. `reference`: the ASN or purchase order, its key with the
-    SKU and the warehouse.
-    """
-
-    sku: str
-    warehouse: str
-    quantity: int
-    expected_at: datetime
-    reference: str
+from ballast.domain.promising import Coming, Incoming
 
 
 async def read_coming(tx: AsyncConnection, skus: Sequence[str], *, now: datetime) -> list[Coming]:

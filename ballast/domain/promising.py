@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -72,6 +72,19 @@ class Coming(NamedTuple):
     warehouse: str
     quantity: int
     day: date  # of the warehouse's place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """So many pieces of a SKU are expected in a warehouse. `reference`: the ASN or purchase order, its key with the
+    SKU and the warehouse.
+    """
+
+    sku: str
+    warehouse: str
+    quantity: int
+    expected_at: datetime
+    reference: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
