@@ -228,6 +228,22 @@ class StockSettings(Part):
     drift: int = Field(default=0, ge=0)  # pieces by which ERP and warehouse may differ unnoticed
 
 
+class DoorSettings(Part):
+    """What is promised to whoever orders, and what becomes of an order that cannot be promised."""
+
+    intake: str = Field(default="refuse", pattern="^(refuse|hold|let_in)$")  # files and other channels: refuse holds
+    reserves: timedelta = Field(
+        default=timedelta(minutes=30), ge=timedelta(0)
+    )  # business: unpaid orders' pieces; 0: no
+    reserves_of: dict[str, timedelta] = Field(default_factory=dict)  # channel -> its own
+    split: bool = False  # whether an order may be promised from several warehouses together
+    unknown: bool = True  # whether a SKU of which no figure was ever told may be ordered
+
+    def lasts(self, channel: str) -> timedelta:
+        """How long the pieces of an unpaid order of this channel are kept; nothing: they are not."""
+        return max(self.reserves_of.get(channel, self.reserves), timedelta(0))
+
+
 class LimitSettings(Part):
     """How much the web process takes from one sender: an IPv4 address or an IPv6 network (/64)."""
 
@@ -285,6 +301,7 @@ class Settings(BaseSettings):
 
     clock: ClockSettings = ClockSettings()
     patience: Patience = Patience()
+    door: DoorSettings = DoorSettings()
     limits: LimitSettings = LimitSettings()
     stock: StockSettings = StockSettings()
 

@@ -10,14 +10,14 @@ from adapters.signing import reveal
 from ballast.sending import send_due
 from ballast.wiring import House, hooks
 from web.alerts.page import AlertPage
-from web.gate import Gate
+from web.gate import Bearer, Gate
 from web.health import Readiness, answer_health
 from web.hooks.collector import GATHER, Collector, store_into
 from web.hooks.control import ControlDoor
 from web.hooks.door import Door
 from web.metrics import Metrics
 from web.orders.page import OrderPage
-from web.quotes.door import QuoteDoor
+from web.quotes.door import ShopDoor, check_of, quote_of
 from web.stock.door import StockDoor
 
 
@@ -27,7 +27,8 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
     `gather`: seconds for which a message waits for others, to be stored with them.
     """
     collector = Collector(store_into(house), gather=gather)
-    door = Door(hooks(house.settings), collector, house.clock, house.settings.limits)
+    orders = Collector(store_into(house), gather=gather)
+    door = Door(hooks(house.settings), collector, house.clock, house.settings.limits, orders=orders)
     control = _control(house)
     routes = [
         *([Route("/hooks/prefect", control.answer, methods=["POST"])] if control else []),
@@ -38,7 +39,9 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
     ]
     if house.settings.quote_key is not None:
         key = reveal(house.settings.quote_key, "BALLAST_QUOTE_KEY")
-        routes.append(Route("/quote", QuoteDoor(house, key).answer, methods=["POST"]))
+        bearer = Bearer(key, house.settings.limits, house.clock)
+        routes.append(Route("/quote", ShopDoor(house, bearer, quote_of).answer, methods=["POST"]))
+        routes.append(Route("/orders/check", ShopDoor(house, bearer, check_of).answer, methods=["POST"]))
     if house.settings.stock_key is not None:
         key = reveal(house.settings.stock_key, "BALLAST_STOCK_KEY")
         routes.append(Route("/stock", StockDoor(house, key).answer, methods=["GET"]))
@@ -52,6 +55,7 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await collector.close()
+        await orders.close()
         door.close()
         if control is not None:
             control.close()

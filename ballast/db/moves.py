@@ -12,6 +12,7 @@ from ballast.db.clocks import read_next
 from ballast.db.engine import dumps, ring, rows, run
 from ballast.db.outbox import send_once_more
 from ballast.db.payments import write_money
+from ballast.db.reservations import end_reservations
 from ballast.db.stock import end_locks
 from ballast.domain.words import State
 
@@ -122,7 +123,7 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
 
 
 async def _settle_stock(tx: AsyncConnection, cases: Sequence[Case]) -> None:
-    """Locks end exactly once: when the order is outbound, or when it closes before that."""
+    """Locks end exactly once: when the order is outbound, or when it closes before that; then its reservation, too."""
     ended = [
         case.id
         for case in cases
@@ -130,6 +131,7 @@ async def _settle_stock(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     ]
     if ended:
         await end_locks(tx, ended, cases[0].now)
+        await end_reservations(tx, ended)
 
 
 async def _wake(tx: AsyncConnection, cases: Sequence[Case]) -> None:

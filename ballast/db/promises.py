@@ -33,6 +33,7 @@ class Promise:
     figure_at: datetime
     stale: bool
     sells: bool  # False: the figure is stale, and nothing is sold on stale figures of this SKU
+    counts_reservations: bool = True  # whether `reserved` is taken off
 
     @property
     def below_line(self) -> bool:
@@ -86,7 +87,8 @@ select sku, warehouse, region, on_hand, locked, reserved, safety_line, safety_re
   greatest(on_hand - case when counts_locks then locked else 0 end
     - case when counts_reservations then reserved else 0 end - safety_reserve, 0) as to_promise,
   figure_at, cast(:now as timestamptz) - figure_at > make_interval(secs => most_age) as stale,
-  sells_stale or cast(:now as timestamptz) - figure_at <= make_interval(secs => most_age) as sells
+  sells_stale or cast(:now as timestamptz) - figure_at <= make_interval(secs => most_age) as sells,
+  counts_reservations
 from counted order by sku, warehouse
 """
 """`levels`: which of `stock_level v`; `reserved`: the same of their reservations, and an `and`. A pull does not renew

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ballast.db import cases, moves
 from ballast.db.case import Case
 from ballast.db.engine import rows
+from ballast.db.reservations import taken_by_others
 from ballast.db.stock import lock_stock
 from ballast.domain.schedule import Waits
 from ballast.domain.stock import Place, Want, allocate
@@ -15,13 +16,13 @@ from ballast.domain.words import Event, HoldReason, State
 
 
 async def wake_short(tx: AsyncConnection, *, now: datetime, waits: Waits, most: int) -> list[Case]:
-    """Let up to `most` short orders go on that fit into what is free; those that went on.
+    """Let up to `most` short orders that are paid go on that fit into what is free; those that went on.
 
     Each gets its pieces locked in the transaction that lets it go on: nobody can take them on the way, so that it is
     not held again for the same cause. Free is what both the ledger and the ERP's last figures have.
     """
     wants = await _short(tx)
-    free, said = await _free(tx, wants)
+    free, said = await _free(tx, wants, now)
     fitting = [made.order_id for made in allocate(wants, free) if made.warehouse][:most]
     if not fitting:
         return []
@@ -57,7 +58,8 @@ async def _short(tx: AsyncConnection) -> list[Want]:
         select o.id, (select jsonb_agg(jsonb_build_array(l.sku, l.quantity) order by l.line_no) from order_line l
           where l.order_id = o.id) as lines
         from sales_order o join hold h on h.order_id = o.id and h.released_at is null
-        where o.state = 'ON_HOLD' and o.hold_reason = 'STOCK_SHORT' and o.held_from = 'PENDING_PAYMENT' and (
+        where o.state = 'ON_HOLD' and o.hold_reason = 'STOCK_SHORT' and o.held_from = 'PENDING_PAYMENT'
+          and o.paid_at is not null and (
           not exists (select from effect e where e.key = 'erp.reserve:' || o.order_no and e.state = 'refused')
           or exists (select from order_line l join stock_level v using (sku)
             where l.order_id = o.id and v.rose_at > h.held_at))
@@ -66,8 +68,10 @@ async def _short(tx: AsyncConnection) -> list[Want]:
     return [Want.of(row.id, [(sku, pieces) for sku, pieces in row.lines]) for row in found]
 
 
-async def _free(tx: AsyncConnection, wants: Sequence[Want]) -> tuple[dict[Place, int], dict[Place, int]]:
-    """(what ledger and ERP both have free, what the ERP says is available) of the SKUs that are wanted."""
+async def _free(tx: AsyncConnection, wants: Sequence[Want], now: datetime) -> tuple[dict[Place, int], dict[Place, int]]:
+    """(what ledger and ERP both have free and nobody else has reserved, what the ERP says is available) of what is
+    wanted.
+    """
     found = await rows(
         tx,
         """
@@ -75,5 +79,7 @@ async def _free(tx: AsyncConnection, wants: Sequence[Want]) -> tuple[dict[Place,
         where sku = any(cast(:skus as text[]))""",
         skus=sorted({sku for want in wants for sku in want.pieces}),
     )
-    free = {(row.sku, row.warehouse): max(0, row.free) for row in found}
+    ids = [want.order_id for want in wants]
+    taken = await taken_by_others(tx, [row.sku for row in found], ids, now=now)
+    free = {(row.sku, row.warehouse): max(0, row.free - taken.get((row.sku, row.warehouse), 0)) for row in found}
     return free, {(row.sku, row.warehouse): row.available for row in found}

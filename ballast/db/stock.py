@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, rows, run
-from ballast.domain.stock import Allocation, Place, Want, allocate
+from ballast.db.reservations import end_reservations, held_by, taken_by_others
+from ballast.domain.stock import Allocation, Place, Want, allocate, take_reserved
 from ballast.ports import StockFigure
 
 
@@ -18,6 +19,7 @@ async def lock_stock(
 
     `most`: never give more than this of a place, whatever the ledger has.
 
+    What is reserved for other orders is theirs until it expires; an order's own reservation ends with its lock.
     An order that holds a lock already keeps it: a repeat changes nothing. Check and write happen under the row locks;
     the table's own constraint (locked by orders never negative, unique per order) is the second fence.
     """
@@ -35,8 +37,13 @@ async def lock_stock(
     )
     kept = await _locks_of(tx, [want.order_id for want in wants])  # under the row locks: nobody adds one now
     fresh = [want for want in wants if want.order_id not in kept]
-    free = {(r.sku, r.warehouse): max(0, r.free) for r in levels}
-    made = allocate(fresh, {place: min(count, (most or {}).get(place, count)) for place, count in free.items()})
+    ids = [want.order_id for want in wants]
+    taken, held = await taken_by_others(tx, skus, ids, now=now), await held_by(tx, ids, now=now)
+    free = {(r.sku, r.warehouse): max(0, r.free - taken.get((r.sku, r.warehouse), 0)) for r in levels}
+    free = {place: min(count, (most or {}).get(place, count)) for place, count in free.items()}
+    made = take_reserved(fresh, held, free)
+    reserved = {one.order_id for one in made}
+    made += allocate([want for want in fresh if want.order_id not in reserved], free)
     await _write(tx, [a for a in made if a.warehouse], now)
     return kept | {a.order_id: a for a in made}
 
@@ -77,6 +84,7 @@ async def _write(tx: AsyncConnection, made: Sequence[Allocation], now: datetime)
             rows=dumps(values),
             now=now,
         )
+        await end_reservations(tx, [a.order_id for a in made])
 
 
 @dataclass(frozen=True, slots=True)

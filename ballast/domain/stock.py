@@ -53,6 +53,27 @@ def allocate(wants: Sequence[Want], free: Mapping[Place, int]) -> list[Allocatio
     return [_allocate_one(want, left, warehouses) for want in wants]
 
 
+def take_reserved(
+    wants: Iterable[Want], held: Mapping[int, Mapping[Place, int]], free: dict[Place, int]
+) -> list[Allocation]:
+    """What one warehouse keeps for an order is the order's, whoever stands before it; taken off `free`.
+
+    `held`: order id -> its reservation. Orders for which not everything is kept, or is not there any more, are left to
+    `allocate`.
+    """
+    made: list[Allocation] = []
+    for want in wants:
+        for warehouse in sorted({warehouse for _, warehouse in held.get(want.order_id, {})}):
+            places = {(sku, warehouse): pieces for sku, pieces in want.pieces.items()}
+            kept = held[want.order_id]
+            if all(min(kept.get(place, 0), free.get(place, 0)) >= pieces for place, pieces in places.items()):
+                for place, pieces in places.items():
+                    free[place] -= pieces
+                made.append(Allocation(want.order_id, warehouse, want.pieces, {}))
+                break
+    return made
+
+
 def _allocate_one(want: Want, left: dict[Place, int], warehouses: Sequence[str]) -> Allocation:
     best: dict[str, int] | None = None
     for warehouse in warehouses:

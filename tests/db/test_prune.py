@@ -105,9 +105,11 @@ async def pruned(house: House, **more: Any) -> Pruned:
 
 
 def test_no_table_with_an_order_is_forgotten() -> None:
-    """A new table whose rows belong to orders has to go with them."""
+    """A new table whose rows belong to orders has to go with them; a reservation goes before, when the order closes."""
     of_orders = {t.name for t in SQLModel.metadata.sorted_tables if {"order_id", "order_no"} & {*t.columns.keys()}}
-    assert of_orders - {"archived_order"} == archive.TAKEN.keys() - {"alert_notice"} | {"stock_correction"}
+    assert of_orders - {"archived_order", "stock_reservation"} == archive.TAKEN.keys() - {"alert_notice"} | {
+        "stock_correction"
+    }
 
 
 async def test_what_is_archived_and_what_stays_is_what_was(old: House) -> None:

@@ -63,6 +63,24 @@ class StockReservation(SQLModel, table=True):
     expires_at: datetime = moment()
 
 
+class StockIncoming(SQLModel, table=True):
+    """Pieces that are expected to arrive, by their ASN or purchase order: the date that a shop is told."""
+
+    __tablename__ = "stock_incoming"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="incoming_positive"),
+        Index("incoming_of", "sku", "expected_at"),
+    )
+
+    reference: str = Field(primary_key=True)
+    sku: str = Field(primary_key=True)
+    warehouse: str = Field(primary_key=True)
+    quantity: int = Field(sa_type=BigInteger)
+    expected_at: datetime = moment()
+    changed_by: str
+    changed_at: datetime = moment()
+
+
 class WarehouseLevel(SQLModel, table=True):
     """What the warehouse itself counts: the second opinion. Its own words: free (未冻结) and frozen (冻结) pieces."""
 
