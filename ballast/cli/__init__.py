@@ -23,6 +23,7 @@ def main() -> None:
     import ballast.cli.alerts
     import ballast.cli.backups
     import ballast.cli.cancelling
+    import ballast.cli.ledger
     import ballast.cli.machine
     import ballast.cli.meanings
     import ballast.cli.money
@@ -74,6 +75,7 @@ def _is_plain(error: Exception) -> bool:
         "FileError",
         "MappingError",
         "NewerDatabase",
+        "NoDay",
         "NoWindow",
         "NotInArchive",
         "NotRunning",
@@ -87,6 +89,8 @@ def _is_plain(error: Exception) -> bool:
         "RunFailed",
         "SettingsError",
         "StartFailed",
+        "StatementRefused",
         "Unanswerable",
+        "UnknownStatement",
     }
     return any(kind.__name__ in plain for kind in type(error).__mro__)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import rows
 from ballast.domain.ledger import Account, Facts, Finding, Pot, account, findings
+from ballast.domain.money import Money
 from ballast.domain.report import Window
 from ballast.domain.words import State
 
@@ -50,6 +51,25 @@ select order_no, currency, coalesce(sum(amount) filter (where kind = 'due'), 0) 
 from ({_ENTRIES}) e where order_no > :after
 group by order_no, currency order by order_no, currency fetch first :most rows with ties
 """  # noqa: S608  # made of constants of this file
+_CHARGES: Final = """
+select o.order_no, p.provider, p.transaction_id, '' as refund_no, p.amount, p.currency, p.state, p.paid_at as at,
+  null::timestamptz as done_at, '' as why
+from payment p join sales_order o on o.id = p.order_id where p.paid_at >= :since and p.paid_at < :until
+union all
+select order_no, provider, transaction_id, '', amount, currency, state, at, null, ''
+from archived_money where kind = 'captured' and at >= :since and at < :until
+order by at, order_no, transaction_id limit :most
+"""
+_REFUNDS: Final = """
+select o.order_no, f.provider, f.transaction_id, f.refund_no, f.amount, f.currency, f.state, f.requested_at as at,
+  f.done_at, f.why
+from refund f join sales_order o on o.id = f.order_id
+where (f.requested_at >= :since and f.requested_at < :until) or (f.done_at >= :since and f.done_at < :until)
+union all
+select order_no, provider, transaction_id, refund_no, amount, currency, 'done', at, at, ''
+from archived_money where kind = 'refunded' and at >= :since and at < :until
+order by at, order_no, refund_no limit :most
+"""
 _STANDING = """
 select order_no from (
   select o.order_no from sales_order o
@@ -212,6 +232,38 @@ def _pot(found: dict[str, Any] | None) -> Pot:
 
 def _sum(pots: dict[str, dict[str, Any]], name: str) -> int:
     return sum(int(pot[name]) for pot in pots.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """One charge or refund. Refunds that are under way have no `done_at`."""
+
+    order_no: str
+    provider: str
+    transaction_id: str
+    refund_no: str
+    amount: Money
+    state: str
+    at: datetime  # of a charge: paid; of a refund: asked for
+    done_at: datetime | None
+    why: str
+
+
+async def charges(tx: AsyncConnection, window: Window, *, most: int) -> list[Movement]:
+    """What was paid in a time, in its order."""
+    return [_movement(row) for row in await rows(tx, _CHARGES, since=window.since, until=window.until, most=most)]
+
+
+async def refunds(tx: AsyncConnection, window: Window, *, most: int) -> list[Movement]:
+    """What was asked for, or was done, in a time."""
+    return [_movement(row) for row in await rows(tx, _REFUNDS, since=window.since, until=window.until, most=most)]
+
+
+def _movement(row: Any) -> Movement:
+    return Movement(
+        order_no=row.order_no, provider=row.provider, transaction_id=row.transaction_id, refund_no=row.refund_no,
+        amount=Money(row.amount, row.currency), state=row.state, at=row.at, done_at=row.done_at, why=row.why,
+    )  # fmt: skip
 
 
 def total_of(found: Sequence[OrderMoney]) -> dict[str, Account]:
