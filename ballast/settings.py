@@ -255,6 +255,12 @@ class LimitSettings(Part):
     senders: int = Field(default=10_000, ge=1)  # remembered at once, so that memory has an end
 
 
+class ReportSettings(Part):
+    """Where reports for people are written as files."""
+
+    folder: Path = Path(".ballast/reports")
+
+
 class Settings(BaseSettings):
     """The whole tree. Missing systems are allowed here and refused by what needs them."""
 
@@ -304,6 +310,7 @@ class Settings(BaseSettings):
     door: DoorSettings = DoorSettings()
     limits: LimitSettings = LimitSettings()
     stock: StockSettings = StockSettings()
+    reports: ReportSettings = ReportSettings()
 
     def make_clock(self) -> Clock:
         """The clock that these settings ask for."""

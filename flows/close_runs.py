@@ -35,6 +35,7 @@ FLOWS = (
     "rerun-orders",
     "check-stock",
     "list-refunds",
+    "close-day",
     "report",
     "ask-refunds",
     "reconcile",

@@ -24,6 +24,7 @@ def main() -> None:
     import ballast.cli.backups
     import ballast.cli.cancelling
     import ballast.cli.incoming
+    import ballast.cli.ledger
     import ballast.cli.machine
     import ballast.cli.meanings
     import ballast.cli.money
@@ -75,6 +76,7 @@ def _is_plain(error: Exception) -> bool:
         "FileError",
         "MappingError",
         "NewerDatabase",
+        "NoDay",
         "NoWindow",
         "NotInArchive",
         "NotRunning",
@@ -88,6 +90,8 @@ def _is_plain(error: Exception) -> bool:
         "RunFailed",
         "SettingsError",
         "StartFailed",
+        "StatementRefused",
         "Unanswerable",
+        "UnknownStatement",
     }
     return any(kind.__name__ in plain for kind in type(error).__mro__)

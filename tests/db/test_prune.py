@@ -29,7 +29,7 @@ from tests.times import SettableClock
 
 YEARS = timedelta(days=800)
 AGES = Ages(archive=timedelta(days=400))
-TABLES = [one.name for one in SQLModel.metadata.sorted_tables if one.name != "archived_order"]
+TABLES = [one.name for one in SQLModel.metadata.sorted_tables if one.name not in ("archived_order", "archived_money")]
 
 
 @pytest.fixture
@@ -110,6 +110,8 @@ def test_no_table_with_an_order_is_forgotten() -> None:
     assert of_orders - {"archived_order", "stock_reservation"} == archive.TAKEN.keys() - {"alert_notice"} | {
         "stock_correction"
     }
+    beside = {"archived_order", "archived_money"}
+    assert of_orders - beside == archive.TAKEN.keys() - {"alert_notice"} | {"stock_correction"}
 
 
 async def test_what_is_archived_and_what_stays_is_what_was(old: House) -> None:
