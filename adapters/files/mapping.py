@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -36,6 +36,9 @@ class Part(BaseModel):
     """Strict: a misspelt key is an error."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+P = TypeVar("P", bound=Part)
 
 
 class Section(Part):
@@ -263,30 +266,25 @@ def read_history_mapping(path: Path, zone: str | None) -> FileMapping:
 
 
 def _read(path: Path) -> FileMapping:
-    data = load_yaml(path)
-    try:
-        return FileMapping.model_validate(data)
-    except ValidationError as wrong:
-        raise MappingError(explain(path.name, wrong)) from None
+    return read_as(path, FileMapping)
 
 
-def load_yaml(path: Path) -> object:
-    """Texts, lists and dicts of a mapping file. Raises `MappingError`."""
+def read_as(path: Path, kind: type[P]) -> P:
+    """Read and check a mapping file of this kind. Raises `MappingError` that names the file and every wrong key."""
     try:
         raw = path.read_bytes()
         if len(raw) > MOST_BYTES:
             raise MappingError(f"{path.name}: larger than {MOST_BYTES // 1024} KB; is this the mapping?")
-        return yaml.load(raw, _Loader)  # noqa: S506  # a BaseLoader makes texts, lists and dicts only
+        data = yaml.load(raw, _Loader)  # noqa: S506  # a BaseLoader makes texts, lists and dicts only
     except OSError as wrong:
         raise MappingError(f"{path}: cannot be read: {wrong.strerror}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as wrong:
         raise MappingError(f"{path.name}: is not YAML: {wrong}") from None
-
-
-def explain(file: str, wrong: ValidationError) -> str:
-    """Every wrong key of a mapping, for the person who mends it."""
-    lines = [_wrong_key(file, dict(error)) for error in wrong.errors(include_url=False)]
-    return "the mapping is not usable:\n" + "\n".join(lines)
+    try:
+        return kind.model_validate(data)
+    except ValidationError as wrong:
+        lines = [_wrong_key(path.name, dict(error)) for error in wrong.errors(include_url=False)]
+        raise MappingError("the mapping is not usable:\n" + "\n".join(lines)) from None
 
 
 def _wrong_key(file: str, error: dict[str, object]) -> str:

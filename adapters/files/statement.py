@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from adapters.files.cells import CellError, is_empty, read_money, read_text, read_time
-from adapters.files.mapping import FormatRules, MappingError, MoneyRules, Part, TimeRules, explain, load_yaml
+from adapters.files.mapping import FormatRules, MoneyRules, Part, TimeRules, read_as
 from adapters.files.rows import Problem, Row
 from ballast.domain.money import MINOR_DIGITS, Money
 from ballast.domain.payments import clean_transaction
@@ -64,11 +64,7 @@ class StatementMapping(Part):
 
 def read_statement_mapping(path: Path) -> StatementMapping:
     """Read and check a mapping file. Raises `MappingError` that names every wrong key."""
-    data = load_yaml(path)
-    try:
-        return StatementMapping.model_validate(data)
-    except ValidationError as wrong:
-        raise MappingError(explain(path.name, wrong)) from None
+    return read_as(path, StatementMapping)
 
 
 def read_statement(name: str, raw: bytes, mapping: StatementMapping) -> tuple[Statement, list[Problem]]:

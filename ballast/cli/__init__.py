@@ -23,6 +23,7 @@ def main() -> None:
     import ballast.cli.alerts
     import ballast.cli.backups
     import ballast.cli.cancelling
+    import ballast.cli.channels
     import ballast.cli.incoming
     import ballast.cli.ledger
     import ballast.cli.machine

@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 import ballast.cli.alerts
 import ballast.cli.backups
 import ballast.cli.cancelling
+import ballast.cli.channels
 import ballast.cli.incoming
 import ballast.cli.ledger
 import ballast.cli.machine

@@ -1,5 +1,29 @@
 """Every table. Partial indexes leave finished rows out."""
 
-from ballast.db.tables import archive, books, gates, money, orders, rules, stock, traffic, upkeep, watching
+from ballast.db.tables import (
+    archive,
+    books,
+    channels,
+    gates,
+    money,
+    orders,
+    rules,
+    stock,
+    traffic,
+    upkeep,
+    watching,
+)
 
-__all__ = ["archive", "books", "gates", "money", "orders", "rules", "stock", "traffic", "upkeep", "watching"]
+__all__ = [
+    "archive",
+    "books",
+    "channels",
+    "gates",
+    "money",
+    "orders",
+    "rules",
+    "stock",
+    "traffic",
+    "upkeep",
+    "watching",
+]
