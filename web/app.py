@@ -1,6 +1,6 @@
 """The application: which path is answered by what."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -36,12 +36,14 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         Route("/ready", Readiness(house).answer),
         Route("/metrics", Metrics(house).answer),
     ]
+    closing: list[Callable[[], Awaitable[None]]] = []
     if house.settings.quote_key is not None:
         key = reveal(house.settings.quote_key, "BALLAST_QUOTE_KEY")
         routes.append(Route("/quote", QuoteDoor(house, key).answer, methods=["POST"]))
     if house.settings.stock_key is not None:
-        key = reveal(house.settings.stock_key, "BALLAST_STOCK_KEY")
-        routes.append(Route("/stock", StockDoor(house, key).answer, methods=["GET"]))
+        stock = StockDoor(house, reveal(house.settings.stock_key, "BALLAST_STOCK_KEY"))
+        routes.append(Route("/stock", stock.answer, methods=["GET"]))
+        closing.append(stock.close)
     if house.settings.console_key is not None:
         secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")
         gate = Gate(house.settings.limits, house.clock)
@@ -52,6 +54,8 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await collector.close()
+        for close in closing:
+            await close()
         door.close()
         if control is not None:
             control.close()
