@@ -109,7 +109,7 @@ def _row(one: "Promise", count: "Count | None", now: datetime) -> dict[str, Any]
         "sku": one.sku, "warehouse": one.warehouse, "region": one.region, "on_hand": one.on_hand, "locked": one.locked,
         "reserved": one.reserved, "safety_line": one.safety_line, "safety_reserve": one.safety_reserve,
         "to_promise": one.to_promise, "free": one.free, "counted": count.pieces if count else None,
-        "drift": count.pieces - one.on_hand if count else None, "age_s": age(one, now), "stale": one.stale,
+        "drift": count.drift if count else None, "age_s": age(one, now), "stale": one.stale,
         "below_line": one.below_line,
     }  # fmt: skip
 

@@ -56,14 +56,13 @@ async def note_lines(tx: AsyncConnection, now: datetime) -> Noted:
 
 
 async def note_drift(tx: AsyncConnection, places: Collection[Place], most: int, now: datetime) -> Noted:
-    """Compare what the warehouse counted at these places with the ledger, which has taken off what has left."""
+    """Compare what the warehouse counted at these places with the ledger, which had taken off what has left."""
     found = await rows(
         tx,
         """
-        select sku, warehouse, coalesce(v.on_hand, 0) as on_hand, c.free + c.frozen as counted
-        from warehouse_level c left join stock_level v using (sku, warehouse)
+        select sku, warehouse, c.on_hand, c.free + c.frozen as counted from warehouse_level c
         join jsonb_to_recordset(cast(:places as jsonb)) as r(sku text, warehouse text) using (sku, warehouse)
-        where abs(c.free + c.frozen - coalesce(v.on_hand, 0)) > :most""",
+        where abs(c.free + c.frozen - c.on_hand) > :most""",
         places=_places(places),
         most=most,
     )
