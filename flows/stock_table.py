@@ -52,11 +52,10 @@ def _row(
 def _figures(one: Promise | None, count: Count | None, now: datetime) -> dict[str, str]:
     names: Sequence[str] = ("on_hand", "locked", "reserved", "safety_line", "to_promise")
     said = {name.replace("_", " "): _text(getattr(one, name)) if one else NO_DATA for name in names}
-    drift = count.pieces - one.on_hand if one and count else None
     seconds = age(one, now) if one else None
     return said | {
         "warehouse counts": _text(count.pieces) if count else NO_DATA,
-        "drift": NO_DATA if drift is None else f"{drift:+d}" if drift else "0",
+        "drift": NO_DATA if count is None else f"{count.drift:+d}" if count.drift else "0",
         "age": NO_DATA if seconds is None else f"{seconds} s",
     }
 

@@ -103,7 +103,7 @@ async def _figures(here: House) -> tuple[Sequence[StockFigure] | None, str]:
         if reading.refused:
             return (
                 None,
-                f"{len(reading.refused)} rows of the ERP's list are refused: see `ballast stock show --troubles`",
+                f"{len(reading.refused)} rows of the ERP's list are refused: see `ballast stock troubles`",
             )
         return reading.figures, ""
     except (OutsideError, SettingsError) as silent:

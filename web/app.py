@@ -1,6 +1,6 @@
 """The application: which path is answered by what."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -37,14 +37,16 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         Route("/ready", Readiness(house).answer),
         Route("/metrics", Metrics(house).answer),
     ]
+    closing: list[Callable[[], Awaitable[None]]] = []
     if house.settings.quote_key is not None:
         key = reveal(house.settings.quote_key, "BALLAST_QUOTE_KEY")
         bearer = Bearer(key, house.settings.limits, house.clock)
         routes.append(Route("/quote", ShopDoor(house, bearer, quote_of).answer, methods=["POST"]))
         routes.append(Route("/orders/check", ShopDoor(house, bearer, check_of).answer, methods=["POST"]))
     if house.settings.stock_key is not None:
-        key = reveal(house.settings.stock_key, "BALLAST_STOCK_KEY")
-        routes.append(Route("/stock", StockDoor(house, key).answer, methods=["GET"]))
+        stock = StockDoor(house, reveal(house.settings.stock_key, "BALLAST_STOCK_KEY"))
+        routes.append(Route("/stock", stock.answer, methods=["GET"]))
+        closing.append(stock.close)
     if house.settings.console_key is not None:
         secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")
         gate = Gate(house.settings.limits, house.clock)
@@ -56,6 +58,8 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         yield
         await collector.close()
         await orders.close()
+        for close in closing:
+            await close()
         door.close()
         if control is not None:
             control.close()

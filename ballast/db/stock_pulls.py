@@ -190,16 +190,16 @@ async def places_to_count(
 
 
 async def take_counts(tx: AsyncConnection, counted: Sequence[CountedFigure], *, asked_at: datetime) -> int:
-    """What warehouses counted; a count that was asked for earlier changes nothing."""
+    """What warehouses counted, and what the ledger has now; a count that was asked for earlier changes nothing."""
     return await run(
         tx,
         """
-        insert into warehouse_level as c (sku, warehouse, free, frozen, figure_at)
-        select sku, warehouse, free, frozen, cast(:asked_at as timestamptz)
+        insert into warehouse_level as c (sku, warehouse, free, frozen, on_hand, figure_at)
+        select sku, warehouse, free, frozen, coalesce(v.on_hand, 0), cast(:asked_at as timestamptz)
         from jsonb_to_recordset(cast(:rows as jsonb)) as r(sku text, warehouse text, free bigint, frozen bigint)
-        order by sku, warehouse
+        left join stock_level v using (sku, warehouse) order by sku, warehouse
         on conflict (sku, warehouse) do update set free = excluded.free, frozen = excluded.frozen,
-          figure_at = excluded.figure_at where c.figure_at <= excluded.figure_at""",
+          on_hand = excluded.on_hand, figure_at = excluded.figure_at where c.figure_at <= excluded.figure_at""",
         rows=dumps([{name: getattr(one, name) for name in one.__slots__} for one in counted]),
         asked_at=asked_at,
     )

@@ -56,14 +56,13 @@ async def note_lines(tx: AsyncConnection, now: datetime) -> Noted:
 
 
 async def note_drift(tx: AsyncConnection, places: Collection[Place], most: int, now: datetime) -> Noted:
-    """Compare what the warehouse counted at these places with the ledger, which has taken off what has left."""
+    """Compare what the warehouse counted at these places with the ledger, which had taken off what has left."""
     found = await rows(
         tx,
         """
-        select sku, warehouse, coalesce(v.on_hand, 0) as on_hand, c.free + c.frozen as counted
-        from warehouse_level c left join stock_level v using (sku, warehouse)
+        select sku, warehouse, c.on_hand, c.free + c.frozen as counted from warehouse_level c
         join jsonb_to_recordset(cast(:places as jsonb)) as r(sku text, warehouse text) using (sku, warehouse)
-        where abs(c.free + c.frozen - coalesce(v.on_hand, 0)) > :most""",
+        where abs(c.free + c.frozen - c.on_hand) > :most""",
         places=_places(places),
         most=most,
     )
@@ -71,7 +70,7 @@ async def note_drift(tx: AsyncConnection, places: Collection[Place], most: int, 
     return await note(tx, Trouble.DRIFT, texts, now, among=places, patient=True)
 
 
-async def open_troubles(tx: AsyncConnection, kind: Trouble, most: int) -> Sequence[Any]:
+async def open_troubles(tx: AsyncConnection, kind: Trouble, most: int | None) -> Sequence[Any]:
     """(sku, warehouse, since, text) of what is wrong now, the newest first."""
     return await rows(
         tx,
@@ -83,10 +82,10 @@ async def open_troubles(tx: AsyncConnection, kind: Trouble, most: int) -> Sequen
     )
 
 
-async def count_troubles(tx: AsyncConnection) -> dict[Trouble, int]:
-    """How many places have each."""
-    found = await rows(tx, "select kind, count(*) as places from stock_trouble group by kind")
-    return {Trouble(row.kind): row.places for row in found}
+async def below_line(tx: AsyncConnection) -> list[str]:
+    """The SKUs that were below their line when the lines were looked at last, somewhere."""
+    found = await rows(tx, "select distinct sku from stock_trouble where kind = 'below_line' order by sku")
+    return [row.sku for row in found]
 
 
 _GIVEN: Final = """
@@ -177,7 +176,7 @@ def _of_many(kind: Trouble, found: Sequence[Any], now: datetime) -> dict[str, An
         "key": f"stock-{kind}:many:{now.isoformat()}",
         "level": "warning",
         "title": f"{len(found)} places at once: {label.en} {label.zh}",
-        "text": f"first: {first}; all of them: `ballast stock show --troubles`. {label.advice_en} {label.advice_zh}",
+        "text": f"first: {first}; all of them: `ballast stock troubles`. {label.advice_en} {label.advice_zh}",
     }
 
 

@@ -12,15 +12,20 @@ from ballast.domain.stock import Place
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What the warehouse itself counted, and when."""
+    """What the warehouse itself counted, and when; `on_hand`: what the ledger had at that time."""
 
     free: int
     frozen: int
+    on_hand: int
     figure_at: datetime
 
     @property
     def pieces(self) -> int:
         return self.free + self.frozen
+
+    @property
+    def drift(self) -> int:
+        return self.pieces - self.on_hand
 
 
 async def skus_from(
@@ -52,7 +57,9 @@ async def read_counts(tx: AsyncConnection, skus: Collection[str]) -> dict[Place,
     """What warehouses counted of these; a place that was never counted is missing."""
     found = await rows(
         tx,
-        "select sku, warehouse, free, frozen, figure_at from warehouse_level where sku = any(cast(:skus as text[]))",
+        """
+        select sku, warehouse, free, frozen, on_hand, figure_at from warehouse_level
+        where sku = any(cast(:skus as text[]))""",
         skus=sorted(set(skus)),
     )
-    return {(r.sku, r.warehouse): Count(r.free, r.frozen, r.figure_at) for r in found}
+    return {(r.sku, r.warehouse): Count(r.free, r.frozen, r.on_hand, r.figure_at) for r in found}

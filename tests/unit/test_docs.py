@@ -34,6 +34,8 @@ import ballast.cli.risk
 import ballast.cli.rule_trying
 import ballast.cli.rules
 import ballast.cli.stock
+import ballast.cli.stock_limits
+import ballast.cli.stock_view
 import ballast.cli.upkeep
 import ballast.cli.watching  # noqa: F401  # they register their commands
 from adapters.storefronts.direct.webhook import DirectHook

@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ballast.db.engine import DATABASE_ERRORS
+from ballast.db.engine import DATABASE_ERRORS, make_engine
 from ballast.db.promises import read_promises
 from ballast.db.stock_view import skus_from, warehouses_of
 from ballast.stock_answer import answer
@@ -42,7 +42,13 @@ class StockDoor:
     def __init__(self, house: House, key: str) -> None:
         self._house = house
         self._bearer = Bearer(key, house.settings.limits, house.clock)
-        self._engine = house.engine.execution_options(isolation_level="AUTOCOMMIT")  # one round trip less, twice
+        url = house.engine.url.render_as_string(hide_password=False)
+        engine = make_engine(url, plan_once=True)
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # one round trip less, twice
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        await self._engine.dispose()
 
     async def answer(self, request: Request) -> Response:
         """200 and the stock; 400 what is wrong with the question; 401 without the key, 429 for who guesses."""

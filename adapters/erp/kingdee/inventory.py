@@ -22,7 +22,7 @@ PAGE: Final = 2000  # [M] the most that every build allows
 AHEAD: Final = 4  # pages that are asked for side by side, and queries about what changed
 MOST_PAGES: Final = 5000  # 10 million rows: a list that does not end
 SKUS_PER_QUERY: Final = 200  # [M] of an `in (...)`
-OVERLAP: Final = timedelta(minutes=5)
+OVERLAP: Final = timedelta(minutes=1)
 """What was written before the last pull may have become visible after it; and two clocks are never the same."""
 AHEAD_OF_US: Final = timedelta(minutes=5)
 """A row may be so much newer than now, by the ERP's own clock."""

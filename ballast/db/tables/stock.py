@@ -94,6 +94,7 @@ class WarehouseLevel(SQLModel, table=True):
     warehouse: str = Field(primary_key=True)
     free: int = big()
     frozen: int = big()
+    on_hand: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})  # ours, at that time
     figure_at: datetime = moment()
 
 

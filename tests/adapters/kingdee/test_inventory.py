@@ -62,7 +62,7 @@ async def test_what_changed_is_asked_for_and_its_places_read_whole(monkeypatch: 
     assert reading is not None and reading.about == {("SKU-001", "CK001")}
     assert [(f.sku, f.warehouse, f.on_hand) for f in reading.figures] == [("SKU-001", "CK001", 15)]
     filters = [wire.json(number)["data"]["FilterString"] for number in range(4)]
-    assert filters[0] == "FStockOrgId.FNumber='100' and FUpdateTime>='2026-03-04 13:01:07'"  # five minutes before
+    assert filters[0] == "FStockOrgId.FNumber='100' and FUpdateTime>='2026-03-04 13:05:07'"  # a minute before
     assert filters[2] == "FStockOrgId.FNumber='100' and FStockId.FNumber='CK001' and FMaterialId.FNumber='SKU-001'"
 
 

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("alert_key", sa.String()),
     )
+    op.add_column("warehouse_level", sa.Column("on_hand", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("level_in", "stock_level", ["warehouse", "sku"])
     op.create_index("counted_at", "warehouse_level", ["figure_at"])
 
@@ -27,4 +28,5 @@ def downgrade() -> None:
     """Nothing that a person wrote is lost: what is still wrong is found again."""
     op.drop_index("counted_at", "warehouse_level")
     op.drop_index("level_in", "stock_level")
+    op.drop_column("warehouse_level", "on_hand")
     op.drop_table("stock_trouble")
