@@ -37,13 +37,16 @@ async def check(here: House, asked: AskedOrder) -> dict[str, Any]:
     lines = [Piece(line.line_no or place, line.sku, line.quantity) for place, line in enumerate(asked.lines, 1)]
     basket, now = Basket(asked.order_no or NOBODY, lines), here.clock.now()
     lasts = here.settings.door.lasts(asked.channel) if asked.reserve else timedelta(0)
-    async with here.transaction() as tx:
-        there = False
-        if lasts:
+    there = False
+    if lasts:
+        async with here.transaction() as tx:
             await reservations.lock_levels(tx, basket.needs)
             there = bool(await reservations.known(tx, [basket.order_no]))
-        keeping = {} if there else {basket.order_no: lasts}
-        [answer] = await reservations.keep(tx, [basket], terms(here), now=now, lasts=keeping)
+            keeping = {} if there else {basket.order_no: lasts}
+            [answer] = await reservations.keep(tx, [basket], terms(here), now=now, lasts=keeping)
+    else:
+        async with here.looking() as tx:
+            [answer] = await reservations.look(tx, [basket], terms(here), now=now)
     until = (now + lasts).astimezone(SHANGHAI).isoformat(timespec="seconds")
     kept = answer.ok and bool(answer.takes) and bool(lasts) and not there
     return {

@@ -145,6 +145,14 @@ class House:
             yield tx
 
     @asynccontextmanager
+    async def looking(self) -> AsyncIterator[AsyncConnection]:
+        """Statements that change nothing, each for itself: beginning and committing would cost two journeys more."""
+        if self.closed:
+            raise ConnectionError("the connections of this process are closed")
+        async with self.engine.connect() as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
     async def moving(self, kind: str) -> AsyncIterator[AsyncConnection]:
         """The transaction in which `kind` stores results and moves orders: whole or not at all, wherever we die."""
         async with self.transaction() as tx:

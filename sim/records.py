@@ -190,7 +190,8 @@ class ShopShipping:
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """`stray`: known only because some system was asked about it, never placed in the shop.
+    """`stray`: known only because some system was asked about it, never placed in the shop. `refused`: it was told that
+    this cannot be promised, so the shop takes no money for it.
 
     `open`: events and messages still under way for it; 0 means at rest.
     """
@@ -206,6 +207,7 @@ class Order:
     discount: int = 0
     automatic: bool = True
     stray: bool = False
+    refused: bool = False
     open: int = 0
     channel: str = "wechat"
     currency: str = "CNY"

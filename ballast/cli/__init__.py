@@ -35,6 +35,7 @@ def main() -> None:
     import ballast.cli.reconciling
     import ballast.cli.replaying
     import ballast.cli.reporting
+    import ballast.cli.reserved
     import ballast.cli.risk
     import ballast.cli.rule_trying
     import ballast.cli.rules

@@ -178,6 +178,50 @@ async def end_reservations(tx: AsyncConnection, order_ids: Sequence[int]) -> int
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What is kept of one SKU in one warehouse for one order."""
+
+    order_no: str
+    sku: str
+    warehouse: str
+    quantity: int
+    made_at: datetime
+    expires_at: datetime
+
+
+async def list_reservations(
+    tx: AsyncConnection, *, now: datetime, sku: str = "", most: int = 1000
+) -> list[Reservation]:
+    """What is kept now, of one SKU or of all, the next to expire first."""
+    found = await rows(
+        tx,
+        """
+        select order_no, sku, warehouse, quantity, made_at, expires_at from stock_reservation
+        where expires_at > :now and :sku in ('', sku) order by expires_at, order_no, sku, warehouse limit :most""",
+        now=now,
+        sku=sku,
+        most=most,
+    )
+    return [Reservation(**row._mapping) for row in found]
+
+
+async def free_reservations(tx: AsyncConnection, order_nos: Sequence[str], *, now: datetime) -> dict[str, int]:
+    """Give back what is kept for these orders; order number -> pieces that somebody else can have now."""
+    found = await rows(
+        tx,
+        """
+        delete from stock_reservation where order_no = any(cast(:nos as text[]))
+        returning order_no, case when expires_at > :now then quantity else 0 end as pieces""",
+        nos=list(order_nos),
+        now=now,
+    )
+    freed = dict.fromkeys(order_nos, 0)
+    for row in found:
+        freed[row.order_no] += row.pieces
+    return freed
+
+
 async def sweep(tx: AsyncConnection, now: datetime, *, most: int = 10_000) -> int:
     """Take away what has expired. Nothing depends on it: it keeps the table small."""
     return await run(

@@ -85,6 +85,19 @@ async def test_an_expired_reservation_has_to_compete_again(a_house: House, clock
     assert await kept(a_house) == {}
 
 
+async def test_a_person_sees_what_is_kept_and_gives_it_back(a_house: House, clock: SettableClock) -> None:
+    await fill_shelf(a_house, {SKU: 5})
+    await reserve(a_house, "SO-1", 2)
+    await reserve(a_house, "SO-2", 1, lasts=timedelta(minutes=1))
+    clock.pass_by(minutes=1)
+    async with a_house.transaction() as tx:
+        [one] = await reservations.list_reservations(tx, now=clock.now(), sku=SKU)
+        assert (one.order_no, one.quantity, one.expires_at) == ("SO-1", 2, NOON + LONG)
+        freed = await reservations.free_reservations(tx, ["SO-1", "SO-2", "SO-3"], now=clock.now())
+    assert freed == {"SO-1": 2, "SO-2": 0, "SO-3": 0}
+    assert await reserve(a_house, "SO-4", 5)
+
+
 async def test_where_reservations_do_not_count_nobody_waits_for_them(a_house: House) -> None:
     ids = await place(a_house, make_order("SO-1"))
     await fill_shelf(a_house, {SKU: 2})

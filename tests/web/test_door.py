@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +10,9 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from ballast.clock import SHANGHAI
+from ballast.db.incoming import put_incoming
+from ballast.domain.promising import Incoming
 from ballast.settings import DoorSettings
 from ballast.wiring import House
 from tests.adapters.wire import sample
@@ -73,6 +76,19 @@ async def test_what_can_be_promised_is_said_line_by_line(shop: Stage) -> None:
     assert (three["can"], three["why"], three["in"]) == (1, "unknown", [])
     assert (await check(shop, lines=[LINE]))["ok"] is True
     assert await kept(shop) == {}
+
+
+async def test_a_short_line_says_from_which_day_there_is_enough(shop: Stage) -> None:
+    await fill_shelf(shop.house, {"SKU-1": 3})
+    arrives = (datetime.now(SHANGHAI) + timedelta(days=3)).replace(hour=9)
+    coming = [Incoming(sku="SKU-1", warehouse="CK001", quantity=5, expected_at=arrives, reference="ASN-1")]
+    async with shop.house.transaction() as tx:
+        await put_incoming(tx, coming, by="li", now=shop.house.clock.now())
+    for asked, day in ((8, arrives.date().isoformat()), (9, None)):
+        said = await check(shop, lines=[{"sku": "SKU-1", "quantity": asked}])
+        assert (said["lines"][0]["can"], said["lines"][0]["from"]) == (3, day)
+    answer = await push(shop, "SO1", ("SKU-1", 8))
+    assert answer.json()["lines"][0]["from"] == arrives.date().isoformat()
 
 
 async def test_reserved_pieces_are_nobody_elses_until_they_expire(shop: Stage) -> None:
