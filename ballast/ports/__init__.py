@@ -1,5 +1,6 @@
 """The roles that outside systems play (`roles`), and the frozen values they exchange with us (`sent`, `got`)."""
 
+from ballast.domain.deliveries import Source
 from ballast.domain.origin import Origin
 from ballast.domain.people import Person
 from ballast.ports.got import (
@@ -45,6 +46,7 @@ __all__ = [
     "Refund",
     "RefundRequest",
     "Role",
+    "Source",
     "StockFigure",
     "Storefront",
     "Waybill",
