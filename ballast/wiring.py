@@ -105,6 +105,7 @@ class House:
             courier_quiet=patience.courier_quiet,
             return_window=patience.return_window,
             sla=self.sla.current(),
+            sourcing=self.rules.sourcing,
         )
 
     def lease(self) -> datetime:

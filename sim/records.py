@@ -153,6 +153,11 @@ class Delivery:
     def shipped(self) -> dict[str, int]:
         return sum_units((sku, units) for parcel in self.parcels for sku, units in parcel.items.items())
 
+    def give_up_rest(self) -> None:
+        """The shelf is empty: what has left is all that there will be."""
+        for line in self.lines:
+            line.plan = line.actual
+
     @property
     def alive(self) -> bool:
         return self.status not in {"CANCELED", "CLOSED", "REJECT"}

@@ -72,11 +72,11 @@ class World:
         raise UnknownOrder(f"order {no} is not known here")
 
     def adopt(self, code: str) -> Order:
-        """The order a vendor's document number belongs to: itself, its stem before - or _, else a stray one.
+        """The order a vendor's document number belongs to: itself, its stem before - _ or ., else a stray one.
 
         The ERP and the warehouse do not know the shop: they take documents for orders nobody placed.
         """
-        found = self.orders.get(code) or self.orders.get(re.split("[-_]", code)[0])
+        found = self.orders.get(code) or self.orders.get(re.split("[-_.]", code)[0])
         return found or self._add_stray(code)
 
     def _add_stray(self, code: str) -> Order:

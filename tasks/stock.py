@@ -173,12 +173,15 @@ async def compare_stock(mending: bool) -> StockReport:
 async def wake_short_orders() -> int:
     """Let every order go on that was short of stock and fits now, the paid ones first; how many."""
     here, woken = await house(), 0
-    while True:
-        async with here.moving("restock") as tx:
-            some = await restock.wake_short(tx, now=here.clock.now(), waits=here.waits, most=WOKEN_AT_ONCE)
-        if not some:
-            break
-        woken += len(some)
+    async with here.transaction() as tx:
+        await here.rules.current(tx, here.clock.now())
+    for wake in (restock.wake_backordered, restock.wake_short):  # what left in part before what did not begin
+        while True:
+            async with here.moving("restock") as tx:
+                some = await wake(tx, now=here.clock.now(), waits=here.waits, most=WOKEN_AT_ONCE)
+            if not some:
+                break
+            woken += len(some)
     return woken + await _promise_anew(here)
 
 

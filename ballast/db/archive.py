@@ -39,6 +39,7 @@ OF_ORDER: Final = (
     "order_check",
     "order_origin",
     "order_gate",
+    "delivery",
 )
 """Tables whose rows belong to an order by `order_id`: all of them go with it."""
 

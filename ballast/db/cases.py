@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.case import Case, ChargeCase, LineCase, ParcelCase, RefundCase, Trouble
+from ballast.db.deliveries import take_up
 from ballast.db.engine import rows
 from ballast.domain.life_cycle import Standing
 from ballast.domain.schedule import Waits
@@ -30,6 +31,8 @@ select o.*,
      order by r.requested_at, r.refund_no) from refund r where r.order_id = o.id) as refund_rows,
   (select json_agg(json_build_array(s.system, s.part, s.said, s.happened_at)) from external_status s
      where s.order_id = o.id) as said_rows,
+  (select c.tier from customer c where c.customer_no = o.customer_no) as tier,
+  (select json_agg(row_to_json(d) order by d.number) from delivery d where d.order_id = o.id) as delivery_rows,
   exists (select from return_case r where r.order_id = o.id and r.state = 'requested') as has_return
 from sales_order o where {which} order by o.id
 """
@@ -86,7 +89,7 @@ def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: b
         State(row["held_from"]) if row["held_from"] else None,
         HoldReason(row["hold_reason"]) if row["hold_reason"] else None,
     )
-    return Case(
+    case = Case(
         id=row["id"],
         order_no=row["order_no"],
         version=row["version"],
@@ -118,6 +121,9 @@ def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: b
         holds_lease=holds_lease,
         has_return=row["has_return"],
     )
+    if row["delivery_rows"]:
+        take_up(case, row["delivery_rows"])
+    return case
 
 
 def _line(values: Sequence[Any]) -> LineCase:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ballast.db.alerts import end_alerts
 from ballast.db.case import Case, LineCase, ParcelCase
 from ballast.db.clocks import read_next
+from ballast.db.deliveries import write_deliveries
 from ballast.db.engine import dumps, ring, rows, run
 from ballast.db.outbox import send_once_more
 from ballast.db.payments import write_money
@@ -108,6 +109,7 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     await _many(tx, _INSERT_EVENTS, [row for case in cases for row in case.events])
     await _many(tx, _UPSERT_PARCELS, [_parcel_row(c, p) for c in cases for p in c.parcels.values() if p.changed])
     await _many(tx, _UPDATE_LINES, [_line_row(c, line) for c in cases for line in c.lines if line.changed])
+    await write_deliveries(tx, cases)
     await _many(tx, _UPSERT_SAID, [row for case in cases for row in case.said.values()])
     await _many(tx, _END_HOLDS, [row for case in cases for row in case.released])
     await _many(tx, _INSERT_HOLDS, [row for case in cases for row in case.held])

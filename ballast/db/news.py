@@ -3,7 +3,7 @@
 from collections import defaultdict
 from datetime import datetime
 
-from ballast.db import cancelling, refunding
+from ballast.db import cancelling, deliveries, refunding
 from ballast.db.case import Case, ChargeCase, ParcelCase, RefundCase, Trouble
 from ballast.domain.life_cycle import ASKED_ANEW, EARLY, ENDS_WITH, HELD_BECAUSE, TooEarly, outweighs
 from ballast.domain.money import Money
@@ -32,14 +32,15 @@ REFUND_STATES = {Event.REFUNDED: "done", Event.HELD: "failed"}
 
 def cause_of(news: News) -> str:
     """The same thing said twice, by webhook or when asked, is one cause."""
-    part = f":{news.waybill}" if news.waybill else ""
+    about = news.waybill or news.delivery
+    part = f":{about}" if about else ""
     if news.charge:
         at = f":{news.charge.provider}" if news.charge.provider else ""  # two may give out the same number
         part = f"{at}:{news.charge.transaction_id}"
     if news.refund:
         part = f":{news.refund.refund_no}"
     if news.parcels:
-        part = ":" + ",".join(sorted(parcel.waybill for parcel in news.parcels)) + ("" if news.final else ":part")
+        part += ":" + ",".join(sorted(parcel.waybill for parcel in news.parcels)) + ("" if news.final else ":part")
     return f"{news.system}:{news.field}:{news.said}{part}:{news.happened_at.isoformat()}"
 
 
@@ -52,6 +53,8 @@ def apply(case: Case, news: News) -> bool:
         raise TooEarly(f"{news.system} says {news.said} of {case.order_no}, which is only {case.place}")
     older = _is_older(case, news)
     case.remember(news)
+    if (why := deliveries.beside_the_point(case, news)) is not None:
+        return _record(case, news, why)
     _first_scan(case, news)
     if news.refund is not None:
         return _refund(case, news, news.refund)
@@ -65,6 +68,8 @@ def apply(case: Case, news: News) -> bool:
         return _shipped(case, news)
     if news.waybill is not None:
         return _courier(case, news, news.waybill)
+    if deliveries.goes_elsewhere(case, news):
+        return _record(case, news, "to be stopped there, and sourced from elsewhere")
     if news.event is Event.WAREHOUSE_PROGRESS:
         case.progress, case.touched = news.said, True
     return _take(case, news, news.event)
@@ -88,16 +93,12 @@ def _ends_with_the_confirm(news: News) -> bool:
 
 def says_the_same(case: Case, news: News) -> bool:
     """Whether an answer only repeats what its system last said. Facts (charges, parcels) are merged all the same."""
-    known = case.last_said.get((news.system, _part(news)))
+    known = case.last_said.get((news.system, news.part))
     return news.event in AGES and known is not None and known[0] == news.said
 
 
-def _part(news: News) -> str:
-    return f"{news.field} {news.waybill}" if news.waybill else news.field
-
-
 def _is_older(case: Case, news: News) -> bool:
-    key = (news.system, _part(news))
+    key = (news.system, news.part)
     known = [case.last_said[key][1]] if key in case.last_said else []
     if heard := case.said.get(key):
         known.append(heard["happened_at"])
@@ -280,16 +281,29 @@ def add_charge(case: Case, charge: ChargeCase, *, merchant: str, method: str = "
 def _shipped(case: Case, news: News) -> bool:
     """Waybills merge; the state follows from the quantities that left, not from the word `shipped`."""
     fresh = [parcel for parcel in news.parcels if _merge(case, parcel, news.happened_at)]
-    _count_pieces(case, everything=news.final and not any(parcel.items for parcel in case.parcels.values()))
     text = "parcels " + ", ".join(f"{p.carrier} {p.waybill}" for p in news.parcels)
-    if case.all_shipped:
+    if case.deliveries:
+        if (again := deliveries.count_shipment(case, news)) is not None:
+            return case.take(
+                Event.HELD,
+                cause=cause_of(news),
+                actor=news.system,
+                happened_at=news.happened_at,
+                text=f"{text}: {again}",
+                reason=HoldReason.SHIPPED_TWICE,
+                evidence=again,
+            )
+    else:
+        _count_pieces(case, everything=news.final and not any(parcel.items for parcel in case.parcels.values()))
+    if case.all_shipped and not deliveries.is_open(case):
         left_at = max((parcel.shipped_at for parcel in case.parcels.values()), default=news.happened_at)
         return _take(case, news, Event.SHIPPED, text=text, at=left_at)
     if news.final and news.event is Event.SHIPPED:
         missing = {
             line.line.sku: line.line.quantity - line.shipped for line in case.lines if line.shipped < line.line.quantity
         }
-        return _take(case, news, Event.HELD, reason=HoldReason.SHIPPED_SHORT, text=f"not shipped: {missing}")
+        if not deliveries.rest_follows(case, news):
+            return _take(case, news, Event.HELD, reason=HoldReason.SHIPPED_SHORT, text=f"not shipped: {missing}")
     moved = _take(case, news, Event.PARTLY_SHIPPED, text=text)
     return moved or bool(fresh)
 

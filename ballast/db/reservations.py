@@ -137,30 +137,36 @@ async def taken_by_others(
     return {(row.sku, row.warehouse): int(row.quantity) for row in found}
 
 
-_TAKEN = """
-select r.sku, r.warehouse, sum(r.quantity) as quantity from stock_reservation r
+_COUNTING = """
+stock_reservation r
 left join stock_limit a on a.sku = r.sku and a.warehouse = r.warehouse
 left join stock_limit b on b.sku = r.sku and b.warehouse = ''
 left join stock_limit c on c.sku = '' and c.warehouse = r.warehouse
 left join stock_limit d on d.sku = '' and d.warehouse = ''
-where r.sku = any(cast(:skus as text[])) and r.expires_at > :now
-  and coalesce(a.counts_reservations, b.counts_reservations, c.counts_reservations, d.counts_reservations, true)
+cross join lateral (select coalesce(
+  a.counts_reservations, b.counts_reservations, c.counts_reservations, d.counts_reservations, true) as counts) e
+"""
+"""Reservations, and whether they count by the limits of their SKU and warehouse."""
+
+_TAKEN_FROM = """
+select r.sku, r.warehouse, sum(r.quantity) as quantity from {counting}
+where r.sku = any(cast(:skus as text[])) and r.expires_at > :now and e.counts
   and not exists (
     select from sales_order o where o.order_no = r.order_no and o.id = any(cast(:ids as bigint[])))
 group by r.sku, r.warehouse
 """
+_TAKEN = _TAKEN_FROM.format(counting=_COUNTING)
+
+_HELD_FROM = """
+select o.id, r.sku, r.warehouse, r.quantity from sales_order o, {counting}
+where o.id = any(cast(:ids as bigint[])) and r.order_no = o.order_no and r.expires_at > :now and e.counts
+"""
+_HELD_BY = _HELD_FROM.format(counting=_COUNTING)
 
 
 async def held_by(tx: AsyncConnection, order_ids: Sequence[int], *, now: datetime) -> dict[int, dict[Place, int]]:
-    """Order id -> what is kept for it, of those for whom something is."""
-    found = await rows(
-        tx,
-        """
-        select o.id, v.sku, v.warehouse, v.quantity from stock_reservation v join sales_order o using (order_no)
-        where o.id = any(cast(:ids as bigint[])) and v.expires_at > :now""",
-        ids=list(order_ids),
-        now=now,
-    )
+    """Order id -> what is kept for it where reservations count, of those for whom something is."""
+    found = await rows(tx, _HELD_BY, ids=list(order_ids), now=now)
     held: defaultdict[int, dict[Place, int]] = defaultdict(dict)
     for row in found:
         held[row.id][row.sku, row.warehouse] = row.quantity

@@ -6,6 +6,7 @@ from typing import Final
 
 from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, MAY_BE_UNPAID, Standing
 from ballast.domain.sla import Policy
+from ballast.domain.sourcing import SourcingSet
 from ballast.domain.words import Event, HoldReason, State, Step
 
 
@@ -18,6 +19,7 @@ class Waits:
     courier_quiet: timedelta
     return_window: timedelta
     sla: Policy = field(default_factory=Policy)
+    sourcing: SourcingSet = field(default_factory=SourcingSet)  # what is done when a warehouse does not ship
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

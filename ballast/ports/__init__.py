@@ -1,5 +1,6 @@
 """The roles that outside systems play (`roles`), and the frozen values they exchange with us (`sent`, `got`)."""
 
+from ballast.domain.deliveries import Source
 from ballast.domain.origin import Origin
 from ballast.domain.people import Person
 from ballast.ports.got import (
@@ -51,6 +52,7 @@ __all__ = [
     "RefundRequest",
     "RefusedFigure",
     "Role",
+    "Source",
     "StockCount",
     "StockFigure",
     "StockReading",

@@ -137,6 +137,13 @@ class News:
     refund: Refund | None = None
     state: State | None = None  # the meaning's
     waybills: frozenset[str] | None = None  # those that their document shows; None: it does not say
+    delivery: str = ""  # a warehouse's: the code of the delivery that it speaks of; empty: the order's own number
+
+    @property
+    def part(self) -> str:
+        """What it is about, where a system says the same of several things of one order."""
+        about = self.waybill or self.delivery
+        return f"{self.field} {about}" if about else self.field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,11 @@ class Erp(Role, Protocol):
         """Write the sale order and have it audited with its reservation. Raises `OutOfStock` when short."""
         ...
 
+    async def change(self, order: Order, *, look_first: bool = False) -> Receipt:
+        """Have the sale order reserve where `order.sources` say now. Raises `OutOfStock` when short there, `Refused`
+        once goods left in its books."""
+        ...
+
     async def cancel(self, order: Order, *, look_first: bool = False) -> Receipt:
         """Void the sale order: its reservation ends. Done, too, when there is none. `Refused` once goods left."""
         ...
@@ -77,8 +82,8 @@ class Wms(Role, Protocol):
         """Stop it, or raise `Refused` when it is too late. Done when there is none, unless one is `expected`."""
         ...
 
-    async def ask(self, order_no: str) -> Sequence[News]:
-        """What the warehouse says of the order now, as the same news its webhooks bring; empty when unknown."""
+    async def ask(self, code: str) -> Sequence[News]:
+        """What the warehouse says of a delivery now, as the same news its webhooks bring; empty when unknown."""
         ...
 
     async def stock(self, places: Sequence[Place]) -> StockCount:

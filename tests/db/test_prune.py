@@ -76,6 +76,8 @@ async def surround(house: House, order_no: str) -> None:
                select 1, id, 'erp', 'CLOSED', '', '', 'agrees', '' from o""",
             """insert into order_gate (order_id, stage, looked_at, price_version, promotion_version, risk_version)
                select id, 'intake', :now, 1, 0, 0 from o""",
+            """insert into delivery (order_id, number, code, warehouse, items, state, why, made_at, ended_at)
+               select id, 2, :no || '.2', 'CK002', '{"1": 1}', 'left', '', :now, :now from o""",
         ):
             statement = f"with o as (select id from sales_order where order_no = :no) {sql}"
             await run(tx, statement if " o)" in sql or "from o" in sql else sql, now=now, no=order_no)

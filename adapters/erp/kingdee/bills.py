@@ -11,7 +11,7 @@ from pydantic import Field
 from adapters.erp.kingdee import documents
 from adapters.erp.kingdee.connection import Connection, Operation, columns_of
 from adapters.erp.kingdee.documents import OUTBOUND, SALE_ORDER, SOURCE_ORDER_FIELD
-from adapters.erp.kingdee.status import AUDITED, CANCELLED, CODES, NOT_FOUND, PROGRESS
+from adapters.erp.kingdee.status import AUDITED, CANCELLED, CODES, NOT_FOUND, PROGRESS, SUBMITTED
 from adapters.erp.kingdee.writes import Writes
 from adapters.errors import OutcomeUnknown, OutOfStock, OutsideError, Refused
 from adapters.meanings import meaning_of
@@ -67,6 +67,9 @@ class OutboundBill(Bill):
 
 
 STEPS: Final[tuple[tuple[Operation, str], ...]] = (("Submit", "B"), ("Audit", "C"))
+
+BACK_FROM: Final[Mapping[Operation, int]] = {"UnAudit": AUDITED, "CancelAssign": SUBMITTED}
+"""A step back, and from where it leads: a bill that is not so far any more has made it."""
 
 FOUND_PER_QUERY: Final = 100
 """Bills that one query looks for: reading locks nothing there. Far below the rows that an answer may have."""
@@ -145,19 +148,19 @@ class Bills:
         if bill.cancelled == CANCELLED:
             return
         if bill.status == "C":
-            await self._retreat("UnAudit", bill, order_no)
-        await self._retreat("ExcuteOperation", bill, order_no)
+            await self.retreat("UnAudit", bill, order_no)
+        await self.retreat("ExcuteOperation", bill, order_no)
         now = await self.sale_order(order_no)
         if now is not None and now.cancelled != CANCELLED:
             raise OutcomeUnknown(System.KINGDEE, "the sale order was voided and stands as before", order_no=order_no)
 
-    async def _retreat(self, operation: Operation, bill: SaleOrder, order_no: str) -> None:
+    async def retreat(self, operation: Operation, bill: SaleOrder, order_no: str) -> None:
         """One step back. As in `_advance` a refusal may only mean that it is done, or that the step before was not."""
         try:
             await self._writes.operate(operation, SALE_ORDER, bill.number, order_no)
         except Refused as no:
             now = await self.sale_order(order_no)
-            if now is None or now.cancelled == CANCELLED or (operation == "UnAudit" and now.progress < AUDITED):
+            if now is None or now.cancelled == CANCELLED or now.progress < BACK_FROM.get(operation, 0):
                 return
             if operation == "ExcuteOperation" and now.progress == AUDITED:
                 what = f"the sale order was opened again by its answer and is not ({no.what})"

@@ -10,6 +10,7 @@ from adapters.erp.kingdee.bills import Bills, OutboundBill, SaleOrder
 from adapters.erp.kingdee.connection import Connection
 from adapters.erp.kingdee.envelope import ResponseStatus
 from adapters.erp.kingdee.inventory import Inventory
+from adapters.erp.kingdee.rewriting import Rewriting
 from adapters.erp.kingdee.status import AUDITED, CODES, RECEIVED, SUBMITTED
 from adapters.errors import OutcomeUnknown, OutsideError, Refused
 from adapters.together import Together
@@ -33,6 +34,7 @@ class Kingdee:
         self._connection = Connection(settings, clock, allowance)
         self._bills = Bills(self._connection, clock, per_call=settings.bills_per_call)
         self._inventory = Inventory(self._connection, settings)
+        self._rewriting = Rewriting(self._connection, self._bills, settings)
         self._pushes = Together(self._push_all, most=settings.bills_per_call)
 
     async def close(self) -> None:
@@ -50,7 +52,17 @@ class Kingdee:
             bill = await self._save_sale_order(order)
         if bill.status == "Z":  # somebody's draft under our number; a draft cannot be submitted: take it over
             await self._bills.take_over(documents.sale_order(order, self._settings, fid=bill.id), order.order_no)
+        elif order.sources and bill.id and bill.progress < AUDITED and await self._rewriting.is_elsewhere(order):
+            await self._rewriting.rewrite(bill, order)  # of an earlier attempt, when other warehouses were to ship
+            return Receipt(reference=bill.number)
         await self._bills.finish(bill, order.order_no)
+        return Receipt(reference=bill.number)
+
+    async def change(self, order: Order, *, look_first: bool = False) -> Receipt:
+        bill = await self._bills.sale_order(order.order_no)  # what it says decides, so a repeat is harmless
+        if bill is None:
+            return await self.reserve(order)
+        await self._rewriting.rewrite(bill, order)
         return Receipt(reference=bill.number)
 
     async def cancel(self, order: Order, *, look_first: bool = False) -> Receipt:

@@ -24,7 +24,9 @@ STUB: Final = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService"
 TIMEOUT: Final = 20.0
 """Seconds: an audit of several bills reserves stock for each."""
 
-Operation: TypeAlias = Literal["Save", "BatchSave", "Submit", "Audit", "UnAudit", "Push", "ExcuteOperation"]
+Operation: TypeAlias = Literal[
+    "Save", "BatchSave", "Submit", "Audit", "UnAudit", "CancelAssign", "Push", "ExcuteOperation"
+]
 
 
 class Connection:

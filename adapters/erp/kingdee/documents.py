@@ -11,7 +11,7 @@ from adapters.errors import Refused
 from ballast.clock import SHANGHAI, to_local
 from ballast.domain.money import Money
 from ballast.domain.words import System
-from ballast.ports import Line, Order, Parcel
+from ballast.ports import Line, Order, Parcel, Source
 from ballast.settings import KingdeeSettings
 
 SALE_ORDER: Final = "SAL_SaleOrder"
@@ -24,7 +24,8 @@ SOURCE_ORDER_FIELD: Final = "FSoorDerno"
 TAX_RATE: Final = 13
 DELIVER_WITHIN: Final = timedelta(days=1)
 RESERVE: Final = "1"
-"""FReserveType: the audited sale order reserves its stock."""
+NO_RESERVE: Final = "3"
+"""FReserveType: the audited sale order reserves its stock, or (weakly, [M] 弱预留) takes none: nothing is there yet."""
 
 _SAVING: Final = {
     "NeedUpDateFields": [],
@@ -52,7 +53,8 @@ def sale_order(order: Order, settings: KingdeeSettings, *, fid: int | str = 0) -
         "FSalerId": _code(settings.salesman),
         "FSaleOrderFinance": {"FSettleCurrId": _code(settings.currency)},
         "FSaleOrderEntry": [
-            _entry(line, order, settings, (placed + DELIVER_WITHIN).date().isoformat()) for line in order.lines
+            _entry(line, source, order, settings, (placed + DELIVER_WITHIN).date().isoformat())
+            for line, source in sourced_lines(order)
         ],
     }
 
@@ -167,21 +169,28 @@ def quoted(value: str) -> str:
     return value.replace("'", "''")
 
 
-def _entry(line: Line, order: Order, settings: KingdeeSettings, deliver: str) -> dict[str, Any]:
+def sourced_lines(order: Order) -> list[tuple[Line, Source]]:
+    """One entry for each line and the warehouse that it comes from."""
+    if not order.sources:
+        return [(line, Source(line.line_no, order.warehouse, line.quantity)) for line in order.lines]
+    return [(line, source) for line in order.lines for source in order.sources if source.line_no == line.line_no]
+
+
+def _entry(line: Line, source: Source, order: Order, settings: KingdeeSettings, deliver: str) -> dict[str, Any]:
     unit = _code(settings.unit)
     return {
         "FMaterialId": _code(line.sku),
         "FUnitID": unit,
-        "FQty": line.quantity,
+        "FQty": source.pieces,
         "FPriceUnitId": unit,
         "FTaxPrice": piece_price(line, order.total.currency),
         "FEntryTaxRate": TAX_RATE,
         "FDeliveryDate": deliver,
         "FSettleOrgIds": _code(settings.org_num),
-        "FReserveType": RESERVE,
+        "FReserveType": RESERVE if source.warehouse else NO_RESERVE,
         "FStockUnitID": unit,
         "FOUTLMTUNIT": "SAL",
-        "FSOStockId": _code(order.warehouse),
+        "FSOStockId": _code(source.warehouse or order.warehouse),
     }
 
 

@@ -154,6 +154,13 @@ class Ledger:
         bill.status = "D"
         self._world.tally.effect(f"{form}.unaudit")
 
+    def withdraw(self, form: str, bill: AnyBill) -> None:
+        """撤销: back from submitted."""
+        if bill.status != "B":
+            raise Refusal(REFUSED, f"单据编号为“{bill.number}”的单据未提交，不能撤销", repeat_of=f"{form}.withdraw")
+        bill.status = "D"
+        self._world.tally.effect(f"{form}.withdraw")
+
     def _release(self, bill: SaleBill) -> None:
         for stock, units in bill.held.items():
             self._world.stocks.erp.unlock(stock, units)

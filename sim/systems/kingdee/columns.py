@@ -56,6 +56,7 @@ ENTRY_COLUMNS: dict[str, Column] = {
     "fmaterialid.fname": lambda row: row.articles[row.entry.material].name,
     "fstockid.fnumber": lambda row: row.entry.stock,
     "fsostockid.fnumber": lambda row: row.entry.stock,
+    "freservetype": lambda row: "1" if row.entry.reserve else "3",
     "fqty": lambda row: float(row.entry.quantity),
     "frealqty": lambda row: float(row.entry.quantity),
     "fsaleorderentry_fentryid": lambda row: row.entry.id,

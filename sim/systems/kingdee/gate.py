@@ -30,7 +30,7 @@ PREFIX = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService."
 SUFFIX = ".common.kdsvc"
 QUERY = "ExecuteBillQuery"
 STATUS_OPERATIONS = {"Cancel": "cancel", "YLBillClose": "close"}
-EFFECTS = {"Save", "BatchSave", "Submit", "Audit", "UnAudit", "Push", "ExcuteOperation"}
+EFFECTS = {"Save", "BatchSave", "Submit", "Audit", "UnAudit", "CancelAssign", "Push", "ExcuteOperation"}
 
 
 class KingdeeGate:
@@ -46,6 +46,7 @@ class KingdeeGate:
             "Submit": lambda form, data, real: self._each(form, data, self.ledger.submit, real),
             "Audit": lambda form, data, real: self._each(form, data, self.ledger.audit, real),
             "UnAudit": lambda form, data, real: self._each(form, data, self.ledger.unaudit, real),
+            "CancelAssign": lambda form, data, real: self._each(form, data, self.ledger.withdraw, real),
             "Push": self._push,
             "View": self._view,
         }

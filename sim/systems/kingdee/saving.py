@@ -5,7 +5,7 @@ from typing import Any
 
 from sim.catalogue import DEFAULT_STOCK, ERP_ORG, WAREHOUSE_OF_STOCK
 from sim.systems.kingdee.bills import OUT, SALE, Bill, Entry, Ledger, OutBill, SaleBill
-from sim.systems.kingdee.envelope import BAD_PARAMETER, NO_SUCH_VALUE, REFUSED, Refusal
+from sim.systems.kingdee.envelope import BAD_PARAMETER, NO_SUCH_VALUE, NOT_ALLOWED, REFUSED, Refusal
 from sim.world import World
 
 HEAD_FIELDS = ("FBillTypeID", "FDate", "FSaleOrgId", "FCustId", "FSalerId")
@@ -96,7 +96,18 @@ class Desk:
             keep = str(get(data, "IsDeleteEntry")).lower() == "false"
             bill.traces = merge_traces(bill.traces if keep else [], traces)
             self._world.tally.effect("erp_trace")
+        entries = rows(model, "FSaleOrderEntry")
+        if form == SALE and entries is not None:
+            self._replace_entries(bill, data, entries)
         return bill
+
+    def _replace_entries(self, bill: Bill, data: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> None:
+        """Only of a bill that is open; entries that are not sent are deleted unless the caller says no."""
+        if bill.status not in "AZD" or bill.cancelled:
+            raise Refusal(NOT_ALLOWED, f"单据编号为“{bill.number}”的单据已提交或审核，不能修改")
+        keep = str(get(data, "IsDeleteEntry")).lower() == "false"
+        bill.entries = [*(bill.entries if keep else []), *(self._read_entry(row) for row in entries)]
+        self._world.tally.effect("erp_sale_order_change")
 
 
 def merge_traces(old: list[dict[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from sim.catalogue import STOCK_OF_WAREHOUSE, Article
 from sim.chance import digits
 from sim.clock import local_text, read_local
 from sim.faults import Call
-from sim.records import Delivery, DeliveryLine
+from sim.records import Delivery, DeliveryLine, sum_units
 from sim.replies import answer_xml
 from sim.systems.qimen.batches import Batches, read_code
 from sim.systems.qimen.documents import item_id, write_state
@@ -114,7 +114,7 @@ class QimenGate:
 
     def _take(self, delivery: Delivery) -> None:
         order = delivery.order
-        self._world.tally.effect("wms_delivery_order", duplicate=any(d.alive for d in order.deliveries))
+        self._world.tally.effect("wms_delivery_order", duplicate=ships_twice(delivery))
         self._world.deliveries[delivery.code] = delivery
         order.deliveries.append(delivery)
         order.creates += 1
@@ -167,6 +167,18 @@ class QimenGate:
             "quantity": level.available,
             "lockQuantity": level.locked,
         }
+
+
+def ships_twice(delivery: Delivery) -> bool:
+    """Whether living deliveries and what left would be more than was ordered; strays have no lines."""
+    order = delivery.order
+    others = [other for other in order.deliveries if other.alive]
+    if not order.lines:
+        return bool(others)
+    planned = sum_units(unit for one in (*others, delivery) for unit in one.wanted.items())
+    planned_more = sum_units((sku, n) for d in order.deliveries if not d.alive for sku, n in d.shipped.items())
+    ordered = sum_units((line.sku, line.quantity) for line in order.lines)
+    return any(n + planned_more.get(sku, 0) > ordered.get(sku, 0) for sku, n in planned.items())
 
 
 def find_code(document: Node) -> str:

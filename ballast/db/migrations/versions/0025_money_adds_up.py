@@ -13,7 +13,7 @@ from ballast.db.archived_money import ADD, entries_of
 from ballast.db.engine import dumps
 
 revision = "0025"
-down_revision = "0022"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
