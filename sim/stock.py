@@ -38,6 +38,11 @@ class Level:
         self.shipped += quantity
         self._note_oversold()
 
+    def take_back(self, quantity: int) -> None:
+        """Good pieces that came back: they were never gone."""
+        self.on_hand += quantity
+        self.shipped -= quantity
+
     def _note_oversold(self) -> None:
         self.oversold = max(self.oversold, self.shipped + self.locked - self.granted)
 

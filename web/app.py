@@ -18,6 +18,7 @@ from web.hooks.door import Door
 from web.metrics import Metrics
 from web.orders.page import OrderPage
 from web.quotes.door import QuoteDoor
+from web.returns.door import ReturnDoor
 
 
 def make_app(house: House, *, gather: float = GATHER) -> Starlette:
@@ -38,6 +39,10 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
     if house.settings.quote_key is not None:
         key = reveal(house.settings.quote_key, "BALLAST_QUOTE_KEY")
         routes.append(Route("/quote", QuoteDoor(house, key).answer, methods=["POST"]))
+    if house.settings.returns_key is not None:
+        returns = ReturnDoor(house, reveal(house.settings.returns_key, "BALLAST_RETURNS_KEY"))
+        routes.append(Route("/returns", returns.ask, methods=["POST"]))
+        routes.append(Route("/returns/{number}", returns.show, methods=["GET"]))
     if house.settings.console_key is not None:
         secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")
         gate = Gate(house.settings.limits, house.clock)

@@ -32,6 +32,7 @@ def main() -> None:
     import ballast.cli.reconciling
     import ballast.cli.replaying
     import ballast.cli.reporting
+    import ballast.cli.returning
     import ballast.cli.risk
     import ballast.cli.rule_trying
     import ballast.cli.rules
@@ -82,6 +83,7 @@ def _is_plain(error: Exception) -> bool:
         "PublicationRefused",
         "QuoteRefused",
         "RefundRefused",
+        "ReturnRefused",
         "ReplayFailed",
         "RulesError",
         "RunFailed",

@@ -27,6 +27,7 @@ import ballast.cli.quoting
 import ballast.cli.reconciling
 import ballast.cli.replaying
 import ballast.cli.reporting
+import ballast.cli.returning
 import ballast.cli.risk
 import ballast.cli.rule_trying
 import ballast.cli.rules
