@@ -41,6 +41,7 @@ class KingdeeSettings(LimitedPart):
     org_num: str = "100"
     lcid: int = 2052
     bill_type: str = "XSDD01_SYS"
+    return_bill_type: str = "XSTHD01_SYS"
     currency: str = "PRE001"
     unit: str = "Pcs"
     salesman: str = "XSY01"
@@ -286,6 +287,8 @@ class Settings(BaseSettings):
     prefect_hook_key: SecretStr | None = None  # what Prefect's automations show us; empty: nothing listens to them
     prefect_hook_url: str = ""  # how the Prefect server reaches the web process; empty: web_url and /hooks/prefect
     sla_policy: Path = Path("rules/sla.yaml")  # relative: to this folder, or to the one that Ballast came in
+    return_rules: Path = Path("rules/returns.yaml")  # likewise
+    returns_key: SecretStr | None = None  # a bearer token that opens /returns; empty: nobody may ask that way
     quote_key: SecretStr | None = None  # a bearer token that opens POST /quote; empty: nobody may ask
     stock_key: SecretStr | None = None  # a bearer token that opens GET /stock; empty: nobody may ask
     metrics_key: SecretStr | None = None  # a bearer token that opens /metrics; empty: only this machine may read it

@@ -164,6 +164,20 @@ class Delivery:
 
 
 @dataclass(slots=True)
+class ReturnedGoods:
+    """A return order as the warehouse keeps it."""
+
+    code: str
+    wms_id: str
+    warehouse: str
+    order_type: str
+    order: "Order"
+    lines: list[DeliveryLine]
+    confirms: int = 0
+    closed: bool = False
+
+
+@dataclass(slots=True)
 class Warehouse:
     """What the warehouse makes of batches: whether it knows them, after how long (real seconds), whom it refuses."""
 

@@ -46,6 +46,12 @@ class Level:
         self.shipped += quantity
         self._note_change()
 
+    def take_back(self, quantity: int) -> None:
+        """Good pieces that came back: they were never gone."""
+        self.on_hand += quantity
+        self.shipped -= quantity
+        self._note_change()
+
     def _note_change(self) -> None:
         self.changed_at = self.now()
         self.oversold = max(self.oversold, self.shipped + self.locked - self.granted)

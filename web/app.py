@@ -18,6 +18,7 @@ from web.hooks.door import Door
 from web.metrics import Metrics
 from web.orders.page import OrderPage
 from web.quotes.door import ShopDoor, check_of, quote_of
+from web.returns.door import ReturnDoor
 from web.stock.door import StockDoor
 
 
@@ -47,6 +48,10 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         stock = StockDoor(house, reveal(house.settings.stock_key, "BALLAST_STOCK_KEY"))
         routes.append(Route("/stock", stock.answer, methods=["GET"]))
         closing.append(stock.close)
+    if house.settings.returns_key is not None:
+        returns = ReturnDoor(house, reveal(house.settings.returns_key, "BALLAST_RETURNS_KEY"))
+        routes.append(Route("/returns", returns.ask, methods=["POST"]))
+        routes.append(Route("/returns/{number}", returns.show, methods=["GET"]))
     if house.settings.console_key is not None:
         secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")
         gate = Gate(house.settings.limits, house.clock)

@@ -36,6 +36,7 @@ def main() -> None:
     import ballast.cli.replaying
     import ballast.cli.reporting
     import ballast.cli.reserved
+    import ballast.cli.returning
     import ballast.cli.risk
     import ballast.cli.rule_trying
     import ballast.cli.rules
@@ -89,6 +90,7 @@ def _is_plain(error: Exception) -> bool:
         "PublicationRefused",
         "QuoteRefused",
         "RefundRefused",
+        "ReturnRefused",
         "ReplayFailed",
         "RulesError",
         "RunFailed",

@@ -26,6 +26,7 @@ OF_ORDER: Final = (
     "parcel",
     "order_event",
     "hold",
+    "return_line",
     "return_case",
     "payment",
     "refund",
@@ -74,7 +75,7 @@ select o.id, o.order_no, o.channel, o.customer_no, o.placed_at, o.closed_at,
   case
     when o.state <> 'CLOSED' or o.due_step is not null or o.lease_owner is not null or o.sla_due_at is not null
       then 'a step or a clock has to look at it'
-    when exists (select from return_case r where r.order_id = o.id and r.state = 'requested') then 'an open return'
+    when exists (select from return_case r where r.order_id = o.id and r.state <> 'closed') then 'an open return'
     when exists (select from refund f where f.order_id = o.id and f.state in ('asked', 'requested', 'by_hand'))
       or exists (select from payment p where p.order_id = o.id and p.state = 'surplus' and p.refunding < p.amount)
       then 'money that has to go back'

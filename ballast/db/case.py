@@ -14,9 +14,10 @@ from ballast.domain.deliveries import DeliveryOrder, sources_of
 from ballast.domain.life_cycle import ASKED_ANEW, Standing, after
 from ballast.domain.money import Money
 from ballast.domain.payments import transaction_key
+from ballast.domain.returns import Known
 from ballast.domain.schedule import Facts, Waits, next_due
 from ballast.domain.words import Event, HoldReason, State, Step
-from ballast.ports import Line, News, Order, Parcel, Receiver
+from ballast.ports import GoodsBack, Line, News, Order, Parcel, Receiver
 
 MILESTONES = {
     State.STOCK_LOCKED: "locked_at",
@@ -138,7 +139,9 @@ class Case:
     held: list[dict[str, Any]] = field(default_factory=list)
     released: list[dict[str, Any]] = field(default_factory=list)
     returns: list[dict[str, Any]] = field(default_factory=list)
-    has_return: bool = False  # asked for before, not answered yet
+    known_returns: tuple[Known, ...] = ()  # asked for before
+    puzzles: list[str] = field(default_factory=list)  # what people have to look at in its returns
+    goods_back: list[GoodsBack] = field(default_factory=list)  # what the warehouse has just told of returns
     watched: bool = True  # its clocks run; not those of a past that only stands in a file
     payments: list[dict[str, Any]] = field(default_factory=list)
     refunds_asked: list[dict[str, Any]] = field(default_factory=list)

@@ -3,13 +3,13 @@
 from collections import defaultdict
 from datetime import datetime
 
-from ballast.db import cancelling, deliveries, refunding
+from ballast.db import cancelling, deliveries, refunding, returning
 from ballast.db.case import Case, ChargeCase, ParcelCase, RefundCase, Trouble
 from ballast.domain.life_cycle import ASKED_ANEW, EARLY, ENDS_WITH, HELD_BECAUSE, TooEarly, outweighs
 from ballast.domain.money import Money
 from ballast.domain.payments import Captured, all_went_back, clean_transaction, transaction_key
 from ballast.domain.words import Event, HoldReason, State, System
-from ballast.ports import News, Parcel, Refund
+from ballast.ports import GoodsBack, News, Parcel, Refund, ReturnAsked
 
 AGES = frozenset(
     {
@@ -39,6 +39,8 @@ def cause_of(news: News) -> str:
         part = f"{at}:{news.charge.transaction_id}"
     if news.refund:
         part = f":{news.refund.refund_no}"
+    if news.goods_back:
+        part = f":{news.goods_back.return_no}:{news.text}"
     if news.parcels:
         part += ":" + ",".join(sorted(parcel.waybill for parcel in news.parcels)) + ("" if news.final else ":part")
     return f"{news.system}:{news.field}:{news.said}{part}:{news.happened_at.isoformat()}"
@@ -51,6 +53,8 @@ def apply(case: Case, news: News) -> bool:
     """
     if (case.place, news.event) in EARLY or _before_its_parcel(case, news) or _before_the_warehouse(case, news):
         raise TooEarly(f"{news.system} says {news.said} of {case.order_no}, which is only {case.place}")
+    if _before_its_answer(case, news):
+        raise TooEarly(f"{news.system} says {news.said} of {case.order_no}, whose return nobody agreed to yet")
     older = _is_older(case, news)
     case.remember(news)
     if (why := deliveries.beside_the_point(case, news)) is not None:
@@ -58,6 +62,10 @@ def apply(case: Case, news: News) -> bool:
     _first_scan(case, news)
     if news.refund is not None:
         return _refund(case, news, news.refund)
+    if news.goods_back is not None:
+        return _goods_back(case, news, news.goods_back)
+    if news.return_asked is not None:
+        return _return_asked(case, news, news.return_asked)
     if older:
         return _record(case, news, "older than what is known")
     if news.charge is not None:
@@ -278,6 +286,37 @@ def add_charge(case: Case, charge: ChargeCase, *, merchant: str, method: str = "
     )
 
 
+def _before_its_answer(case: Case, news: News) -> bool:
+    """The customer sent the goods before anybody agreed: they wait for that."""
+    back = news.goods_back
+    return back is not None and any(one.number == back.return_no and one.waits for one in case.known_returns)
+
+
+def _goods_back(case: Case, news: News, back: GoodsBack) -> bool:
+    """What came acts on its return when the case is stored."""
+    if not any(one.number == back.return_no for one in case.known_returns):
+        case.puzzles.append(f"the warehouse tells of goods for {back.return_no}, which is no return of this order")
+        return _record(case, news, "no return of this order has this number")
+    case.goods_back.append(back)
+    case.touched = True
+    _record(case, news, "see the return")
+    return True
+
+
+def _return_asked(case: Case, news: News, asked: ReturnAsked) -> bool:
+    """A refusal is told with its figures: here, and to people, who answer the customer."""
+    wanted = returning.Wanted(
+        lines=asked.lines, reason=asked.reason, by=news.system, why=asked.why, customer_no=asked.customer_no,
+        exchange=asked.exchange,
+    )  # fmt: skip
+    try:
+        returning.ask(case, wanted, cause=cause_of(news), at=news.happened_at)
+    except returning.ReturnRefused as no:
+        case.puzzles.append(f"a return was asked for and refused: {no}")
+        return _record(case, news, f"refused: {no}")
+    return True
+
+
 def _shipped(case: Case, news: News) -> bool:
     """Waybills merge; the state follows from the quantities that left, not from the word `shipped`."""
     fresh = [parcel for parcel in news.parcels if _merge(case, parcel, news.happened_at)]
@@ -368,3 +407,4 @@ def _trouble(case: Case, parcel: ParcelCase, news: News) -> None:
     if news.event is Event.HELD:
         told = Trouble(news.reason or HELD_BECAUSE[Event.HELD], _evidence(news))
         parcel.trouble = known if known is not None and outweighs(known.reason, told.reason) else told
+        returning.parcel_comes_back(case, parcel, news.reason, why=news.text or news.said, by=news.system)

@@ -191,7 +191,8 @@ async def take_figures(tx: AsyncConnection, figures: Sequence[StockFigure], *, a
     """Set `on_hand` from the ERP's figures; the levels where it changed.
 
     Pieces that left our ledger and are not yet in the ERP's books (or were booked after we asked) are taken off, so
-    that a figure older than a shipment never brings the pieces back. `rose_at` says when there was last more to have.
+    that a figure older than a shipment never brings the pieces back. Good pieces that came back and that nobody began
+    to book there are put on: they are on our shelf. `rose_at` says when there was last more to have.
     """
     values = [{"sku": f.sku, "warehouse": f.warehouse, "on_hand": f.on_hand, "available": f.available} for f in figures]
     await rows(  # before the question of what left: pieces that leave at this moment are counted or come after
@@ -210,10 +211,14 @@ _TAKE_FIGURES = """
 with told as (
   select sku, warehouse, sum(quantity) as quantity from stock_lock
   where state = 'shipped' and (told_at is null or told_at >= :asked_at) group by sku, warehouse),
+back as (select sku, warehouse, sum(good) as quantity from return_line l
+  where good > 0 and told_at is null and not exists (select from effect e where e.order_id = l.order_id
+    and e.kind = 'erp.return' and right(e.key, length(l.return_no)) = l.return_no) group by sku, warehouse),
 figures as (
-  select r.sku, r.warehouse, greatest(r.on_hand - coalesce(t.quantity, 0), 0) as on_hand, r.available
+  select r.sku, r.warehouse, r.available,
+    greatest(r.on_hand - coalesce(t.quantity, 0) + coalesce(b.quantity, 0), 0) as on_hand
   from jsonb_to_recordset(cast(:rows as jsonb)) as r(sku text, warehouse text, on_hand bigint, available bigint)
-  left join told t using (sku, warehouse) order by r.sku, r.warehouse),
+  left join told t using (sku, warehouse) left join back b using (sku, warehouse) order by r.sku, r.warehouse),
 taken as (
   insert into stock_level as v (sku, warehouse, on_hand, locked, short, available, figure_at, rose_at)
   select sku, warehouse, on_hand, 0, 0, available, cast(:asked_at as timestamptz), cast(:asked_at as timestamptz)

@@ -64,6 +64,9 @@ with held as (select sku, warehouse, sum(quantity) as pieces from stock_lock whe
   group by sku, warehouse),
 untold as (select sku, warehouse, sum(quantity) as pieces from stock_lock
   where state = 'shipped' and (told_at is null or told_at >= :asked_at) group by sku, warehouse),
+back as (select sku, warehouse, sum(good) as pieces from return_line l
+  where good > 0 and told_at is null and not exists (select from effect e where e.order_id = l.order_id
+    and e.kind = 'erp.return' and right(e.key, length(l.return_no)) = l.return_no) group by sku, warehouse),
 reserved as (select k.sku, k.warehouse, sum(k.quantity) as pieces
   from stock_lock k join sales_order o on o.id = k.order_id
   where k.state = 'held' and o.locked_at <= :asked_at and coalesce(o.held_from, o.state) = 'STOCK_LOCKED'
@@ -71,10 +74,11 @@ reserved as (select k.sku, k.warehouse, sum(k.quantity) as pieces
     and exists (select from effect e where e.key = 'erp.reserve:' || o.order_no and e.state = 'done')
   group by k.sku, k.warehouse)
 select sku, warehouse, coalesce(v.on_hand, 0) as on_hand, coalesce(v.locked, 0) as locked,
-  coalesce(h.pieces, 0) as held, coalesce(u.pieces, 0) as untold, coalesce(r.pieces, 0) as reserved,
-  coalesce(v.figure_at, to_timestamp(0)) as figure_at
+  coalesce(h.pieces, 0) as held, coalesce(u.pieces, 0) - coalesce(b.pieces, 0) as untold,
+  coalesce(r.pieces, 0) as reserved, coalesce(v.figure_at, to_timestamp(0)) as figure_at
 from stock_level v full join held h using (sku, warehouse)
-  left join untold u using (sku, warehouse) left join reserved r using (sku, warehouse)
+  left join untold u using (sku, warehouse) left join back b using (sku, warehouse)
+  left join reserved r using (sku, warehouse)
 order by sku, warehouse
 """
 """What is being called off may have lost its reservation already."""

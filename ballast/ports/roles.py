@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from ballast.domain.stock import Place
 from ballast.domain.words import System
 from ballast.ports.got import Codes, Delivery, HookAnswer, HookRequest, Message, News, Receipt, StockCount, StockReading
-from ballast.ports.sent import Digest, Order, RefundRequest, Waybill
+from ballast.ports.sent import Digest, Order, RefundRequest, ReturnOrder, Waybill
 
 
 class Role(Protocol):
@@ -58,6 +58,10 @@ class Erp(Role, Protocol):
         """Note on the outbound bill that the customer has the goods. Harmless to repeat."""
         ...
 
+    async def post_return(self, request: ReturnOrder, *, look_first: bool = False) -> Receipt:
+        """Write the return bill of the good pieces under its own number and audit it: stock goes up."""
+        ...
+
     async def stock(self) -> StockReading:
         """Every figure of our organisation, all pages. Raises when one is missing or does not follow the one before."""
         ...
@@ -80,6 +84,10 @@ class Wms(Role, Protocol):
 
     async def cancel(self, order: Order, why: str, *, look_first: bool = False, expected: bool = False) -> Receipt:
         """Stop it, or raise `Refused` when it is too late. Done when there is none, unless one is `expected`."""
+        ...
+
+    async def take_back(self, request: ReturnOrder, *, look_first: bool = False) -> Receipt:
+        """Announce goods that come back. Its news says what came, and in what shape."""
         ...
 
     async def ask(self, code: str) -> Sequence[News]:

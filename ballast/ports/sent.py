@@ -84,6 +84,31 @@ class Waybill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedLine:
+    """Pieces of an order line that come back. `amount`: what is paid back for them, minor units."""
+
+    line: Line
+    quantity: int
+    good: int = 0
+    damaged: int = 0
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnOrder:
+    """Goods of an order that come back, under our number `return_no`. `waybill`: of the parcel, where it is known."""
+
+    return_no: str
+    order: Order
+    lines: tuple[ReturnedLine, ...]
+    why: str
+    at: datetime
+    carrier: str = ""
+    waybill: str = ""
+    exchange: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRequest:
     """Give back `amount` of one charge. `refund_no` is ours, made of the order and the cause, never random."""
 

@@ -55,6 +55,10 @@ class DirectNews:
         told = {"order_no": order.no, "reason": reason, "cancelled_at": zoned_text(at)}
         return self._post(order, "order.cancelled", {"order": told})
 
+    def return_requested(self, order: Order, asked: dict[str, Any]) -> Webhook:
+        """The customer wants to send something back. Two different wishes are two messages."""
+        return self._post(order, "order.return_requested", {"return": asked}, orjson.dumps(asked).decode())
+
     def _post(
         self, order: Order, event: str, content: dict[str, Any], part: str = "", heard: Heard | None = None
     ) -> Webhook:

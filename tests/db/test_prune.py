@@ -58,8 +58,10 @@ async def surround(house: House, order_no: str) -> None:
                select id, 0, 'dingtalk', '["li"]', :now, :now from alert where key = 'k-' || :no""",
             """insert into hold (order_id, reason, evidence, held_from, held_at, released_by, released_at, note)
                select id, 'BY_HAND', 'e', 'SIGNED', :now, 'person:li', :now, 'n' from o""",
-            """insert into return_case (order_id, why, asked_by, asked_at, state)
-               select id, 'w', 'li', :now, 'refused' from o""",
+            """insert into return_case (order_id, return_no, why, asked_by, asked_at, state, closed_at)
+               select id, 'RT-' || :no || '-1', 'w', 'li', :now, 'closed', :now from o""",
+            """insert into return_line (return_no, line_no, order_id, sku, quantity)
+               select 'RT-' || :no || '-1', 1, id, 'SKU-1', 1 from o""",
             """insert into refund (refund_no, order_id, provider, transaction_id, amount, currency, why, state,
                requested_at, done_at) select 'R-' || :no, id, 'wechatpay', 'T-1', 5, 'CNY', 'w', 'done', :now, :now
                from o""",
@@ -153,7 +155,7 @@ async def test_the_page_of_an_archived_order_says_the_same(old: House) -> None:
 
 
 OPEN = {
-    "an open return": "update return_case set state = 'requested'",
+    "an open return": "update return_case set state = 'requested', closed_at = null",
     "money that has to go back": "update refund set state = 'requested', done_at = null",
     "an open hold": "update hold set released_at = null",
     "an alert that nobody answered": "update alert set ended_at = null, level = 'warning'",

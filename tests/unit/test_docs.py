@@ -31,6 +31,7 @@ import ballast.cli.reconciling
 import ballast.cli.replaying
 import ballast.cli.reporting
 import ballast.cli.reserved
+import ballast.cli.returning
 import ballast.cli.risk
 import ballast.cli.rule_trying
 import ballast.cli.rules

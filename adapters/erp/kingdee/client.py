@@ -6,7 +6,7 @@ from datetime import datetime
 
 from adapters.allowance import Allowance
 from adapters.erp.kingdee import documents
-from adapters.erp.kingdee.bills import Bills, OutboundBill, SaleOrder
+from adapters.erp.kingdee.bills import Bills, OutboundBill, ReturnBill, SaleOrder
 from adapters.erp.kingdee.connection import Connection
 from adapters.erp.kingdee.envelope import ResponseStatus
 from adapters.erp.kingdee.inventory import Inventory
@@ -16,7 +16,7 @@ from adapters.errors import OutcomeUnknown, OutsideError, Refused
 from adapters.together import Together
 from ballast.clock import Clock
 from ballast.domain.words import System
-from ballast.ports import Codes, News, Order, Receipt, StockReading
+from ballast.ports import Codes, News, Order, Receipt, ReturnOrder, StockReading
 from ballast.settings import KingdeeSettings
 
 
@@ -97,6 +97,14 @@ class Kingdee:
                 raise OutcomeUnknown(self.system, "the receipt was saved and is not there", order_no=order.order_no)
         return Receipt(reference=bill.number)
 
+    async def post_return(self, request: ReturnOrder, *, look_first: bool = False) -> Receipt:
+        number, order_no = request.return_no, request.order.order_no
+        bill = await self._bills.return_bill(number) if look_first else None
+        if bill is None:
+            bill = await self._save_return(request)
+        await self._bills.finish(bill, order_no)
+        return Receipt(reference=bill.number)
+
     async def stock(self) -> StockReading:
         return await self._inventory.everything(self._clock.now())
 
@@ -127,6 +135,17 @@ class Kingdee:
                 raise
             return known
         return SaleOrder(id=0, number=order.order_no, status="A", cancelled="A", closed="A")
+
+    async def _save_return(self, request: ReturnOrder) -> ReturnBill:
+        number, order_no = request.return_no, request.order.order_no
+        try:
+            await self._bills.write_return(documents.return_bill(request, self._settings), order_no)
+        except Refused:  # as with a sale order: perhaps an earlier attempt got through
+            known = await self._bills.return_bill(number)
+            if known is None:
+                raise
+            return known
+        return ReturnBill(id=0, number=number, status="A", cancelled="A")
 
     async def _push(self, order: Order) -> OutboundBill:
         documents.check_whole_lines(order)

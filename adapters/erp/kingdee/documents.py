@@ -11,11 +11,12 @@ from adapters.errors import Refused
 from ballast.clock import SHANGHAI, to_local
 from ballast.domain.money import Money
 from ballast.domain.words import System
-from ballast.ports import Line, Order, Parcel, Source
+from ballast.ports import Line, Order, Parcel, ReturnOrder, Source
 from ballast.settings import KingdeeSettings
 
 SALE_ORDER: Final = "SAL_SaleOrder"
 OUTBOUND: Final = "SAL_OUTSTOCK"
+RETURN: Final = "SAL_RETURNSTOCK"
 INVENTORY: Final = "STK_Inventory"
 
 SOURCE_ORDER_FIELD: Final = "FSoorDerno"
@@ -23,6 +24,8 @@ SOURCE_ORDER_FIELD: Final = "FSoorDerno"
 
 TAX_RATE: Final = 13
 DELIVER_WITHIN: Final = timedelta(days=1)
+RETURN_TYPE: Final = "THLX01_SYS"
+"""[M] 退货: goods and money, no replacement."""
 RESERVE: Final = "1"
 NO_RESERVE: Final = "3"
 """FReserveType: the audited sale order reserves its stock, or (weakly, [M] 弱预留) takes none: nothing is there yet."""
@@ -79,6 +82,35 @@ def receipt(order: Order, fid: int | str, signed_at: datetime) -> dict[str, Any]
         for parcel in order.parcels
     ]
     return {"FID": fid, "FOutStockTrace": rows}
+
+
+def return_bill(request: ReturnOrder, settings: KingdeeSettings) -> dict[str, Any]:
+    """Model of the return bill (销售退货单) of the good pieces, under our number. [M]: fields of the preset form."""
+    order, unit = request.order, _code(settings.unit)
+    return {
+        "FID": 0,
+        "FBillTypeID": {"FNUMBER": settings.return_bill_type},
+        "FBillNo": request.return_no,
+        "FDate": request.at.astimezone(SHANGHAI).date().isoformat(),
+        "FSaleOrgId": _code(settings.org_num),
+        "FStockOrgId": _code(settings.org_num),
+        "FRetcustId": _code(settings.customer or order.customer_no),
+        "SubHeadEntity": {"FSettleCurrId": _code(settings.currency)},
+        "FEntity": [
+            {
+                "FMaterialId": _code(one.line.sku),
+                "FUnitID": unit,
+                "FRealQty": one.good,
+                "FTaxPrice": piece_price(one.line, order.total.currency),
+                "FEntryTaxRate": TAX_RATE,
+                "FStockId": _code(order.warehouse),
+                "FReturnType": _code(RETURN_TYPE),
+                SOURCE_ORDER_FIELD: order.order_no,
+            }
+            for one in request.lines
+            if one.good
+        ],
+    }
 
 
 def save(form: str, model: Mapping[str, Any], *, delete_entries: bool = False) -> dict[str, Any]:

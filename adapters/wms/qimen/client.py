@@ -5,15 +5,15 @@ from collections.abc import Sequence
 
 from adapters.allowance import Allowance
 from adapters.errors import OutcomeUnknown, Refused
-from adapters.wms.qimen import counting, documents
+from adapters.wms.qimen import counting, documents, returns
 from adapters.wms.qimen.connection import Connection
 from adapters.wms.qimen.handovers import Handovers, taken_already
 from adapters.wms.qimen.news import of_delivery, read_confirm
-from adapters.wms.qimen.status import CODES, DROPPED
+from adapters.wms.qimen.status import CODES, DROPPED, KNOWN_ALREADY
 from ballast.clock import Clock
 from ballast.domain.stock import Place
 from ballast.domain.words import NOT_THERE, System
-from ballast.ports import Codes, News, Order, Receipt, StockCount
+from ballast.ports import Codes, News, Order, Receipt, ReturnOrder, StockCount
 from ballast.settings import QimenSettings
 
 
@@ -60,6 +60,18 @@ class Qimen:
         if stopped := await self._stopped(order.code, expected):
             return stopped
         raise OutcomeUnknown(self.system, "the warehouse agreed to stop it and goes on", order_no=order.code)
+
+    async def take_back(self, request: ReturnOrder, *, look_first: bool = False) -> Receipt:
+        """The key is returnOrderCode: our return number. "There already" is the answer to a repeat, and a yes."""
+        number = request.return_no
+        try:
+            body = returns.return_order(request, self._settings)
+            done = await self._connection.change("returnorder.create", body, request.order.order_no)
+        except Refused as no:
+            if not KNOWN_ALREADY.search(no.what):
+                raise
+            return Receipt(reference=number)
+        return Receipt(reference=str(done.get("returnOrderId") or number))
 
     async def _stopped_all_the_same(self, order_no: str, no: Refused, expected: bool) -> Receipt | None:
         """After a no to the cancellation. Where the warehouse cannot be asked, its no is all there is."""

@@ -99,6 +99,11 @@ def _sender(settings: QimenSettings) -> dict[str, str]:
     }
 
 
+def sender(order: Order) -> dict[str, str]:
+    """Of what comes back: whoever had it."""
+    return _receiver(order)
+
+
 def _receiver(order: Order) -> dict[str, str]:
     receiver = order.receiver
     return {

@@ -14,6 +14,8 @@ from adapters.replies import Reply, read_reply
 from adapters.signing import reveal
 from adapters.wms.qimen.batch import ANSWER, SENT_AT, read_made
 from adapters.wms.qimen.news import Code, ReportedOrder, of_delivery, read_confirm, read_lack, read_process
+from adapters.wms.qimen.returns import CONFIRM as RETURN
+from adapters.wms.qimen.returns import read_head, read_return
 from adapters.wms.qimen.signing import is_genuine
 from adapters.wms.qimen.status import CODES
 from adapters.xml import NOT_XML, parse, rows, write
@@ -30,6 +32,7 @@ READERS: Final[Mapping[str, Callable[[Mapping[str, Any], Codes], News]]] = {
     CONFIRM: read_confirm,
     PROCESS: read_process,
     LACK: read_lack,
+    RETURN: read_return,
     ANSWER: read_made,
 }
 
@@ -95,6 +98,9 @@ def read_messages(method: str, document: dict[str, Any], sent_at: str = "") -> I
             yield from (_confirm(one) for one in rows(document, "orders", "order"))
         case "orderprocess.report":
             yield _process(document)
+        case "returnorder.confirm":
+            order_no, own_id = read_head(document)
+            yield _message(RETURN, order_no, document, own_id)
         case "itemlack.report":
             yield _lack(document)
         case "deliveryorder.batchcreate.answer":

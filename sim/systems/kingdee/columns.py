@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from sim.catalogue import ERP_ORG, Article
 from sim.clock import local_text
 from sim.stock import Level
-from sim.systems.kingdee.bills import OUT, SALE, AnyBill, Entry
+from sim.systems.kingdee.bills import BACK, OUT, SALE, AnyBill, Entry
 
 INVENTORY = "STK_Inventory"
 
@@ -86,5 +86,6 @@ STOCK_COLUMNS: dict[str, Column] = {
 COLUMNS: dict[str, dict[str, Column]] = {
     SALE: HEAD_COLUMNS | SALE_COLUMNS | ENTRY_COLUMNS,
     OUT: HEAD_COLUMNS | OUT_COLUMNS | ENTRY_COLUMNS | TRACE_COLUMNS,
+    BACK: HEAD_COLUMNS | ENTRY_COLUMNS,
     INVENTORY: STOCK_COLUMNS,
 }

@@ -16,6 +16,7 @@ from sim.systems.qimen.batches import Batches, read_code
 from sim.systems.qimen.documents import item_id, write_state
 from sim.systems.qimen.news import QimenNews
 from sim.systems.qimen.refusals import Refusal, answer_failure
+from sim.systems.qimen.returns import take_return
 from sim.systems.qimen.signature import sign
 from sim.world import World
 from sim.xml_text import BadXml, Node, parse_xml, write_xml
@@ -24,7 +25,7 @@ WINDOW = 600.0  # real seconds
 PERSON = ("name", "mobile", "province", "city", "detailAddress")
 STOPPABLE = {"NEW", "ACCEPT", "PRINT", "EXCEPTION"}  # before the goods are picked
 BATCH = "deliveryorder.batchcreate"
-EFFECTS = {"deliveryorder.create", BATCH, "order.cancel"}
+EFFECTS = {"deliveryorder.create", BATCH, "order.cancel", "returnorder.create"}
 
 
 class QimenGate:
@@ -38,6 +39,7 @@ class QimenGate:
             "deliveryorder.query": self._query,
             "order.cancel": self._cancel,
             "inventory.query": self._stock,
+            "returnorder.create": lambda document, real: take_return(world, document, real),
         }
 
     def mount(self, app: web.Application) -> None:
@@ -183,7 +185,13 @@ def ships_twice(delivery: Delivery) -> bool:
 
 def find_code(document: Node) -> str:
     """The delivery order a request is about, wherever its method puts it; of a batch all of them."""
-    paths = (("deliveryOrder", "deliveryOrderCode"), ("deliveryOrderCode",), ("orderCode",), ("order", "orderCode"))
+    paths = (
+        ("deliveryOrder", "deliveryOrderCode"),
+        ("returnOrder", "returnOrderCode"),
+        ("deliveryOrderCode",),
+        ("orderCode",),
+        ("order", "orderCode"),
+    )
     many = ",".join(read_code(order) for order in document.one("orders").every("order"))
     return next((code for path in paths if (code := document.read(*path))), many)
 

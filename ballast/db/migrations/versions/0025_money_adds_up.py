@@ -13,7 +13,7 @@ from ballast.db.archived_money import ADD, entries_of
 from ballast.db.engine import dumps
 
 revision = "0025"
-down_revision = "0023"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
