@@ -39,6 +39,7 @@ FLOWS = (
     "ask-refunds",
     "reconcile",
     "prune-books",
+    "score-customers",
     "cancel-orders",
     "hold-orders",
     "answer-alerts",

@@ -23,6 +23,7 @@ def main() -> None:
     import ballast.cli.alerts
     import ballast.cli.backups
     import ballast.cli.cancelling
+    import ballast.cli.customers
     import ballast.cli.machine
     import ballast.cli.meanings
     import ballast.cli.money
@@ -75,6 +76,7 @@ def _is_plain(error: Exception) -> bool:
         "MappingError",
         "NewerDatabase",
         "NoWindow",
+        "NobodyKnows",
         "NotInArchive",
         "NotRunning",
         "OutsideError",

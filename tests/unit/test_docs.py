@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 import ballast.cli.alerts
 import ballast.cli.backups
 import ballast.cli.cancelling
+import ballast.cli.customers
 import ballast.cli.machine
 import ballast.cli.meanings
 import ballast.cli.money
