@@ -1,12 +1,21 @@
 """Commands about customers: how well their orders were fulfilled, whose account they are, their tickets."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
 
 from ballast.cli.watching import customer
 
 if TYPE_CHECKING:
     from ballast.db.health import CustomerScore
     from tasks.health import Seen
+    from tasks.tickets import FileTaken
+
+tickets = App(name="tickets", help="Tickets of customer service.")
+owners = App(name="owners", help="Whose accounts customers are.")
+for group in (tickets, owners):
+    customer.command(group)
 
 
 @customer.command
@@ -67,3 +76,61 @@ def owner(customer_no: str, name: str) -> int:
         return 1
     print(f"{customer_no} is {f'the account of {name.strip()}' if name.strip() else 'the account of nobody'}")
     return 0
+
+
+@tickets.command(name="import")
+def import_tickets(
+    file: Path,
+    *,
+    mapping: Annotated[Path | None, Parameter(help="the YAML file that names your columns and words")] = None,
+    rejects: Annotated[Path | None, Parameter(help="where refused rows go; default: FILE.rejects.csv")] = None,
+    json: bool = False,
+) -> int:
+    """Bring tickets of customer service from a CSV or XLSX file into the books; doing it twice changes nothing.
+
+    Exit 1 when rows were refused.
+    """
+    from adapters.files.tickets import read_ticket_mapping
+    from ballast.cli.opening import with_house
+    from tasks import tickets as work
+
+    names, beside = read_ticket_mapping(mapping), rejects or file.with_suffix(".rejects.csv")
+    return _said(with_house(lambda here: work.import_tickets(here, file, names, rejects=beside)), json=json)
+
+
+@owners.command(name="import")
+def import_owners(
+    file: Path,
+    *,
+    rejects: Annotated[Path | None, Parameter(help="where refused rows go; default: FILE.rejects.csv")] = None,
+    json: bool = False,
+) -> int:
+    """Say whose accounts customers are, by a CSV or XLSX file with the columns customer_no and owner.
+
+    Exit 1 when rows were refused.
+    """
+    from ballast.cli.opening import with_house
+    from tasks import tickets as work
+
+    beside = rejects or file.with_suffix(".rejects.csv")
+    return _said(with_house(lambda here: work.import_owners(here, file, rejects=beside)), json=json)
+
+
+def _said(done: "FileTaken", *, json: bool) -> int:
+    from rich.console import Console
+
+    from ballast.cli.opening import print_json
+
+    if json:
+        print_json(done.as_dict())
+        return int(done.refused > 0)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    counts = {"new": done.new, "changed": done.changed, "known": done.known, "refused": done.refused}
+    console.print(f"{done.file}: {done.rows} rows: " + ", ".join(f"{count} {word}" for word, count in counts.items()))
+    if done.strangers:
+        console.print(f"{done.strangers} are of customers whom nobody knows yet: they count as soon as these order")
+    for reason in done.reasons:
+        console.print(reason, style="red")
+    if done.rejects:
+        console.print(f"all refused rows: {done.rejects}")
+    return int(done.refused > 0)
