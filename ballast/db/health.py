@@ -202,24 +202,28 @@ async def hardest_orders(tx: AsyncConnection, window: Window, customer_no: str, 
     ]
 
 
-async def worst_customers(tx: AsyncConnection, *, most: int, below: int = 101) -> list[CustomerScore]:
+async def worst_customers(tx: AsyncConnection, *, most: int) -> list[CustomerScore]:
     """By their last row: the lowest score first, of the same score who orders for more."""
+    return await _last_rows(tx, "score, value desc", below=101, most=most)
+
+
+async def dearest_low(tx: AsyncConnection, *, most: int) -> list[CustomerScore]:
+    """Customers below the limit by their last row, who orders for most first."""
+    return await _last_rows(tx, "value desc, score", below=ALERT_BELOW, most=most)
+
+
+async def _last_rows(tx: AsyncConnection, order: str, *, below: int, most: int) -> list[CustomerScore]:
+    """One probe of the index per customer."""
     found = await rows(
         tx,
         f"""
         select c.name, c.owner, h.* from customer c cross join lateral (
           select {_ROW} from customer_health h where h.customer_no = c.customer_no order by scored_at desc limit 1) h
-        where h.score < :below order by h.score, h.value desc, h.customer_no limit :most""",  # noqa: S608  # a constant of this file
+        where h.score < :below order by {order}, customer_no limit :most""",  # noqa: S608  # constants of this file
         below=below,
         most=most,
     )
     return [_scored(row._mapping) for row in found]
-
-
-async def dearest_low(tx: AsyncConnection, *, most: int) -> list[CustomerScore]:
-    """Customers below the limit by their last row, who orders for most first."""
-    found = await worst_customers(tx, most=100_000, below=ALERT_BELOW)
-    return sorted(found, key=lambda one: -(one.health.value.amount if one.health.value else 0))[:most]
 
 
 async def history(tx: AsyncConnection, customer_no: str, *, most: int = 12) -> list[Past]:
