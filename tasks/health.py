@@ -153,6 +153,7 @@ class Seen:
     hardest: list[HurtOrder]
     history: list[Past]
     archived: int
+    sees_late: bool  # the SLA policy has a clock that a delivery can be late by
 
     def as_dict(self) -> dict[str, Any]:
         """For scripts."""
@@ -160,6 +161,7 @@ class Seen:
             **self.customer.as_dict(),
             "days": self.days,
             "archived_orders": self.archived,
+            "sees_late": self.sees_late,
             "hardest_orders": [one.as_dict() for one in self.hardest],
             "history": [{"scored_at": one.scored_at, **one.health.as_dict()} for one in self.history],
         }
@@ -179,4 +181,5 @@ async def see(here: House, tx: AsyncConnection, customer_no: str, days: int) -> 
         hardest=await health.hardest_orders(tx, window, customer_no),
         history=await health.history(tx, customer_no),
         archived=await health.count_archived(tx, window, [customer_no]),
+        sees_late=bool(window.clocks),
     )

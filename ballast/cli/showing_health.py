@@ -32,6 +32,10 @@ def show_health(seen: Seen, language: str, console: Console) -> None:
         console.print(
             f"{seen.archived} 单已归档, 未计入" if zh else f"{seen.archived} more are in the archive: not counted"
         )
+    if not seen.sees_late:
+        console.print(
+            "时限规则没有配送时钟: 看不到超时" if zh else "no clock of the SLA policy watches a delivery: none is late"
+        )
     console.print(_parts(seen, words, zh=zh))
     if seen.hardest:
         console.print(_orders(seen, words, zh=zh))

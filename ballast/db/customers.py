@@ -1,6 +1,6 @@
 """What is known of a customer: for whoever asks what something would cost, and whose account it is."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,6 +24,18 @@ async def find_customer(tx: AsyncConnection, customer_no: str) -> KnownCustomer 
         tx, "select customer_no, tier, name, owner from customer where customer_no = :no", no=customer_no
     )
     return KnownCustomer(**found[0]._mapping) if found else None
+
+
+async def lost_owners(tx: AsyncConnection, people: Collection[str]) -> dict[str, int]:
+    """Owners who are not among these people any more -> how many customers have them."""
+    found = await rows(
+        tx,
+        """
+        select owner, count(*) as customers from customer
+        where owner <> '' and owner <> all(cast(:people as text[])) group by owner order by owner""",
+        people=list(people),
+    )
+    return {row.owner: row.customers for row in found}
 
 
 async def set_owners(tx: AsyncConnection, owners: Mapping[str, str]) -> set[str]:

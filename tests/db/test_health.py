@@ -1,5 +1,6 @@
 """The health of customers in the books: the same figures as by the formula, kept, and told once per crossing."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ballast.cli.examining import customer_health
 from ballast.db.engine import dumps, run
 from ballast.db.health import Window, hardest_orders, history, look_at, thin_history, worst_customers
 from ballast.domain.health import OrderPast, Part, Severity, health
@@ -352,6 +354,36 @@ async def test_old_history_is_thinned_out_to_weeks(a_house: House, clock: Settab
     assert await column(a_house, "select count(*) from customer_health where scored_at >= :at", at=edge) == [91]
     old = await column(a_house, "select scored_at from customer_health where scored_at < :at", at=edge)
     assert [at.isoweekday() for at in sorted(old)] == [7, 7, 7], "the last of each week that is over by then"
+
+
+async def test_two_who_score_at_once_ring_once(a_house: House) -> None:
+    await put(a_house, {"C1": ILL})
+    first, second = await asyncio.gather(scoring.score_now(a_house), scoring.score_now(a_house))
+    assert sorted([first.alerts, second.alerts]) == [0, 1]
+    assert sorted([first.scored.changed, second.scored.changed]) == [0, 1]
+
+
+async def test_orders_that_were_put_away_early_are_told(a_house: House) -> None:
+    async with a_house.transaction() as tx:
+        for days in (10, 200):
+            await run(
+                tx,
+                """
+                insert into archived_order (order_no, channel, customer_no, placed_at, closed_at, archived_at, document)
+                values (:no, 'x', 'C1', :at, :at, :at, '')""",
+                no=f"A{days}", at=NOON - timedelta(days=days),
+            )  # fmt: skip
+    assert (await scoring.score_now(a_house)).archived == 1
+
+
+async def test_the_doctor_names_owners_whom_nobody_knows(a_house: House) -> None:
+    await put(a_house, {"C1": [], "C2": [], "C3": []})
+    await own(a_house, C1="manager")
+    well = await customer_health(a_house)
+    assert well.ok and well.text == "customer health looks 180 days back"
+    await own(a_house, C2="gone", C3="gone")
+    ill = await customer_health(a_house)
+    assert not ill.ok and ill.text.endswith("owners whom the SLA policy does not know: gone (2)")
 
 
 def test_a_window_is_no_longer_than_the_books_are(a_house: House) -> None:
