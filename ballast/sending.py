@@ -64,18 +64,21 @@ async def climb(here: House, channels: Mapping[str, Alerts]) -> int:
 
 
 def _climb(policy: Policy, alert: Climbing, channels: Sequence[str], now: datetime) -> Climbed:
-    """The rung that is due; of several that were missed the last, and the people of all of them."""
+    """The rung that is due; of several that were missed the last, and the people of all of them. An alert that is for
+    one person first goes to them instead of to the first rung's roles, as long as the policy knows them.
+    """
     ladder = _ladder(policy, alert.ladder, alert.level)
     due = [rung for rung in ladder[alert.rung :] if alert.raised_at + rung.after <= now]
     number = alert.rung + len(due) - 1
     ahead = ladder[number + 1 : number + 2]
-    roles = [policy.roles[role] for rung in due for role in rung.to]
+    first = () if alert.rung or alert.person not in policy.people else (alert.person,)
+    roles = [policy.roles[role] for rung in due[bool(first) :] for role in rung.to]
     return Climbed(
         alert_id=alert.id,
         was=alert.rung,
         rung=number,
         channel=_first(due[-1].through, channels) if due else "",
-        people=tuple(dict.fromkeys(name for role in roles for name in role.on_duty(now))),
+        people=tuple(dict.fromkeys([*first, *(name for role in roles for name in role.on_duty(now))])),
         next_at=alert.raised_at + ahead[0].after if ahead else None,
     )
 

@@ -41,6 +41,7 @@ FLOWS = (
     "handle-returns",
     "reconcile",
     "prune-books",
+    "score-customers",
     "cancel-orders",
     "hold-orders",
     "answer-alerts",

@@ -20,6 +20,8 @@ LABELS: Final = {
     "alerts": Label("old alerts that are over", "已结束的旧告警"),
     "reconciliations": Label("old reconciliations", "旧对账记录"),
     "stock corrections": Label("old corrections of the stock ledger", "旧库存修正记录"),
+    "tickets": Label("old tickets of customer service", "旧客服工单"),
+    "health figures": Label("old scores of customers", "旧客户健康分"),
     "forgotten": Label("orders taken out of the archive for good", "从归档中永久删除的订单"),
     "customers": Label("customers without an order", "已无订单的客户"),
     "a step or a clock has to look at it": Label("stay: a step or a clock has to look at them", "保留: 尚有步骤或时限"),

@@ -24,6 +24,7 @@ def main() -> None:
     import ballast.cli.backups
     import ballast.cli.cancelling
     import ballast.cli.channels
+    import ballast.cli.customers
     import ballast.cli.incoming
     import ballast.cli.ledger
     import ballast.cli.machine
@@ -83,6 +84,7 @@ def _is_plain(error: Exception) -> bool:
         "NewerDatabase",
         "NoDay",
         "NoWindow",
+        "NobodyKnows",
         "NotInArchive",
         "NotRunning",
         "OutsideError",

@@ -13,13 +13,16 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.errors import OutsideError
+from ballast.db.customers import lost_owners
 from ballast.db.engine import rows
 from ballast.db.rules_in_force import take_policy_in_force
 from ballast.db.upgrade import revisions
+from ballast.domain.health import delivery_clocks
 from ballast.domain.words import System
 from ballast.ports import Alerts
 from ballast.settings import SettingsError
 from ballast.wiring import House, database_url
+from tasks.health import window_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ async def examine(here: House) -> list[Finding]:
     if found[0].ok:
         async with here.transaction() as tx:
             await take_policy_in_force(tx, here.sla, here.clock.now(), at_once=True)
+        found.append(await customer_health(here))
     found += await asyncio.gather(*(_system(here, role) for role in ROLES))
     return [_settings(here), _policy(here), *found, *await _alerts(here)]
 
@@ -105,6 +109,20 @@ async def _backlog(here: House) -> Finding:
     parked, unsent, held = found[0]
     text = f"{held} on hold, {parked} parked message(s), {unsent} alert(s) not delivered"
     return Finding("backlog", not parked, text, "see `ballast parked list`" if parked else "")
+
+
+async def customer_health(here: House) -> Finding:
+    """How far back a score looks, whether it can see late deliveries, and owners whom no alert reaches."""
+    policy = here.sla.current()
+    async with here.transaction() as tx:
+        lost = await lost_owners(tx, policy.people)
+    text = f"customer health looks {window_days(here)} days back"
+    if not delivery_clocks(policy):
+        text += "; no clock of the SLA policy watches a delivery: none is seen to be late"
+    if not lost:
+        return Finding("customers", True, text)
+    text += f"; owners whom the SLA policy does not know: {', '.join(f'{who} ({n})' for who, n in lost.items())}"
+    return Finding("customers", False, text, "add them to its `people`, or say another with `ballast customer owner`")
 
 
 async def _prefect(here: House) -> Finding:

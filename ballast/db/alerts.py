@@ -19,13 +19,17 @@ MOST_CLIMBING: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Climbing:
-    """An alert whose next rung is due. `rung` is the number of that rung, from 0."""
+    """An alert whose next rung is due. `rung` is the number of that rung, from 0.
+
+    `person`: who is told on the first rung instead of its roles; empty: nobody.
+    """
 
     id: int
     ladder: str
     level: str
     rung: int
     raised_at: datetime
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +66,21 @@ class Ringing:
 
 
 async def raise_alerts(tx: AsyncConnection, alerts: Sequence[Mapping[str, Any]], now: datetime) -> int:
-    """Write {key, level, title, text, order_id?, ladder?}; a key that exists rings no second time.
+    """Write {key, level, title, text, order_id?, ladder?, person?}; a key that exists rings no second time.
 
-    `ladder` is one of the SLA policy's; without it the one that is named like the level. The number of new ones.
+    `ladder` is one of the SLA policy's; without it the one that is named like the level. `person`: a key of its people,
+    who is told on the first rung instead of whom the ladder names there. The number of new ones.
     """
     if not alerts:
         return 0
     found = await rows(
         tx,
         """
-        insert into alert (key, level, title, text, order_id, raised_at, climbs_at, ladder)
+        insert into alert (key, level, title, text, order_id, raised_at, climbs_at, ladder, person)
         select key, level, title, text, order_id, cast(:now as timestamptz), cast(:now as timestamptz),
-          coalesce(ladder, level)
+          coalesce(ladder, level), coalesce(person, '')
         from jsonb_to_recordset(cast(:rows as jsonb)) as r(key text, level text, title text, text text, order_id bigint,
-          ladder text)
+          ladder text, person text)
         on conflict (key) do nothing returning id""",
         rows=dumps(sorted(alerts, key=itemgetter("key"))),  # two who raise the same never wait for each other both ways
         now=now,
@@ -90,12 +95,12 @@ async def claim_climbing(tx: AsyncConnection, now: datetime) -> list[Climbing]:
     found = await rows(
         tx,
         """
-        select id, ladder, level, rung, raised_at from alert where climbs_at <= :now
+        select id, ladder, level, rung, raised_at, person from alert where climbs_at <= :now
         order by climbs_at limit :most for no key update skip locked""",
         now=now,
         most=MOST_CLIMBING,
     )
-    return [Climbing(id=r.id, ladder=r.ladder, level=r.level, rung=r.rung, raised_at=r.raised_at) for r in found]
+    return [Climbing(**row._mapping) for row in found]
 
 
 async def write_rungs(tx: AsyncConnection, climbed: Sequence[Climbed], now: datetime) -> int:

@@ -35,7 +35,8 @@ async def count_forgettable(tx: AsyncConnection, *, before: datetime) -> int:
 
 
 async def forget_customers(tx: AsyncConnection, *, before: datetime) -> int:
-    """Take away up to `MOST` customers who first ordered before that time and of whom no order is left; how many.
+    """Take away up to `MOST` customers who first ordered before that time and of whom no order is left; how many. Their
+    tickets and scores go with them.
 
     Who orders at this moment has his row locked, or is waited for: the second statement sees his order.
     """
@@ -48,8 +49,13 @@ async def forget_customers(tx: AsyncConnection, *, before: datetime) -> int:
     )
     if not found:
         return 0
-    return await run(
+    gone = await rows(
         tx,
-        f"delete from customer c where customer_no = any(cast(:nos as text[])) and {_NO_ORDERS}",  # noqa: S608  # a constant of this file
+        f"""with gone as (
+          delete from customer c where customer_no = any(cast(:nos as text[])) and {_NO_ORDERS} returning customer_no),
+        tickets as (delete from ticket t using gone g where t.customer_no = g.customer_no),
+        scores as (delete from customer_health h using gone g where h.customer_no = g.customer_no)
+        select count(*) from gone""",  # noqa: S608  # a constant of this file
         nos=[row.customer_no for row in found],
     )
+    return int(gone[0][0])

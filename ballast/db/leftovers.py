@@ -42,6 +42,13 @@ _OLD: Final[Mapping[str, str]] = {
     "stock corrections": """
       delete from stock_correction where id in (
         select id from stock_correction where corrected_at < :before order by corrected_at limit :most)""",
+    "tickets": """
+      delete from ticket where (source, ticket_no) in (
+        select source, ticket_no from ticket where opened_at < :before order by source, ticket_no limit :most)""",
+    "health figures": """
+      delete from customer_health where (customer_no, scored_at) in (
+        select customer_no, scored_at from customer_health where scored_at < :before
+        order by customer_no, scored_at limit :most)""",
 }
 """What it is -> how the old ones of it are taken away."""
 _FEW: Final = 5

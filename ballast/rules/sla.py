@@ -34,6 +34,9 @@ ALERT_LEVEL: Final = {Level.YELLOW: "warning", Level.RED: "urgent"}
 """What a breach of each level is as an alert. One without a ladder of its own climbs the one named like its level."""
 
 ALERT_LEVELS: Final = ("info", "warning", "urgent")
+ACCOUNT_OWNER: Final = "account_owner"
+"""The ladder of what a customer's owner has to hear of; without it `warning` is climbed. The owner takes the place of
+the first rung's roles; where a customer has no owner, they are told."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _CLOCK: Final = ("name", "since", "until"), (
     "label", "state", "yellow", "red", "pauses", "hours", "except", "ladders",
@@ -312,7 +315,7 @@ def _check_whole(draft: _Draft, fields: Mapping[str, Entry]) -> None:
     names = [clock.name for clock in clocks]
     for name in {name for name in names if names.count(name) > 1}:
         fields["clocks"].problem(f"two clocks are named {name!r}")
-    used = {*ALERT_LEVELS, *(ladder for clock in clocks for ladder in clock.ladders.values())}
+    used = {*ALERT_LEVELS, ACCOUNT_OWNER, *(ladder for clock in clocks for ladder in clock.ladders.values())}
     for name, entry in draft.named(fields.get("ladders")):
         if name not in used:
             entry.problem(f"no alert climbs the ladder {name!r}: a clock has to name it")

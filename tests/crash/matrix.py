@@ -68,6 +68,7 @@ CHANGE_NO_ORDER: Final = frozenset(
         "prune-books",  # killed in tests/db/test_prune.py
         "publish-status-map",
         "report",
+        "score-customers",
         "sum-up",
     }
 )

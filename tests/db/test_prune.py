@@ -4,12 +4,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
 from ballast.db import archive, inbox, payments
@@ -112,6 +113,7 @@ def test_no_table_with_an_order_is_forgotten() -> None:
     """A new table whose rows belong to orders has to go with them; a reservation goes before, when the order closes."""
     of_orders = {t.name for t in SQLModel.metadata.sorted_tables if {"order_id", "order_no"} & {*t.columns.keys()}}
     beside = {"archived_order", "archived_money", "stock_reservation"}
+    beside = {"archived_order", "stock_reservation", "ticket"}  # these go by their age
     assert of_orders - beside == archive.TAKEN.keys() - {"alert_notice"} | {"stock_correction"}
 
 
@@ -317,18 +319,39 @@ async def test_old_rows_of_no_order_go_and_what_waits_for_a_person_stays(old: Ho
             """insert into reconciliation (scope, wanted, asked_by, began_at) values ('sample', 1, 'x', :at)""",
             at=late,
         )
+        await ticket_and_score(tx, "C-SO-1", at=late)
+        await ticket_and_score(tx, "C-SO-1", at=old.clock.now())
     done = await pruned(old)
-    assert done.counts() == {"archived": 1, "messages": 2, "alerts": 1, "reconciliations": 1}
+    assert done.counts() == {
+        "archived": 1, "messages": 2, "alerts": 1, "reconciliations": 1, "tickets": 1, "health figures": 1
+    }  # fmt: skip
+    assert await column(old, "select opened_at from ticket union all select scored_at from customer_health") == [
+        old.clock.now(), old.clock.now(),
+    ]  # fmt: skip
     assert await column(old, "select state from inbox order by id") == ["parked", "new"]
     assert await column(old, "select key from alert") == ["b"]
 
 
+async def ticket_and_score(tx: AsyncConnection, customer_no: str, *, at: datetime) -> None:
+    """A ticket and a score of that time."""
+    for sql in (
+        """insert into ticket (source, ticket_no, customer_no, kind, severity, opened_at, recorded_at)
+        values ('crm', :no || cast(cast(:at as timestamptz) as text), :no, 'complaint', 'high', :at, :at)""",
+        "insert into customer_health (customer_no, scored_at, days, orders, value) values (:no, :at, 180, 1, 1)",
+    ):
+        await run(tx, sql, no=customer_no, at=at)
+
+
 async def test_forgetting_leaves_nothing_of_a_person(old: House) -> None:
     await place(old, make_order("SO-2", customer_no="C-SO-2"))
+    async with old.transaction() as tx:
+        for customer_no in ("C-SO-1", "C-SO-2"):
+            await ticket_and_score(tx, customer_no, at=old.clock.now())
     ages = Ages(archive=timedelta(days=400), forget=timedelta(days=700))
     done = await prune(old, ages)
     assert done.counts() == {"archived": 1, "forgotten": 1, "customers": 1}
-    assert await column(old, "select customer_no from customer") == ["C-SO-2"]
+    for whose in ("customer", "ticket", "customer_health"):
+        assert await column(old, f"select customer_no from {whose}") == ["C-SO-2"]
     assert await documents(old) == {}
     left = await everything(old)
     assert "SO-1" not in repr(left)

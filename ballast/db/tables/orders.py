@@ -176,3 +176,4 @@ class Customer(SQLModel, table=True):
     openid: str | None = None
     first_order_at: datetime = moment()
     tier: str = Field(default="", sa_column_kwargs={"server_default": ""})  # the seller's own word: vip, wholesale ...
+    owner: str = Field(default="", sa_column_kwargs={"server_default": ""})  # a key of the SLA policy's `people`

@@ -41,6 +41,7 @@ class Alert(SQLModel, table=True):
     order_id: int | None = big(null=True)
     raised_at: datetime = moment()
     ladder: str = Field(default="", sa_column_kwargs={"server_default": ""})  # its name in the SLA policy
+    person: str = Field(default="", sa_column_kwargs={"server_default": ""})  # who is told on the first rung instead
     rung: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     climbs_at: datetime | None = moment(null=True)
     acknowledged_by: str | None = None
