@@ -217,6 +217,13 @@ class Patience(Part):
     run_most: timedelta = timedelta(seconds=60)  # and ends after this, so that the UI has finished runs
 
 
+class ReportSettings(Part):
+    """Reports and charts as files, which artifacts link to and the web process hands out."""
+
+    folder: Path = Path(".ballast/reports")  # of all processes: those that write them, and the web process
+    keep: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=1))  # then a file is removed
+
+
 class LimitSettings(Part):
     """How much the web process takes from one sender: an IPv4 address or an IPv6 network (/64)."""
 
@@ -274,6 +281,7 @@ class Settings(BaseSettings):
     clock: ClockSettings = ClockSettings()
     patience: Patience = Patience()
     limits: LimitSettings = LimitSettings()
+    reports: ReportSettings = ReportSettings()
 
     def make_clock(self) -> Clock:
         """The clock that these settings ask for."""

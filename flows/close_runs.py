@@ -36,6 +36,8 @@ FLOWS = (
     "check-stock",
     "list-refunds",
     "report",
+    "report-channels",
+    "draw-charts",
     "ask-refunds",
     "reconcile",
     "prune-books",

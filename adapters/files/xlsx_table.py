@@ -15,7 +15,12 @@ from ballast.domain.money import MINOR_DIGITS, Money
 if TYPE_CHECKING:
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-Value: TypeAlias = str | Money | None
+
+class Share(float):
+    """A part of one, shown in per cent."""
+
+
+Value: TypeAlias = str | Money | Share | int | float | None
 
 
 def write_table(path: Path, title: str, columns: Sequence[str], table: Iterable[Sequence[Value]]) -> None:
@@ -40,6 +45,10 @@ def _cell(sheet: "WriteOnlyWorksheet", value: Value) -> object:
         cell.value = Decimal(value.major())
         cell.number_format = f'{Decimal(0).scaleb(-MINOR_DIGITS[value.currency])} "{value.currency}"'
         return cell
+    if isinstance(value, int | float):
+        number = WriteOnlyCell(sheet, float(value) if isinstance(value, float) else value)
+        number.number_format = "0.0%" if isinstance(value, Share) else "General"
+        return number
     if value is None:
         return None
     text = ILLEGAL_CHARACTERS_RE.sub("", value.encode("utf-8", "backslashreplace").decode())

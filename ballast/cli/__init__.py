@@ -24,6 +24,7 @@ def main() -> None:
     import ballast.cli.backups
     import ballast.cli.cancelling
     import ballast.cli.channels
+    import ballast.cli.charting
     import ballast.cli.machine
     import ballast.cli.meanings
     import ballast.cli.money
@@ -84,6 +85,7 @@ def _is_plain(error: Exception) -> bool:
         "QuoteRefused",
         "RefundRefused",
         "ReplayFailed",
+        "ReportNotWritten",
         "RulesError",
         "RunFailed",
         "SettingsError",

@@ -63,10 +63,12 @@ CHANGE_NO_ORDER: Final = frozenset(
         "answer-alerts",
         "check-stock",
         "close-runs",
+        "draw-charts",
         "list-refunds",
         "prune-books",  # killed in tests/db/test_prune.py
         "publish-status-map",
         "report",
+        "report-channels",
         "sum-up",
     }
 )
