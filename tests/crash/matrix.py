@@ -64,10 +64,12 @@ CHANGE_NO_ORDER: Final = frozenset(
         "check-stock",
         "close-day",
         "close-runs",
+        "draw-charts",
         "list-refunds",
         "prune-books",  # killed in tests/db/test_prune.py
         "publish-status-map",
         "report",
+        "report-channels",
         "score-customers",
         "sum-up",
     }
