@@ -115,6 +115,7 @@ def _rows(name: str, text: str, mapping: StatementMapping) -> Iterator[tuple[Row
                     break
             elif any(bare) and not cells[0].lstrip().startswith(COMMENTS):
                 wrong = f"{len(cells)} cells, the head has {len(head)}" if len(cells) != len(head) else ""
+                wrong = "holds a NUL character" if any("\0" in cell for cell in cells) else wrong
                 row = Row(name, str(reader.line_num), tuple(cells), wrong)
                 yield row, dict(zip(head, bare, strict=False))
     except csv.Error as wrong:
