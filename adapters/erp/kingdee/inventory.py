@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from sys import intern
 from typing import Any, Final, Protocol
 
@@ -167,6 +167,12 @@ class Sums:
     def _is_ahead(self, said: object) -> bool:
         """A time that cannot be read says nothing against the figure."""
         try:
-            return isinstance(said, str) and from_local(said) > self._latest
+            return isinstance(said, str) and _moment(said) > self._latest
         except ValueError:
             return False
+
+
+@lru_cache(maxsize=4096)
+def _moment(said: str) -> datetime:
+    """Many rows change at the same second."""
+    return from_local(said)
