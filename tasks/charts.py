@@ -177,7 +177,7 @@ def draw_stock(levels: Sequence[Sequence[Level]], period: Period, language: str)
             pieces=of(("pieces", "件")),
             empty=of(
                 (
-                    "no level was noted in this time: none of the SKUs has a safety line, or `draw-charts` has not run",
+                    "no level was noted in this time: no SKU has a safety line of its own, or draw-charts has not run",
                     "该时段没有记录: 没有设安全线的 SKU, 或 draw-charts 尚未运行",
                 )
             ),

@@ -89,6 +89,14 @@ def _font() -> str:
     return str(FontProperties(fname=FONT).get_name())
 
 
+def nothing(title: str, said: str) -> Figure:
+    """A chart without figures: its title, and why there is nothing to see."""
+    figure = Figure(figsize=(13, 1.7))
+    figure.suptitle(title, x=0.02, y=0.9, ha="left", va="top", fontsize=14)
+    figure.text(0.02, 0.28, said, color=GREY, fontsize=12)
+    return figure
+
+
 def printable(text: str) -> str:
     """A name that people gave, as a chart can show it: one line, no formula signs, not longer than there is room."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text).replace("$", r"\$")

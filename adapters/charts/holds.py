@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from adapters.charts.drawing import BLUE, GREY, HATCHES, SERIES, Picture, draw
+from adapters.charts.drawing import BLUE, HATCHES, SERIES, Picture, draw, nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +44,14 @@ def draw_holds(holds: Holds) -> Picture:
 
 
 def _lay_out(holds: Holds) -> Figure:
+    if not holds.reasons:
+        return nothing(holds.title, holds.empty)
     figure = Figure(figsize=(13, 5.8))
     figure.suptitle(holds.title, x=0.02, y=0.975, ha="left", va="top", fontsize=14)
     left = figure.add_axes((0.055, 0.27, 0.49, 0.57))
     right = figure.add_axes((0.765, 0.27, 0.215, 0.57))
     left.set_title(holds.by_day)
     right.set_title(holds.by_reason)
-    if not holds.reasons:
-        for axes in (left, right):
-            axes.text(0.5, 0.5, holds.empty, transform=axes.transAxes, ha="center", color=GREY, fontsize=13)
-            axes.set_xticks([])
-            axes.set_yticks([])
-        return figure
     _stack(left, holds)
     _totals(right, holds)
     handles, labels = left.get_legend_handles_labels()

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from adapters.charts.drawing import BLACK, BLUE, GREY, RED, SKY, Picture, draw, printable
+from adapters.charts.drawing import BLACK, BLUE, GREY, RED, SKY, Picture, draw, nothing, printable
 
 MOST: Final = 6
 Dashes: TypeAlias = Literal["-"] | tuple[float, Sequence[float]]
@@ -62,7 +62,9 @@ def draw_lead_times(times: LeadTimes) -> Picture:
 
 
 def _lay_out(times: LeadTimes) -> Figure:
-    names = times.rows[:MOST] or [""]
+    names = times.rows[:MOST]
+    if not names:
+        return nothing(times.title, times.empty)
     high = 1.5 + 2.0 * len(names)
     figure = Figure(figsize=(12, high))
     figure.suptitle(times.title, x=0.02, y=1 - 0.15 / high, ha="left", va="top", fontsize=14)

@@ -11,7 +11,7 @@ from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from adapters.charts.drawing import BLUE, GREY, ORANGE, RED, Picture, draw, printable
+from adapters.charts.drawing import BLUE, ORANGE, RED, Picture, draw, nothing, printable
 
 MOST: Final = 12
 
@@ -43,14 +43,13 @@ def draw_stock_lines(stock: StockLines) -> Picture:
 
 def _lay_out(stock: StockLines) -> Figure:
     panels = stock.panels[:MOST]
-    across = min(4, max(1, len(panels)))
-    down = max(1, ceil(len(panels) / across))
+    if not panels:
+        return nothing(stock.title, stock.empty)
+    across = min(4, len(panels))
+    down = ceil(len(panels) / across)
     high = 1.5 + 2.5 * down
     figure = Figure(figsize=(13, high))
     figure.suptitle(stock.title, x=0.02, y=1 - 0.15 / high, ha="left", va="top", fontsize=14)
-    if not panels:
-        figure.text(0.5, 0.45, stock.empty, ha="center", color=GREY, fontsize=13)
-        return figure
     room = figure.add_gridspec(
         down, across, left=0.06, right=0.985, top=1 - 0.95 / high, bottom=0.95 / high, wspace=0.26, hspace=0.55
     )

@@ -65,8 +65,11 @@ order by c.part, d.sku, d.warehouse, d.day
 
 @dataclass(frozen=True, slots=True)
 class WayTimes:
-    """One way of the orders of one channel, seconds. `counts` are of `BINS` equal bins up to the way's end, the last
-    one with all that took longer; `marks` the 50th, 90th and 95th percentile."""
+    """One way of the orders of one channel, seconds.
+
+    `counts` are of `BINS` equal bins up to the way's end; the last one holds all that took longer than the 98th
+    percentile of the slowest channel. `marks` are the 50th, 90th and 95th percentile.
+    """
 
     channel: str
     counts: tuple[int, ...]
@@ -113,8 +116,7 @@ async def read_lead_times(tx: AsyncConnection, period: Period) -> LeadTimes:
     marks = await rows(tx, _MARKS, **bounds)
     ends: dict[str, float] = defaultdict(float)
     for row in marks:
-        ends[row.way] = max(ends[row.way], row.most)
-    ends = {way: end or 1.0 for way, end in ends.items()}
+        ends[row.way] = max(ends[row.way], row.most * BINS / (BINS - 1), 1.0)
     signed, outbound = (ends.get(way, 1.0) for way in ("placed_signed", "paid_outbound"))
     counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * BINS)
     for row in await rows(tx, _BINS, **bounds, signed=signed, outbound=outbound, bins=BINS):

@@ -3,6 +3,8 @@
 from collections import Counter
 from datetime import date, datetime, timedelta
 
+import pytest
+
 from ballast.clock import SHANGHAI
 from ballast.db.charts import BINS, KEPT, note_stock, read_holds, read_lead_times, read_levels
 from ballast.db.engine import dumps, rows, run
@@ -43,7 +45,9 @@ async def test_lead_times_are_those_of_the_orders(a_house: House) -> None:
     async with a_house.transaction() as tx:
         found = await read_lead_times(tx, JANUARY)
     assert found.channels == ["douyin", "pos"], "the largest first"
-    assert found.ends["paid_outbound"] == (percentile(took["douyin"], 0.98) or 0) * 3600
+    most = (percentile(took["douyin"], 0.98) or 0) * 3600
+    assert found.ends["paid_outbound"] == pytest.approx(most * BINS / (BINS - 1))
+    assert found.ways["paid_outbound"]["douyin"].counts[-1] == sum(each * 3600 > most for each in took["douyin"]) == 2
     for channel, hours in took.items():
         one = found.ways["paid_outbound"][channel]
         assert one.marks == tuple((percentile(hours, share) or 0) * 3600 for share in (0.5, 0.9, 0.95))
