@@ -1,5 +1,6 @@
 """Finance's day: what was due, captured, refunded, and what does not agree."""
 
+import asyncio
 from typing import Annotated
 
 from prefect import flow
@@ -29,7 +30,7 @@ async def close_day(day: Annotated[str, Field(max_length=10)] = "", fetch: bool 
     about = await fetch_day(which) if fetch else ""
     found = await collect_ledger(which)
     path, words = day_file(here, which), DayWords(here.settings.language)
-    write_day(path, found, here.settings.language)
+    await asyncio.to_thread(write_day, path, found, here.settings.language)  # a large day takes seconds
     run.table = as_texts(words.summary(found))
     order = words.say("order")
     rows = [row | {order: here.order_link(row[order])} for row in as_texts(words.findings(found.seen))[:MOST]]

@@ -29,6 +29,7 @@ KINDS: Final[Mapping[str, LineKind]] = {
 }
 MOST_BYTES: Final = 200_000_000
 MOST_YUAN: Final = 10**10
+LONGEST_NUMBER: Final = 64
 YEARS: Final = range(1990, 2200)
 COUNT: Final = "总交易单数"
 SUMS: Final[Mapping[str, str]] = {"订单总金额": AMOUNT, "申请退款总金额": REFUNDED}
@@ -133,11 +134,12 @@ def _line(place: int, cells: Mapping[str, str]) -> StatementLine:
         raise StatementRefused(f"line {place}: {wrong}") from None
     if at.year not in YEARS:
         raise StatementRefused(f"line {place}: the year of {cells[AT]!r} cannot be right")
-    if amount.amount < 0 or not cells[NUMBER]:
+    if amount.amount < 0 or not 0 < len(cells[NUMBER]) <= LONGEST_NUMBER:
         raise StatementRefused(f"line {place}: {NUMBER} {cells[NUMBER]!r}, {amount}: a line has both, and no minus")
     return StatementLine(
-        line_no=place, kind=kind, transaction_id=cells[NUMBER], amount=amount, at=at, order_no=cells[ORDER],
-        refund_no=cells.get(REFUND_NO, "") if is_refund else "", fee=fee,
+        line_no=place, kind=kind, transaction_id=cells[NUMBER], amount=amount, at=at, fee=fee,
+        order_no=cells[ORDER][:LONGEST_NUMBER],
+        refund_no=cells.get(REFUND_NO, "")[:LONGEST_NUMBER] if is_refund else "",
         said=cells.get(REFUND_STATE, "") if is_refund else cells[STATE],
         raw={name: cells[name][:100] for name in SHOWN if cells.get(name)},
     )  # fmt: skip
