@@ -45,6 +45,7 @@ class Event(StrEnum):
     RELEASED = "RELEASED"  # a person, or the end of the cause, lets the order go on
     CANCEL_ASKED = "CANCEL_ASKED"  # shop, customer or seller do not want it any more: it has to be called off
     CANCELLED = "CANCELLED"  # called off everywhere it was known: the end
+    RETURNED = "RETURNED"  # every piece that left came back before anybody signed for it
     RETURN_WINDOW_ENDED = "RETURN_WINDOW_ENDED"  # nothing can come back any more
     NOTED = "NOTED"  # worth keeping in the timeline, moves nothing
 

@@ -10,7 +10,7 @@ import pytest
 from adapters.errors import OutcomeUnknown, OutOfStock, Refused, Unavailable
 from ballast.domain.words import Event
 from ballast.ports import Erp, Order, Receipt, StockFigure
-from tests.contracts.orders import place_order, shipped
+from tests.contracts.orders import place_order, sent_back, shipped
 from tests.contracts.outside import World
 
 SIGNED_AT = datetime(2026, 1, 7, 3, 0, tzinfo=UTC)
@@ -185,6 +185,26 @@ class ErpContract:
         told = (await world.truth(order.order_no))["erp"]
         assert [bill["status"] for bill in told["outstock"]] == [AUDITED]
         assert told["receipt_told"]
+
+    @pytest.mark.parametrize("look_first", [True, False])
+    async def test_good_pieces_that_come_back_are_booked_once(self, erp: Erp, world: World, look_first: bool) -> None:
+        order = await place_order(world, [("SKU-004", 3)])
+        back, before = sent_back(order, good=2, damaged=1), (await _figure(erp, "SKU-004")).on_hand
+        first = await erp.post_return(back)
+        assert first.reference == back.return_no
+        assert await erp.post_return(back, look_first=look_first) == first
+        assert (await _figure(erp, "SKU-004")).on_hand == before + 2
+
+    async def test_a_return_is_booked_through_time_outs(self, erp: Erp, world: World) -> None:
+        order = await place_order(world, [("SKU-004", 3)])
+        back, before = sent_back(order, good=3), (await _figure(erp, "SKU-004")).on_hand
+        await world.faults(system="*", timeout_after_effect=1.0, hang_seconds=0.0)
+        unanswered = 0
+        while not await _succeeds(erp.post_return(back, look_first=unanswered > 0)):
+            unanswered += 1
+            assert unanswered < 5
+        await world.calm()
+        assert (await _figure(erp, "SKU-004")).on_hand == before + 3
 
     async def test_every_article_of_every_warehouse_has_one_figure(self, erp: Erp, world: World) -> None:
         articles = (await world.get("catalogue"))["articles"]

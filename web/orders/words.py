@@ -25,6 +25,7 @@ EVENT_LABELS: Final[dict[str, Label]] = {
     Event.RELEASED: Label("released", "放行"),
     Event.CANCEL_ASKED: Label("cancellation asked for", "申请取消"),
     Event.CANCELLED: Label("cancelled", "取消"),
+    Event.RETURNED: Label("everything came back", "全部退回"),
     Event.RETURN_WINDOW_ENDED: Label("return window over", "退货期结束"),
     Event.NOTED: Label("noted", "记录"),
 }
