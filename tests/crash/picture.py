@@ -28,6 +28,7 @@ BOOKS = {
     "holds": """
         select order_no, reason, h.held_from, released_at is not null as released from hold h
         join sales_order o on o.id = h.order_id""",
+    "deliveries": "select code, warehouse, items, shipped, waybills, state from delivery",
     "returns": "select order_no, r.state from return_case r join sales_order o on o.id = r.order_id",
     "history": """
         select order_no, event, from_state, to_state, moved, actor from order_event e
