@@ -9,7 +9,7 @@ import pytest
 
 from adapters.errors import OutcomeUnknown, OutOfStock, Refused, Unavailable
 from ballast.domain.words import Event
-from ballast.ports import Erp, Order, Receipt, StockFigure
+from ballast.ports import Erp, Order, Receipt, Source, StockFigure
 from tests.contracts.orders import place_order, sent_back, shipped
 from tests.contracts.outside import World
 
@@ -76,6 +76,53 @@ class ErpContract:
         assert refused.value.order_no == order.order_no
         assert not isinstance(refused.value, OutOfStock)
         assert (await world.truth(order.order_no))["erp"]["sale_order"] is None
+
+    async def test_a_changed_sale_order_reserves_where_the_pieces_come_from_now(self, erp: Erp, world: World) -> None:
+        order = await place_order(world, [("SKU-004", 3)])
+        one, two = await _available(erp, "SKU-004")
+        await erp.reserve(order)
+        moved = replace(order, sources=(Source(1, "CK001", 1), Source(1, "CK002", 1), Source(1, "", 1)))
+        assert (await erp.change(moved)).reference == order.order_no
+        assert await _available(erp, "SKU-004") == (one - 1, two - 1), "what is not there yet is not reserved"
+        await erp.change(moved, look_first=True)
+        later = replace(order, sources=(Source(1, "CK002", 3),))
+        await erp.change(later)
+        assert await _available(erp, "SKU-004") == (one, two - 3)
+        assert await _sale_status(world, order) == AUDITED
+        assert await world.duplicates() == {}
+
+    @pytest.mark.parametrize("fault", ["timeout_after_effect", "success_without_effect"])
+    async def test_a_change_is_looked_up_and_not_believed(self, erp: Erp, world: World, fault: str) -> None:
+        order = await place_order(world, [("SKU-004", 2)])
+        await erp.reserve(order)
+        one, two = await _available(erp, "SKU-004")
+        moved = replace(order, sources=(Source(1, "CK002", 2),))
+        await world.faults(system="*", **{fault: 1.0}, hang_seconds=0.0)
+        with pytest.raises(OutcomeUnknown):
+            await erp.change(moved)
+        await world.calm()
+        await erp.change(moved, look_first=True)
+        assert await _available(erp, "SKU-004") == (one + 2, two - 2)
+        assert await _sale_status(world, order) == AUDITED
+        assert await world.duplicates() == {}
+
+    async def test_what_is_short_there_is_told_apart_and_another_place_is_taken(self, erp: Erp, world: World) -> None:
+        order = await place_order(world, [("SKU-005", 5)])
+        await erp.reserve(order)
+        await world.post("stock", {"sku": "SKU-005", "quantity": 4, "warehouse": "WH02"})
+        with pytest.raises(OutOfStock, match="SKU-005"):
+            await erp.change(replace(order, sources=(Source(1, "CK002", 5),)))
+        await erp.change(replace(order, sources=(Source(1, "CK001", 1), Source(1, "CK002", 4))), look_first=True)
+        assert await _sale_status(world, order) == AUDITED
+        assert (await _available(erp, "SKU-005"))[1] == 0
+
+    async def test_after_goods_left_in_its_books_nothing_is_changed(self, erp: Erp, world: World) -> None:
+        order = await place_order(world)
+        await erp.reserve(order)
+        await erp.post_outbound(shipped(order, "YT1"))
+        with pytest.raises(Refused):
+            await erp.change(replace(order, sources=(Source(1, "CK002", 2),)))
+        assert await _sale_status(world, order) == AUDITED
 
     async def test_an_outage_is_unavailable_and_nothing_happened(self, erp: Erp, world: World) -> None:
         order = await place_order(world)
@@ -279,3 +326,9 @@ def _with_sku(order: Order, sku: str) -> Order:
 def _with_pieces(order: Order, pieces: int) -> Order:
     [parcel] = order.parcels
     return replace(order, parcels=(replace(parcel, items=dict.fromkeys(parcel.items, pieces)),))
+
+
+async def _available(erp: Erp, sku: str) -> tuple[int, int]:
+    """In the two warehouses."""
+    found = {figure.warehouse: figure.available for figure in await erp.stock() if figure.sku == sku}
+    return found["CK001"], found["CK002"]

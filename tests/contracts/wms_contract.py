@@ -61,6 +61,28 @@ class WmsContract:
         await wms.create(order, look_first=True)
         assert (await world.truth(order.order_no))["wms"]["creates"] == 1
 
+    async def test_two_deliveries_of_an_order_are_known_apart(self, wms: Wms, hook: Hook, world: World) -> None:
+        order = await place_order(world, [("SKU-001", 3)])
+        first, second = (
+            replace(order, warehouse=warehouse, delivery=code, lines=(replace(order.lines[0], quantity=pieces),))
+            for code, warehouse, pieces in ((order.order_no, "CK001", 2), (f"{order.order_no}.2", "CK002", 1))
+        )
+        await wms.create(first)
+        assert await creates(world, order.order_no) == 1
+        await wms.create(second)
+        while await creates(world, order.order_no) < 2:
+            await asyncio.sleep(0.02)
+        assert (await world.truth(order.order_no))["wms"]["warehouses"] == ["WH01", "WH02"]
+        await wms.cancel(first, "elsewhere")
+        [stopped], [going] = await wms.ask(first.code), await wms.ask(second.code)
+        assert (stopped.order_no, stopped.delivery, stopped.event) == (order.order_no, "", Event.WAREHOUSE_CANCELLED)
+        assert (going.order_no, going.delivery) == (order.order_no, second.code)
+        [sent] = (await world.act(second.code, "report", status="PICK"))["sent"]
+        [message] = hook.receive(as_request(sent), datetime.now(UTC)).messages
+        [told] = read_hooks(hook, [sent])
+        assert (message.order_no, told.order_no, told.delivery) == (order.order_no, order.order_no, second.code)
+        assert await world.duplicates() == {}
+
     async def test_an_outage_is_unavailable_and_nothing_happened(self, wms: Wms, world: World) -> None:
         order = await place_order(world)
         await world.faults(system="*", error_rate=1.0)

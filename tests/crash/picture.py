@@ -28,6 +28,7 @@ BOOKS = {
     "holds": """
         select order_no, reason, h.held_from, released_at is not null as released from hold h
         join sales_order o on o.id = h.order_id""",
+    "deliveries": "select code, warehouse, items, shipped, waybills, state from delivery",
     "returns": """
         select order_no, return_no, kind, r.state, counts, rule, refund_nos from return_case r
         join sales_order o on o.id = r.order_id""",
