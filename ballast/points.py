@@ -6,6 +6,7 @@ passes there); no file can set it. KIND is the kind of an effect, a step, or a d
 | kind | before | written | called | stored | moved |
 |---|---|---|---|---|---|
 | `erp.reserve`, `wms.create` | nothing written | effect written | a call came back | of their step | of their step |
+| `erp.change` | likewise | likewise | likewise | likewise | likewise |
 | `erp.cancel`, `wms.cancel` | nothing written | effect written | a call came back | result in | committed |
 | messages, as `shop.shipped` | claimed | effect written | a call came back | result in | committed |
 | steps, as `lock_stock` | claimed | - | the answers are there | results and moves in | committed |

@@ -41,6 +41,7 @@ class KingdeeSettings(LimitedPart):
     org_num: str = "100"
     lcid: int = 2052
     bill_type: str = "XSDD01_SYS"
+    return_bill_type: str = "XSTHD01_SYS"
     currency: str = "PRE001"
     unit: str = "Pcs"
     salesman: str = "XSY01"
@@ -48,6 +49,7 @@ class KingdeeSettings(LimitedPart):
     push_rule: str = "SaleOrder-OutStock"
     max_calls: int = Field(default=4, ge=1, le=1000)  # a licensed integration user has about this many sessions
     bills_per_call: int = Field(default=20, ge=1, le=100)  # how many bills share one call; 1: each its own
+    stock_changed_field: str = Field(default="", pattern="^[A-Za-z0-9_.]*$")  # when a stock row changed; empty: none
 
 
 class QimenSettings(LimitedPart):
@@ -69,6 +71,7 @@ class QimenSettings(LimitedPart):
     warehouses: dict[str, str] = Field(default_factory=lambda: {"CK001": "WH01", "CK002": "WH02"})  # ours -> theirs
     max_calls: int = Field(default=32, ge=1, le=1000)
     orders_per_call: int = Field(default=1, ge=1, le=100)  # delivery orders that share one call; 1: each its own
+    items_per_call: int = Field(default=50, ge=1, le=500)  # goods that one stock query asks about
 
 
 class KdniaoSettings(LimitedPart):
@@ -217,6 +220,31 @@ class Patience(Part):
     run_most: timedelta = timedelta(seconds=60)  # and ends after this, so that the UI has finished runs
 
 
+class StockSettings(Part):
+    """How the stock view is kept. Business time."""
+
+    sweep_every: timedelta = Field(default=timedelta(hours=1), gt=timedelta(0))  # between them only what changed
+    count_every: timedelta = Field(default=timedelta(minutes=10), gt=timedelta(0))  # how often a warehouse is asked
+    counts_at_once: int = Field(default=1000, ge=1, le=20_000)  # places that one run asks warehouses about
+    drift: int = Field(default=0, ge=0)  # pieces by which ERP and warehouse may differ unnoticed
+
+
+class DoorSettings(Part):
+    """What is promised to whoever orders, and what becomes of an order that cannot be promised."""
+
+    intake: str = Field(default="refuse", pattern="^(refuse|hold|let_in)$")  # files and other channels: refuse holds
+    reserves: timedelta = Field(
+        default=timedelta(minutes=30), ge=timedelta(0)
+    )  # business: unpaid orders' pieces; 0: no
+    reserves_of: dict[str, timedelta] = Field(default_factory=dict)  # channel -> its own
+    split: bool = False  # whether an order may be promised from several warehouses together
+    unknown: bool = True  # whether a SKU of which no figure was ever told may be ordered
+
+    def lasts(self, channel: str) -> timedelta:
+        """How long the pieces of an unpaid order of this channel are kept; nothing: they are not."""
+        return max(self.reserves_of.get(channel, self.reserves), timedelta(0))
+
+
 class LimitSettings(Part):
     """How much the web process takes from one sender: an IPv4 address or an IPv6 network (/64)."""
 
@@ -226,6 +254,12 @@ class LimitSettings(Part):
     pages_per_minute: int = Field(default=240, ge=1)  # order pages
     wrong_keys_per_minute: int = Field(default=10, ge=1)  # order pages asked for with a wrong key
     senders: int = Field(default=10_000, ge=1)  # remembered at once, so that memory has an end
+
+
+class ReportSettings(Part):
+    """Where reports for people are written as files."""
+
+    folder: Path = Path(".ballast/reports")
 
 
 class Settings(BaseSettings):
@@ -253,7 +287,10 @@ class Settings(BaseSettings):
     prefect_hook_key: SecretStr | None = None  # what Prefect's automations show us; empty: nothing listens to them
     prefect_hook_url: str = ""  # how the Prefect server reaches the web process; empty: web_url and /hooks/prefect
     sla_policy: Path = Path("rules/sla.yaml")  # relative: to this folder, or to the one that Ballast came in
+    return_rules: Path = Path("rules/returns.yaml")  # likewise
+    returns_key: SecretStr | None = None  # a bearer token that opens /returns; empty: nobody may ask that way
     quote_key: SecretStr | None = None  # a bearer token that opens POST /quote; empty: nobody may ask
+    stock_key: SecretStr | None = None  # a bearer token that opens GET /stock; empty: nobody may ask
     metrics_key: SecretStr | None = None  # a bearer token that opens /metrics; empty: only this machine may read it
     chunk: int = Field(default=400, ge=1, le=1000)
     chunks_at_once: int = Field(default=2, ge=1, le=32)
@@ -273,7 +310,10 @@ class Settings(BaseSettings):
 
     clock: ClockSettings = ClockSettings()
     patience: Patience = Patience()
+    door: DoorSettings = DoorSettings()
     limits: LimitSettings = LimitSettings()
+    stock: StockSettings = StockSettings()
+    reports: ReportSettings = ReportSettings()
 
     def make_clock(self) -> Clock:
         """The clock that these settings ask for."""

@@ -105,6 +105,7 @@ class House:
             courier_quiet=patience.courier_quiet,
             return_window=patience.return_window,
             sla=self.sla.current(),
+            sourcing=self.rules.sourcing,
         )
 
     def lease(self) -> datetime:
@@ -143,6 +144,14 @@ class House:
             raise ConnectionError("the connections of this process are closed")
         async with self.engine.begin() as tx:
             yield tx
+
+    @asynccontextmanager
+    async def looking(self) -> AsyncIterator[AsyncConnection]:
+        """Statements that change nothing, each for itself: beginning and committing would cost two journeys more."""
+        if self.closed:
+            raise ConnectionError("the connections of this process are closed")
+        async with self.engine.connect() as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def moving(self, kind: str) -> AsyncIterator[AsyncConnection]:

@@ -35,6 +35,7 @@ from deployments.worker import HouseWorker
 from flows.ask_refunds import ask_refunds
 from flows.call_off import call_off
 from flows.confirm_payment import confirm_payment
+from flows.handle_returns import handle_returns
 from flows.lock_stock import lock_stock
 from flows.read_inbox import read_inbox
 from flows.runs import woken_by
@@ -64,6 +65,7 @@ ANSWERS: dict[str, Duty] = {
     "alerts": send_alerts,
     "sla": watch_sla,
     "refunds": ask_refunds,
+    "returns": handle_returns,
 }
 """What a ring is answered with."""
 

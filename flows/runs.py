@@ -68,6 +68,7 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     failures: list[str] = field(default_factory=list)
     table: list[dict[str, str]] = field(default_factory=list)  # the artifact, when the flow writes its own
+    silent: bool = False  # it has nothing new to show: no artifact
     headline: str = ""  # the run's name, where the tally does not say it
     over: bool = False
     pulse: "asyncio.Task[None] | None" = None
@@ -221,6 +222,8 @@ class Run:
         async with self.house.transaction() as tx:
             held = await recent_holds(tx, since=self.started_at, most=100) if self.tally["held"] else []
         did = [{"did": word, "orders": str(count)} for word, count in self.tally.most_common() if count]
+        if self.silent:
+            return
         if rows := self.table or [_held_row(self.house, row) for row in held] or did:
             await acreate_table_artifact(key=self.name, table=rows, description=_describe(self.name, words, held))
 

@@ -18,6 +18,7 @@ from tasks.courier import subscribe_parcels
 from tasks.erp import book_outbound, note_receipt
 from tasks.payment import send_refunds
 from tasks.plainly import is_plain, seen
+from tasks.returns import announce_returns, book_returns
 from tasks.storefront import tell_received, tell_refunded, tell_shipped
 
 SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
@@ -29,6 +30,8 @@ SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
     "erp.outbound": book_outbound,
     "erp.receipt": note_receipt,
     "payment.refund": send_refunds,
+    "wms.return": announce_returns,
+    "erp.return": book_returns,
 }
 
 
@@ -43,7 +46,7 @@ class Lane:
     prompt: bool = False
 
 
-LANES = (Lane(("shop",), prompt=True), Lane(("courier", "parcel")), Lane(("erp",)), Lane(("payment",)))
+LANES = (Lane(("shop",), prompt=True), Lane(("courier", "parcel")), Lane(("erp",)), Lane(("payment",)), Lane(("wms",)))
 """What the customer sees does not wait for the books."""
 ONE_LANE = (Lane(prompt=True),)
 """For whoever waits for the end of a run anyway."""

@@ -84,7 +84,7 @@ class Autopilot:
 
     def _pay(self, order: Order, at: float, twice: bool) -> None:
         """Of two charges a query by the order's number shows one: the other is known by its notice only."""
-        if not order.payments:
+        if not order.payments and not order.refused:
             self._life.pay(order, at, visible_after=order.script.visible_after, insistent=twice)
 
     def _pay_again(self, order: Order, at: float) -> None:

@@ -146,14 +146,19 @@ class Life:
         if delivery.frozen:
             self._world.stocks.wms.unlock(delivery.warehouse, units)
 
-    def ship(self, delivery: Delivery, at: float, packages: Sequence[PackageSpec] = ()) -> list[Webhook]:
-        """Confirms the given packages, or all that remains; a rest makes it PARTDELIVERED."""
+    def ship(
+        self, delivery: Delivery, at: float, packages: Sequence[PackageSpec] = (), *, final: bool = False
+    ) -> list[Webhook]:
+        """Confirms the given packages, or all that remains; a rest makes it PARTDELIVERED, or is given up (`final`)."""
         if not delivery.remaining:
             raise Impossible(f"delivery order {delivery.code} has shipped everything")
         parcels = [self._pack(delivery, spec) for spec in packages or self._choose_packages(delivery)]
         actual: dict[str, int] = {}
         for parcel in parcels:
             self._take_out(delivery, parcel, actual)
+        if final:
+            self._unfreeze(delivery, delivery.remaining)
+            delivery.give_up_rest()
         delivery.status = "PARTDELIVERED" if delivery.remaining else "DELIVERED"
         delivery.confirmed_at = at
         if all(other.status == "DELIVERED" for other in delivery.order.deliveries if other.alive):

@@ -153,9 +153,28 @@ class Delivery:
     def shipped(self) -> dict[str, int]:
         return sum_units((sku, units) for parcel in self.parcels for sku, units in parcel.items.items())
 
+    def give_up_rest(self) -> None:
+        """The shelf is empty: what has left is all that there will be."""
+        for line in self.lines:
+            line.plan = line.actual
+
     @property
     def alive(self) -> bool:
         return self.status not in {"CANCELED", "CLOSED", "REJECT"}
+
+
+@dataclass(slots=True)
+class ReturnedGoods:
+    """A return order as the warehouse keeps it."""
+
+    code: str
+    wms_id: str
+    warehouse: str
+    order_type: str
+    order: "Order"
+    lines: list[DeliveryLine]
+    confirms: int = 0
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -190,7 +209,8 @@ class ShopShipping:
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """`stray`: known only because some system was asked about it, never placed in the shop.
+    """`stray`: known only because some system was asked about it, never placed in the shop. `refused`: it was told that
+    this cannot be promised, so the shop takes no money for it.
 
     `open`: events and messages still under way for it; 0 means at rest.
     """
@@ -206,6 +226,7 @@ class Order:
     discount: int = 0
     automatic: bool = True
     stray: bool = False
+    refused: bool = False
     open: int = 0
     channel: str = "wechat"
     currency: str = "CNY"

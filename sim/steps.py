@@ -97,7 +97,7 @@ class StepRoom:
 
     def _ship(self, no: str, body: Mapping[str, Any], at: float) -> list[Webhook]:
         packages = [read_package(package) for package in body.get("packages") or []]
-        return self._life.ship(self._world.find_delivery(no), at, packages)
+        return self._life.ship(self._world.find_delivery(no), at, packages, final=bool(body.get("final")))
 
     def _report(self, no: str, body: Mapping[str, Any], at: float) -> list[Webhook]:
         return self._life.report(self._world.find_delivery(no), str(body["status"]), at)

@@ -1,7 +1,8 @@
 """Stock as each side keeps it: the ERP's book stock and reservations, the warehouse's physical stock and freezes."""
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sim.catalogue import ARTICLE, ARTICLES, DEFAULT_LEVEL, SCARCE_LEVEL, STOCK_OF_WAREHOUSE, Article
@@ -19,6 +20,8 @@ class Level:
     locked: int = 0
     shipped: int = 0
     oversold: int = 0
+    now: Callable[[], float] = time.time
+    changed_at: float = 0.0
 
     @property
     def available(self) -> int:
@@ -26,19 +29,31 @@ class Level:
 
     def lock(self, quantity: int) -> None:
         self.locked += quantity
-        self._note_oversold()
+        self._note_change()
+
+    def unlock(self, quantity: int) -> None:
+        self.locked -= quantity
+        self.changed_at = self.now()
 
     def regrant(self, quantity: int) -> None:
         self.granted = quantity
         self.on_hand = quantity - self.shipped
+        self.changed_at = self.now()
 
     def ship(self, quantity: int, locked: int) -> None:
         self.on_hand -= quantity
         self.locked -= locked
         self.shipped += quantity
-        self._note_oversold()
+        self._note_change()
 
-    def _note_oversold(self) -> None:
+    def take_back(self, quantity: int) -> None:
+        """Good pieces that came back: they were never gone."""
+        self.on_hand += quantity
+        self.shipped -= quantity
+        self._note_change()
+
+    def _note_change(self) -> None:
+        self.changed_at = self.now()
         self.oversold = max(self.oversold, self.shipped + self.locked - self.granted)
 
 
@@ -47,10 +62,11 @@ class StockBook:
     """Levels per (place, sku); a place is a stock number in the ERP, a warehouse code in the WMS."""
 
     places: tuple[str, ...]
+    now: Callable[[], float] = time.time
     levels: dict[tuple[str, str], Level] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.levels.update({(place, article.sku): Level() for place in self.places for article in ARTICLES})
+        self.levels.update({(place, article.sku): Level(now=self.now) for place in self.places for article in ARTICLES})
 
     def level(self, place: str, sku: str) -> Level | None:
         return self.levels.get((place, sku))
@@ -64,7 +80,7 @@ class StockBook:
 
     def unlock(self, place: str, held: Mapping[str, int]) -> None:
         for sku, units in held.items():
-            self.levels[place, sku].locked -= units
+            self.levels[place, sku].unlock(units)
 
     def oversold(self) -> dict[str, int]:
         over: dict[str, int] = {}
@@ -76,17 +92,24 @@ class StockBook:
 
 @dataclass(slots=True)
 class Stocks:
-    erp: StockBook = field(default_factory=lambda: StockBook(tuple(STOCK_OF_WAREHOUSE.values())))
-    wms: StockBook = field(default_factory=lambda: StockBook(tuple(STOCK_OF_WAREHOUSE)))
+    """`now`: the world's clock, which says when a level last changed."""
+
+    now: Callable[[], float] = time.time
+    erp: StockBook = field(init=False)
+    wms: StockBook = field(init=False)
     articles: dict[str, Article] = field(default_factory=lambda: dict(ARTICLE))
     orders_planned: int = 0
+
+    def __post_init__(self) -> None:
+        self.erp = StockBook(tuple(STOCK_OF_WAREHOUSE.values()), self.now)
+        self.wms = StockBook(tuple(STOCK_OF_WAREHOUSE), self.now)
 
     def list_article(self, article: Article, quantity: int) -> None:
         """Both books know it from now on, with so many pieces in every warehouse."""
         self.articles.setdefault(article.sku, article)
         for book in (self.erp, self.wms):
             for place in book.places:
-                book.levels.setdefault((place, article.sku), Level())
+                book.levels.setdefault((place, article.sku), Level(now=self.now))
         self.grant_everywhere(article.sku, quantity)
 
     def plan_for(self, orders: int, scarce: tuple[str, ...]) -> None:

@@ -3,7 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-WATCHED = ("erp_sale_order", "erp_outstock", "wms_delivery_order", "shop_upload", "refund", "receipt_remind")
+WATCHED = (
+    "erp_sale_order", "erp_outstock", "erp_return", "wms_delivery_order", "wms_return_order", "shop_upload", "refund",
+    "receipt_remind",
+)  # fmt: skip
 
 
 @dataclass(slots=True)

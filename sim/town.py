@@ -9,6 +9,7 @@ from sim.config import Config
 from sim.control import ControlRoom
 from sim.life import Life, News
 from sim.recorded import RecordedRoom
+from sim.returns import ReturnRoom
 from sim.steps import StepRoom
 from sim.strangers.room import StrangersRoom
 from sim.systems.dingtalk import DingtalkGate
@@ -54,6 +55,7 @@ def build_town(config: Config) -> Town:
         StepRoom(world, life, autopilot, witness),
         RecordedRoom(world, life, autopilot),
         StrangersRoom(),
+        ReturnRoom(world, news),
     ):
         part.mount(app)
     town = Town(world, autopilot, app)

@@ -51,6 +51,7 @@ class Witness:
                 "received_at": utc_text(shop.received_at),
             },
             "script": order.script.kind.value,
+            "refused": order.refused,
             "at_rest": order.open == 0,
         }
 

@@ -11,7 +11,7 @@ from sim.clock import SetClock
 from sim.config import Config
 from sim.faults import FaultBoard
 from sim.people import Customer, Receiver
-from sim.records import Delivery, Line, Order, Parcel, Refund, Warehouse
+from sim.records import Delivery, Line, Order, Parcel, Refund, ReturnedGoods, Warehouse
 from sim.script import OrderScript, write_script
 from sim.stock import Stocks
 from sim.systems.kdniao.tracks import KNOWN_SHIPPERS
@@ -35,7 +35,7 @@ class World:
         self.agenda = Agenda(config.clock)
         self.tally = Tally()
         self.traffic = Traffic()
-        self.stocks = Stocks()
+        self.stocks = Stocks(config.clock.now)
         self.warehouse = Warehouse()
         self.scarce = scarce_skus(config.seed)
         self.shippers: set[str] = set(KNOWN_SHIPPERS)
@@ -43,6 +43,7 @@ class World:
         self.placed: list[Order] = []
         self.deliveries: dict[str, Delivery] = {}
         self.parcels: dict[str, Parcel] = {}
+        self.returns: dict[str, ReturnedGoods] = {}
         self.by_transaction: dict[str, Order] = {}
         self.milestones: Counter[str] = Counter()
         self.first_payment_at_real: float | None = None
@@ -72,11 +73,12 @@ class World:
         raise UnknownOrder(f"order {no} is not known here")
 
     def adopt(self, code: str) -> Order:
-        """The order a vendor's document number belongs to: itself, its stem before - or _, else a stray one.
+        """The order a vendor's document number belongs to: itself, its stem before - _ or ., else a stray one.
 
         The ERP and the warehouse do not know the shop: they take documents for orders nobody placed.
         """
-        found = self.orders.get(code) or self.orders.get(re.split("[-_]", code)[0])
+        own = re.search("-HH[0-9]+$", code) is not None  # what goods were exchanged for is an order of its own
+        found = self.orders.get(code) or (None if own else self.orders.get(re.split("[-_.]", code)[0]))
         return found or self._add_stray(code)
 
     def _add_stray(self, code: str) -> Order:

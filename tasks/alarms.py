@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 from adapters.errors import UnknownCode
 from ballast.db.case import Case, ChargeCase
@@ -108,17 +109,28 @@ def _too_much(case: Case) -> str:
 
 
 def return_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """A cancellation that came too late waits for a person as a return, whoever asked for it."""
+    """A cancellation that came too late waits for a person as a return; and what is odd about a return."""
     return [
         {
             "key": f"return:{case.order_no}:v{case.version}",
             "level": "warning",
             "order_id": case.id,
             "title": f"{case.order_no}: cancelled too late, a return is opened",
-            "text": str(case.returns[-1]["why"])[:300],
+            "text": str(row["why"])[:300],
         }
         for case in cases
-        if case.returns
+        for row in case.returns
+        if row["whole"]
+    ] + [
+        {
+            "key": f"return-puzzle:{case.order_no}:{crc32(puzzle.encode())}",
+            "level": "warning",
+            "order_id": case.id,
+            "title": f"{case.order_no}: look at its return",
+            "text": puzzle[:500],
+        }
+        for case in cases
+        for puzzle in case.puzzles
     ]
 
 

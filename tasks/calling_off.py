@@ -7,7 +7,7 @@ from uuid import uuid4
 from prefect import task
 
 from adapters.errors import OutsideError, Refused, Unavailable
-from ballast.db import cancelling, effects, moves, news, refunding
+from ballast.db import cancelling, deliveries, effects, moves, news, refunding
 from ballast.db import cases as orders
 from ballast.db.alerts import raise_alerts
 from ballast.db.archive import say_where
@@ -39,8 +39,23 @@ class Stage:
 
     @property
     def refusals(self) -> dict[int, OutsideError]:
-        """Order id -> why it is not stopped there."""
-        return {order_id: outcome.error for order_id, outcome in self.outcomes.items() if outcome.error}
+        """Order id -> why it is not stopped there: rather that it is too late than that nobody knows."""
+        ended = [(job.order_id, self.outcomes[job.id].error) for job in self.jobs if job.id in self.outcomes]
+        found = {order_id: error for order_id, error in ended if error}
+        return found | {order_id: error for order_id, error in ended if isinstance(error, Refused)}
+
+    @property
+    def stopped(self) -> set[str]:
+        """Codes of what its warehouse let go."""
+        return {job.request.code for job in self.jobs if job.id in self.outcomes and self.outcomes[job.id].receipt}
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """What warehouses made of a chunk: codes of deliveries that they let go, and orders for which it is too late."""
+
+    codes: set[str]
+    too_late: set[int]
 
 
 @task(name="call off", tags=["orders"], **CHUNK)
@@ -55,10 +70,11 @@ async def call_off_chunk(chunk: Chunk) -> Tally:
     let_go = [case for case in known if case.id not in at_warehouse.refusals]
     in_erp = await _stop(here, chunk, "erp.cancel", [c for c in let_go if c.place is State.STOCK_LOCKED or _in_erp(c)])
     trouble |= at_warehouse.refusals | in_erp.refusals
-    down = {job.id for stage in (at_warehouse, in_erp) if is_down(stage.jobs, stage.outcomes) for job in stage.jobs}
+    asleep = [stage for stage in (at_warehouse, in_erp) if is_down(stage.jobs, stage.outcomes)]
+    down = {job.order_id for stage in asleep for job in stage.jobs}
     down |= set(answers) if nobody_answered(answers) else set()
     too_late = {order_id for order_id, error in at_warehouse.refusals.items() if isinstance(error, Refused)}
-    tally = await _settle(here, chunk, answers, trouble, too_late, down)
+    tally = await _settle(here, chunk, answers, trouble, Stops(at_warehouse.stopped, too_late), down)
     for stage in (at_warehouse, in_erp):
         raise_if_down(stage.jobs, stage.outcomes)
     if nobody_answered(answers):
@@ -75,17 +91,16 @@ async def _stop(here: House, chunk: Chunk, kind: str, cases: Iterable[Case]) -> 
     """Have one system let go. Its yes to an earlier cancellation is not enough: a person may have let the order go on
     since, and it is there again. What the system says of it now decides.
     """
-    stage = Stage(kind, [Job(f"{kind}:{case.order_no}", case.id, case.order(), case.id) for case in cases])
+    requests = [(case.id, order) for case in cases for order in _to_stop(kind, case)]
+    stage = Stage(kind, [Job(f"{kind}:{order.code}", id, order, at) for at, (id, order) in enumerate(requests)])
     expected: frozenset[str] = frozenset()
     calls: Mapping[str, Callable[[Order, bool], Awaitable[Receipt]]] = {
-        "wms.cancel": lambda order, look: here.wms.cancel(
-            order, WHY, look_first=look, expected=order.order_no in expected
-        ),
+        "wms.cancel": lambda order, look: here.wms.cancel(order, WHY, look_first=look, expected=order.code in expected),
         "erp.cancel": lambda order, look: here.erp.cancel(order, look_first=look),
     }
     async with here.transaction() as tx:
         if kind == "wms.cancel":
-            ids, since = [job.id for job in stage.jobs], here.clock.now() - here.settings.patience.warehouse_quiet
+            ids, since = [job.order_id for job in stage.jobs], here.clock.now() - here.settings.patience.warehouse_quiet
             expected = await still_to_come(tx, ids, system=here.wms.system, since=since)
         await effects.reopen(tx, [job.key for job in stage.jobs], error="stopped before: asked whether it still is")
     stage.outcomes = await carry_out(here, kind, stage.jobs, calls[kind], chunk=chunk)
@@ -94,12 +109,19 @@ async def _stop(here: House, chunk: Chunk, kind: str, cases: Iterable[Case]) -> 
     return stage
 
 
+def _to_stop(kind: str, case: Case) -> list[Order]:
+    """What one system may have of an order: one sale order, and each delivery that is not over."""
+    if kind == "erp.cancel" or not case.deliveries:
+        return [case.order()]
+    return [deliveries.request_of(case, one) for one in deliveries.to_stop(case)]
+
+
 async def _settle(
     here: House,
     chunk: Chunk,
     answers: Mapping[int, Answer],
     trouble: Mapping[int, OutsideError],
-    too_late: set[int],
+    stops: Stops,
     down: set[int],
 ) -> Tally:
     """Close, or say why not. Orders whose system takes no call keep their lease for the retry of the task."""
@@ -108,14 +130,14 @@ async def _settle(
         held = await orders.load(tx, now=here.clock.now(), waits=here.waits, ids=ids, lease_owner=chunk.owner)
         tally = Tally()
         for case in held:
-            tally[_decide(here, case, answers.get(case.id, ()), trouble.get(case.id), case.id in too_late)] += 1
+            tally[_decide(here, case, answers.get(case.id, ()), trouble.get(case.id), stops)] += 1
         await moves.write(tx, held)
         alerts = hold_alerts(held) + refund_alerts(held) + return_alerts(held) + _stuck_alerts(here, held, trouble)
         await raise_alerts(tx, alerts, here.clock.now())
     return tally
 
 
-def _decide(here: House, case: Case, answer: Answer, trouble: OutsideError | None, too_late: bool) -> str:
+def _decide(here: House, case: Case, answer: Answer, trouble: OutsideError | None, stops: Stops) -> str:
     for one in () if isinstance(answer, OutsideError) else answer:
         try:
             news.apply(case, one)
@@ -131,7 +153,8 @@ def _decide(here: House, case: Case, answer: Answer, trouble: OutsideError | Non
     if not isinstance(trouble, Refused):
         case.again(here.back_off(case.attempts))
         return "again later"
-    if too_late:
+    if case.id in stops.too_late:
+        deliveries.call_off(case, stops.codes)
         return _outrun(case, str(trouble))
     text = f"could not be called off: {trouble}; stop it by hand there, then cancel it again"
     case.take(Event.NOTED, cause=f"call_off:refused:v{case.version}", actor="ballast", text=text)
@@ -151,6 +174,7 @@ def _close(case: Case) -> str:
     back = Money(sum(charge.amount - case.returned(charge) for charge in case.charges), case.head["currency"])
     for charge in case.charges:
         refunding.give_back(case, charge, why="order cancelled")
+    deliveries.call_off(case)
     text = "called off" + (f"; {back} goes back to the customer" if back.amount else "")
     case.take(Event.CANCELLED, cause=f"call_off:{case.order_no}", actor="ballast", text=text)
     if case.charges and not back.amount:  # no notice of a refund is still to come that would tell the shop

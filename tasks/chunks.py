@@ -31,7 +31,6 @@ from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.claims import Chunk, hold_on
 from ballast.db.engine import DATABASE_ERRORS
-from ballast.db.rules_in_force import take_policy_in_force
 from ballast.db.status_map import added_codes
 from ballast.domain.life_cycle import CALLED_OFF
 from ballast.domain.words import Event, HoldReason, State
@@ -77,7 +76,7 @@ async def open_chunk(house: House, chunk: Chunk) -> list[Case]:
         if (task_run.run_count or 1) > 1:  # Prefect retries this task: hold on to what is left
             await still_ours(tx, house, chunk)
         house.added_codes = await added_codes(tx)  # what people mapped counts when a system is asked, too
-        await take_policy_in_force(tx, house.sla, house.clock.now())
+        await house.rules.current(tx, house.clock.now())  # the SLA policy and the sourcing rows with them
         return await orders.load(
             tx, now=house.clock.now(), waits=house.waits, ids=chunk.ids, lease_owner=chunk.owner, lock=False
         )

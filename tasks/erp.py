@@ -1,25 +1,26 @@
-"""The ERP: reserve what was paid, book what left, note what arrived, read the stock."""
+"""The ERP: reserve what was paid, book what left, note what arrived."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import copy
 from datetime import datetime
 
 from prefect import task
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import OutOfStock
-from ballast.db import stock
+from ballast.db import deliveries, stock
 from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing
-from ballast.domain.stock import Want
+from ballast.domain.deliveries import DeliveryState
+from ballast.domain.sourcing import in_words
+from ballast.domain.stock import Allocation, Want
 from ballast.domain.words import Event, HoldReason
-from ballast.points import Point, reached
 from ballast.ports import Order, Receipt
 from ballast.wiring import house
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle, still_ours
 from tasks.deliveries import deliver, received
-from tasks.policy import ALONE, CHUNK
+from tasks.policy import CHUNK
 
 
 @task(name="reserve stock", tags=["erp"], **CHUNK)
@@ -30,12 +31,16 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     async with here.transaction() as tx:
         ours = await still_ours(tx, here, chunk)  # what was closed since gets no pieces
         cases = [case for case in cases if case.id in ours]
-        wants = [Want.of(case.id, ((line.line.sku, line.line.quantity) for line in case.lines)) for case in cases]
-        allocations = await stock.lock_stock(tx, wants, here.clock.now())
+        rules = (await here.rules.current(tx, here.clock.now())).sourcing_set
+        wants = [
+            Want.of(case.id, deliveries.pieces_by_sku(case, deliveries.wanted(case)), deliveries.ask_of(case))
+            for case in cases
+        ]
+        allocations = await stock.lock_stock(tx, wants, here.clock.now(), rules=rules)
     jobs = [
-        Job(f"erp.reserve:{case.order_no}", case.id, replace(case.order(), warehouse=warehouse), case.id)
+        Job(f"erp.reserve:{case.order_no}", case.id, order, case.id)
         for case in cases
-        if (warehouse := allocations[case.id].warehouse)
+        if (order := _request(case, allocations[case.id]))
     ]
 
     async def reserve(order: Order, look_first: bool) -> Receipt:
@@ -47,17 +52,20 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     def decide(case: Case, outcome: Outcome) -> str:
         allocation = allocations[case.id]
         if outcome.receipt is not None:
-            case.warehouse = allocation.warehouse or ""
+            _source(case, allocation)
             case.take(
                 Event.STOCK_LOCKED,
                 cause=f"lock_stock:{case.order_no}",
                 actor="ballast",
-                text=f"{case.warehouse}, ERP sale order {outcome.receipt.reference}",
+                text=f"{_told(case, allocation)}, ERP sale order {outcome.receipt.reference}",
             )
+            if allocation.rejected:
+                text = "; ".join((allocation.why, *allocation.rejected))
+                case.take(Event.NOTED, cause=f"sourced:{case.order_no}", actor="ballast", text=text)
             return "locked"
         if outcome.error is None:
             missing = ", ".join(f"{sku} {pieces} short" for sku, pieces in allocation.missing.items())
-            return hold(case, chunk.step, HoldReason.STOCK_SHORT, missing)
+            return hold(case, chunk.step, HoldReason.STOCK_SHORT, "; ".join((missing, *allocation.rejected)))
         reason = HoldReason.STOCK_SHORT if isinstance(outcome.error, OutOfStock) else HoldReason.ERP_REFUSED
         return hold(case, chunk.step, reason, outcome.error)
 
@@ -68,6 +76,34 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     tally = await settle(here, chunk, cases, jobs, outcomes | short, decide, also=let_go)
     raise_if_down(jobs, outcomes)
     return tally
+
+
+def _request(case: Case, allocation: Allocation) -> Order | None:
+    """The order as its sale order is to be, its case untouched: who knows what the ERP says to it."""
+    if not allocation.parts:
+        return None
+    draft = copy(case)
+    draft.deliveries, draft.changed_deliveries = dict(case.deliveries), set()
+    _source(draft, allocation)
+    return draft.order()
+
+
+def _source(case: Case, allocation: Allocation) -> None:
+    """From one warehouse, or in deliveries when there are several, or when a part waits.
+
+    The same locks give the same deliveries, whoever dies in between.
+    """
+    parts = sorted(allocation.parts, key=lambda part: part.warehouse)
+    case.warehouse = parts[0].warehouse
+    if (len(parts) > 1 or allocation.missing) and not case.deliveries:
+        deliveries.add(case, parts, deliveries.wanted(case), DeliveryState.PLANNED, allocation.why)
+
+
+def _told(case: Case, allocation: Allocation) -> str:
+    if not case.deliveries:
+        return case.warehouse
+    missing = f", {in_words(allocation.missing)} on backorder" if allocation.missing else ""
+    return ", ".join(f"{one.code} {one.warehouse or one.state}" for one in deliveries.deliveries_of(case)) + missing
 
 
 @task(name="book outbound", tags=["erp"], **CHUNK)
@@ -94,14 +130,3 @@ async def note_receipt(owner: str, batch: Sequence[Outgoing]) -> Tally:
         return await here.erp.post_receipt(order, signed_at, look_first=look_first)
 
     return await deliver(here, owner, batch, received, post)
-
-
-@task(name="read stock", tags=["erp"], **ALONE)
-async def read_stock() -> int:
-    """Take the ERP's stock figures into the ledger; the number that changed."""
-    here = await house()
-    asked_at = here.clock.now()
-    figures = await here.erp.stock()
-    reached("figures", Point.CALLED)
-    async with here.moving("figures") as tx:
-        return len(await stock.take_figures(tx, figures, asked_at=asked_at))

@@ -24,7 +24,7 @@ from ballast.domain.money import Money
 from ballast.domain.words import Event, State, System
 from ballast.ports import Order
 from ballast.wiring import House
-from tasks import gates
+from tasks import gates, promising
 from tasks.recorded_past import play_back
 
 MOST_FINDINGS = 1000
@@ -162,9 +162,11 @@ async def _import_chunk(house: House, chunk: Sequence[FileOrder], mapping: FileM
 async def _look_at_open(
     house: House, tx: AsyncConnection, fresh: Sequence[Case], pasts: Mapping[str, FileOrder]
 ) -> frozenset[int]:
-    """Orders that are still to be paid or locked go through the gates like any other; what is further has its past."""
+    """What is still to be paid or locked goes through gates and door like any other; what is further has its past."""
     ids = {case.order_no: case.id for case in fresh if case.standing.state is State.PENDING_PAYMENT and case.due}
-    return await gates.at_intake(house, tx, [pasts[number].order for number in ids], Inserted(ids))
+    orders = [pasts[number].order for number in ids]
+    stopped = await gates.at_intake(house, tx, orders, Inserted(ids))
+    return stopped | await promising.at_intake(house, tx, orders, Inserted(ids))
 
 
 @asynccontextmanager

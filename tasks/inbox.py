@@ -91,6 +91,7 @@ async def _read_batch(here: House, most: int, only: int | None = None) -> Tally:
         if not letters:
             return Tally()
         doors, added = hooks(here.settings), await added_codes(tx)
+        await here.rules.current(tx, here.clock.now())  # a refused delivery may be sourced again
         reads = [read_letter(letter, doors, added) for letter in letters]
         states = await _apply(here, tx, reads)
     if any(state["note"] == inbox.NO_ORDER for state in states):
@@ -164,10 +165,11 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
 async def _made_too_late(tx: AsyncConnection, reads: Sequence[Read], books: Books) -> list[dict[str, Any]]:
     """Alerts of what was taken on, called off while nobody there knew it, and made all the same."""
     made = [read.news for read in reads if read.news and read.news.state is State.STOCK_LOCKED]
-    told = {one.order_no: one for one in made if one.event is Event.NOTED and one.order_no in books.cases}
-    closed = {no for no in told if books.cases[no].standing.state is State.CLOSED}
+    known = [one for one in made if one.event is Event.NOTED and one.order_no in books.cases]
+    told = {one.delivery or one.order_no: one for one in known}
+    closed = {code for code, one in told.items() if books.cases[one.order_no].standing.state is State.CLOSED}
     unseen = await called_off_unseen(tx, closed)
-    return [made_too_late_alert(books.cases[no], told[no]) for no in sorted(unseen)]
+    return [made_too_late_alert(books.cases[told[code].order_no], told[code]) for code in sorted(unseen)]
 
 
 async def tell_overdue() -> Tally:

@@ -13,7 +13,7 @@ from ballast.db.inbox import Letter
 from ballast.points import Point, reached
 from ballast.ports import Order
 from ballast.wiring import house
-from tasks import gates
+from tasks import gates, promising
 from tasks.chunks import Tally
 from tasks.policy import CHUNK
 
@@ -32,6 +32,7 @@ async def take_in(most: int) -> Tally:
         now = here.clock.now()
         put = await intake.put_in(tx, list(fresh.values()), source="direct", now=now, waits=here.waits)
         held = await gates.at_intake(here, tx, list(fresh.values()), put)
+        held |= await promising.at_intake(here, tx, list(fresh.values()), put)
         states = [_state(letter, order) for letter, order in read]
         await inbox.settle(tx, states, now)
         await raise_alerts(

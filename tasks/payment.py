@@ -15,7 +15,7 @@ from ballast.db.case import Case, ChargeCase
 from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing, end_messages
 from ballast.db.payments import mark_charges, record_refunds, refuse_refunds, tried
-from ballast.domain.life_cycle import GATED, TooEarly
+from ballast.domain.life_cycle import MAY_BE_UNPAID, TooEarly
 from ballast.domain.money import Money
 from ballast.domain.payments import judge, transaction_key
 from ballast.domain.words import Event, HoldReason, State, Step
@@ -70,7 +70,7 @@ def _decide(here: House, chunk: Chunk, case: Case, answer: Answer) -> str:
         return "closed"
     unpaid = not case.charges and bool(case.head["total"])
     if case.standing.state is State.ON_HOLD:
-        if unpaid and case.standing.reason in GATED and _is_over(here, case):
+        if unpaid and case.standing.reason in MAY_BE_UNPAID and _is_over(here, case):
             return _close_unpaid(case)
         case.reschedule()
         return "still held"

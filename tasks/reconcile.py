@@ -32,6 +32,7 @@ from tasks.courier import track
 from tasks.listening import Answer, ask_all, write_told
 from tasks.mending import UNDER_WAY, Look, drift_alerts, end_drift_alerts, mend
 from tasks.policy import CHUNK
+from tasks.wms import ask_warehouses
 
 KIND: Final = "reconcile"
 ROLES: Final = {
@@ -129,6 +130,7 @@ async def _read(
     async with here.transaction() as tx:
         await tx.execute(text("set transaction isolation level repeatable read, read only"))
         here.added_codes = await added_codes(tx)
+        await here.rules.current(tx, here.clock.now())
         return await _snapshot(here, tx, ids, systems, answers, lock=False)
 
 
@@ -167,7 +169,7 @@ async def _question(here: House, witness: Witness, case: Case, books: Books) -> 
         case Witness.ERP:
             return await here.erp.ask(case.order_no)
         case Witness.WMS:
-            return await here.wms.ask(case.order_no)
+            return await ask_warehouses(here, case)
         case Witness.COURIER:
             return await track(here, case, followed(books))
         case Witness.SHOP:

@@ -22,6 +22,8 @@ from ballast.domain.rules.prices import PriceSet
 from ballast.domain.rules.promotion_check import check_promotions
 from ballast.domain.rules.promotions import PromotionSet
 from ballast.domain.rules.risk import RiskSet
+from ballast.domain.sourcing import SourcingSet
+from ballast.domain.sourcing_check import check_sourcing
 from ballast.rules.books import Kind, RuleSet, WrittenBook, default_book, read_book, sheets_of, written_of
 from ballast.rules.compiled import PROMOTION_FACTS, Compiled, compile_rules
 from ballast.rules.conditions import check_expression
@@ -122,6 +124,8 @@ def check_rules(rules: RuleSet, around: Around) -> list[Finding]:
         found = [*check_prices(rules, SHANGHAI), *_promotions_then(rules, around)]
     elif isinstance(rules, PromotionSet):
         found = [*check_promotions(rules, around.prices, SHANGHAI), *_conditions(rules)]
+    elif isinstance(rules, SourcingSet):
+        found = check_sourcing(rules)
     else:
         found = check_risk(rules)
     if not any(one.level is Level.ERROR for one in found):

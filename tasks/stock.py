@@ -13,9 +13,12 @@ from ballast.db import cases, moves, restock, stock
 from ballast.db import stock_check as books
 from ballast.db.alerts import raise_alerts
 from ballast.db.archive import UNKNOWN, say_where
+from ballast.db.promised_anew import promise_anew
+from ballast.db.reservations import sweep
 from ballast.db.stock_check import Correction
 from ballast.domain.stock_check import MENDED, RULE_LABELS, Finding
 from ballast.domain.words import Event
+from ballast.door import terms
 from ballast.ports import StockFigure
 from ballast.settings import SettingsError
 from ballast.wiring import House, house
@@ -92,8 +95,17 @@ async def _look(here: House, figures: Sequence[StockFigure] | None, asked_at: da
 
 
 async def _figures(here: House) -> tuple[Sequence[StockFigure] | None, str]:
+    """All of the ERP's figures. A list with rows that are refused is not compared: a place that is missing in it says
+    nothing.
+    """
     try:
-        return await here.erp.stock(), ""
+        reading = await here.erp.stock()
+        if reading.refused:
+            return (
+                None,
+                f"{len(reading.refused)} rows of the ERP's list are refused: see `ballast stock troubles`",
+            )
+        return reading.figures, ""
     except (OutsideError, SettingsError) as silent:
         return None, str(silent)
 
@@ -159,11 +171,31 @@ async def compare_stock(mending: bool) -> StockReport:
 
 @task(name="wake short orders", tags=["orders"], **ALONE)
 async def wake_short_orders() -> int:
-    """Let every order go on that was short of stock and fits now; how many."""
+    """Let every order go on that was short of stock and fits now, the paid ones first; how many."""
     here, woken = await house(), 0
+    async with here.transaction() as tx:
+        await here.rules.current(tx, here.clock.now())
+    for wake in (restock.wake_backordered, restock.wake_short):  # what left in part before what did not begin
+        while True:
+            async with here.moving("restock") as tx:
+                some = await wake(tx, now=here.clock.now(), waits=here.waits, most=WOKEN_AT_ONCE)
+            if not some:
+                break
+            woken += len(some)
+    return woken + await _promise_anew(here)
+
+
+async def _promise_anew(here: House) -> int:
+    """The same for orders that nobody has paid yet; then what has expired is swept out of the reservations."""
+    woken, lasts = 0, here.settings.door.lasts
     while True:
         async with here.moving("restock") as tx:
-            some = await restock.wake_short(tx, now=here.clock.now(), waits=here.waits, most=WOKEN_AT_ONCE)
+            some = await promise_anew(
+                tx, terms(here), lasts, now=here.clock.now(), waits=here.waits, most=WOKEN_AT_ONCE
+            )
         if not some:
-            return woken
+            break
         woken += len(some)
+    async with here.transaction() as tx:
+        await sweep(tx, here.clock.now())
+    return woken

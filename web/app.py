@@ -1,6 +1,6 @@
 """The application: which path is answered by what."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -10,14 +10,16 @@ from adapters.signing import reveal
 from ballast.sending import send_due
 from ballast.wiring import House, hooks
 from web.alerts.page import AlertPage
-from web.gate import Gate
+from web.gate import Bearer, Gate
 from web.health import Readiness, answer_health
 from web.hooks.collector import GATHER, Collector, store_into
 from web.hooks.control import ControlDoor
 from web.hooks.door import Door
 from web.metrics import Metrics
 from web.orders.page import OrderPage
-from web.quotes.door import QuoteDoor
+from web.quotes.door import ShopDoor, check_of, quote_of
+from web.returns.door import ReturnDoor
+from web.stock.door import StockDoor
 
 
 def make_app(house: House, *, gather: float = GATHER) -> Starlette:
@@ -26,7 +28,8 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
     `gather`: seconds for which a message waits for others, to be stored with them.
     """
     collector = Collector(store_into(house), gather=gather)
-    door = Door(hooks(house.settings), collector, house.clock, house.settings.limits)
+    orders = Collector(store_into(house), gather=gather)
+    door = Door(hooks(house.settings), collector, house.clock, house.settings.limits, orders=orders)
     control = _control(house)
     routes = [
         *([Route("/hooks/prefect", control.answer, methods=["POST"])] if control else []),
@@ -35,9 +38,20 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         Route("/ready", Readiness(house).answer),
         Route("/metrics", Metrics(house).answer),
     ]
+    closing: list[Callable[[], Awaitable[None]]] = []
     if house.settings.quote_key is not None:
         key = reveal(house.settings.quote_key, "BALLAST_QUOTE_KEY")
-        routes.append(Route("/quote", QuoteDoor(house, key).answer, methods=["POST"]))
+        bearer = Bearer(key, house.settings.limits, house.clock)
+        routes.append(Route("/quote", ShopDoor(house, bearer, quote_of).answer, methods=["POST"]))
+        routes.append(Route("/orders/check", ShopDoor(house, bearer, check_of).answer, methods=["POST"]))
+    if house.settings.stock_key is not None:
+        stock = StockDoor(house, reveal(house.settings.stock_key, "BALLAST_STOCK_KEY"))
+        routes.append(Route("/stock", stock.answer, methods=["GET"]))
+        closing.append(stock.close)
+    if house.settings.returns_key is not None:
+        returns = ReturnDoor(house, reveal(house.settings.returns_key, "BALLAST_RETURNS_KEY"))
+        routes.append(Route("/returns", returns.ask, methods=["POST"]))
+        routes.append(Route("/returns/{number}", returns.show, methods=["GET"]))
     if house.settings.console_key is not None:
         secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")
         gate = Gate(house.settings.limits, house.clock)
@@ -48,6 +62,9 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await collector.close()
+        await orders.close()
+        for close in closing:
+            await close()
         door.close()
         if control is not None:
             control.close()

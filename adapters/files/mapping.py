@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -36,6 +36,9 @@ class Part(BaseModel):
     """Strict: a misspelt key is an error."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+P = TypeVar("P", bound=Part)
 
 
 class Section(Part):
@@ -263,6 +266,11 @@ def read_history_mapping(path: Path, zone: str | None) -> FileMapping:
 
 
 def _read(path: Path) -> FileMapping:
+    return read_as(path, FileMapping)
+
+
+def read_as(path: Path, kind: type[P]) -> P:
+    """Read and check a mapping file of this kind. Raises `MappingError` that names the file and every wrong key."""
     try:
         raw = path.read_bytes()
         if len(raw) > MOST_BYTES:
@@ -273,7 +281,7 @@ def _read(path: Path) -> FileMapping:
     except (yaml.YAMLError, ValueError, RecursionError) as wrong:
         raise MappingError(f"{path.name}: is not YAML: {wrong}") from None
     try:
-        return FileMapping.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as wrong:
         lines = [_wrong_key(path.name, dict(error)) for error in wrong.errors(include_url=False)]
         raise MappingError("the mapping is not usable:\n" + "\n".join(lines)) from None

@@ -34,6 +34,10 @@ _FACTS: Final[Mapping[str, Mapping[str, str]]] = {
         "first_order": "first_order", "when": "", "on": "",
     },
     "rules": {"when": "", "on": ""},
+    "places": {"provinces": "province", "on": ""},
+    "strategies": {
+        "channels": "channel", "tiers": "tier", "provinces": "province", "skus": "sku", "on": "",
+    },
     "options": {"option": "option"},
 }  # fmt: skip
 """Sheet -> column that asks -> the fact that it asks for; empty: the cell is a condition by itself."""

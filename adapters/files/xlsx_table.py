@@ -1,12 +1,14 @@
-"""Writing one table into a workbook, for people who calculate with it."""
+"""Writing tables into a workbook, for people who calculate with it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
+from openpyxl.utils import get_column_letter
 
 from adapters.files.cells import FORMULA_SIGNS
 from adapters.files.errors import FileError
@@ -15,26 +17,57 @@ from ballast.domain.money import MINOR_DIGITS, Money
 if TYPE_CHECKING:
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-Value: TypeAlias = str | Money | None
+Value: TypeAlias = str | int | Money | None
+WIDEST, NARROWEST = 60, 9
+"""Of a column, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One table of a workbook: its title is the name of the tab."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Value]]
 
 
 def write_table(path: Path, title: str, columns: Sequence[str], table: Iterable[Sequence[Value]]) -> None:
     """One sheet with a head row; amounts are numbers, every text stays a text. Raises `FileError`."""
+    write_book(path, [Sheet(title, columns, [*table])])
+
+
+def write_book(path: Path, sheets: Sequence[Sheet]) -> None:
+    """Several sheets, likewise. Raises `FileError`."""
     if path.suffix.lower() != ".xlsx":
         raise FileError(f"{path}: a workbook's name ends with .xlsx")
     try:
         with path.open("wb") as handle:  # before a sheet is begun: openpyxl cannot leave one unfinished
             book = Workbook(write_only=True)
-            sheet = book.create_sheet(title)
-            sheet.freeze_panes = "A2"
-            for values in (columns, *table):
-                sheet.append([_cell(sheet, value) for value in values])
+            for table in sheets:
+                _write_sheet(book, table)
             book.save(handle)
     except OSError as wrong:
         raise FileError(f"{path}: the workbook cannot be written: {wrong.strerror}") from None
 
 
+def _write_sheet(book: Workbook, table: Sheet) -> None:
+    sheet = book.create_sheet(table.title)
+    sheet.freeze_panes = "A2"
+    for place, name in enumerate(table.columns):
+        longest = max((_width(row[place]) for row in (*table.rows[:200],)), default=0)
+        sheet.column_dimensions[get_column_letter(place + 1)].width = min(WIDEST, max(NARROWEST, longest, _width(name)))
+    for values in (table.columns, *table.rows):
+        sheet.append([_cell(sheet, value) for value in values])
+
+
+def _width(value: Value) -> int:
+    """Room that a cell takes: a Chinese letter is two wide."""
+    return 2 + sum(1 if letter.isascii() else 2 for letter in str("" if value is None else value))
+
+
 def _cell(sheet: "WriteOnlyWorksheet", value: Value) -> object:
+    if isinstance(value, int):
+        return value
     if isinstance(value, Money):
         cell = WriteOnlyCell(sheet)
         cell.value = Decimal(value.major())

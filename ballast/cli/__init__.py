@@ -23,7 +23,10 @@ def main() -> None:
     import ballast.cli.alerts
     import ballast.cli.backups
     import ballast.cli.cancelling
+    import ballast.cli.channels
     import ballast.cli.customers
+    import ballast.cli.incoming
+    import ballast.cli.ledger
     import ballast.cli.machine
     import ballast.cli.meanings
     import ballast.cli.money
@@ -33,10 +36,14 @@ def main() -> None:
     import ballast.cli.reconciling
     import ballast.cli.replaying
     import ballast.cli.reporting
+    import ballast.cli.reserved
+    import ballast.cli.returning
     import ballast.cli.risk
     import ballast.cli.rule_trying
     import ballast.cli.rules
     import ballast.cli.stock
+    import ballast.cli.stock_limits
+    import ballast.cli.stock_view
     import ballast.cli.upkeep
     import ballast.cli.watching  # noqa: F401  # they register their commands
 
@@ -75,6 +82,7 @@ def _is_plain(error: Exception) -> bool:
         "FileError",
         "MappingError",
         "NewerDatabase",
+        "NoDay",
         "NoWindow",
         "NobodyKnows",
         "NotInArchive",
@@ -84,11 +92,14 @@ def _is_plain(error: Exception) -> bool:
         "PublicationRefused",
         "QuoteRefused",
         "RefundRefused",
+        "ReturnRefused",
         "ReplayFailed",
         "RulesError",
         "RunFailed",
         "SettingsError",
         "StartFailed",
+        "StatementRefused",
         "Unanswerable",
+        "UnknownStatement",
     }
     return any(kind.__name__ in plain for kind in type(error).__mro__)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 rules = App(name="rules", help="Prices, promotions, risk, codes and time limits, version by version. 业务规则版本")
 app.command(rules)
 
-Kind: TypeAlias = Literal["price", "promotion", "risk", "status-map", "sla"]
+Kind: TypeAlias = Literal["price", "promotion", "risk", "sourcing", "status-map", "sla"]
 Language: TypeAlias = Literal["zh", "en"]
 By = Annotated[str, Parameter(help="the person who does it")]
 Over = Annotated[int | None, Parameter(help="the version that it may replace, when it was made from another one")]

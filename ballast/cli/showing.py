@@ -12,7 +12,6 @@ from ballast.clock import to_local
 from ballast.db.clocks import LateOrder
 from ballast.db.holds import HeldRow
 from ballast.db.inbox import Waiting
-from ballast.db.returns import OpenReturn
 from ballast.db.timeline import At, Timeline
 from ballast.domain.money import Money
 from ballast.domain.sla import Clock, Level, Limits, Policy
@@ -113,18 +112,6 @@ def show_holds(rows: Sequence[HeldRow], language: str, console: Console) -> None
             )
             for row in rows
         ],
-    )
-
-
-def show_returns(rows: Sequence[OpenReturn], console: Console) -> None:
-    if not rows:
-        console.print("nothing has to come back")
-        return
-    _table(
-        console,
-        f"{len(rows)} return(s) wait for a person",
-        ("order", "now", "why", "asked by", "since"),
-        [(row.order_no, row.state, row.why, row.asked_by, local(row.asked_at)) for row in rows],
     )
 
 

@@ -1,4 +1,4 @@
-"""Commands about time: the SLA policy, what is late, and what people say: a wish, a tier, a return's answer."""
+"""Commands about time: the SLA policy, what is late, and what people say: a wish, a tier."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from ballast.cli import app
-from ballast.cli.cancelling import returns
 
 if TYPE_CHECKING:
     from ballast.db.clocks import LateOrder
@@ -113,26 +112,3 @@ def tier(customer_no: str, name: str) -> int:
         return 1
     print(f"{customer_no} is {name.strip() or 'of no tier'}; the clocks of {orders} order(s) under way are read again")
     return 0
-
-
-@returns.command
-def answer(
-    order_no: str,
-    *,
-    accept: Annotated[bool, Parameter(help="take the goods back, or not")],
-    note: str = "",
-    by: str = "operator",
-) -> int:
-    """Answer the return that waits for an order: --accept or --no-accept. Exit 1: none waits."""
-    from ballast.cli.opening import with_house
-    from ballast.db.returns import OpenReturn, answer_return
-    from ballast.wiring import House
-
-    async def change(here: House) -> OpenReturn | None:
-        async with here.transaction() as tx:
-            return await answer_return(tx, order_no, accept=accept, by=by, note=note, now=here.clock.now())
-
-    found = with_house(change)
-    said = "accepted" if accept else "refused"
-    print(f"{order_no}: the return ({found.why}) is {said}" if found else f"{order_no}: no return waits for an answer")
-    return 0 if found else 1

@@ -17,6 +17,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.clock import to_local
+from ballast.db.archived_money import drop_money, keep_money
 from ballast.db.engine import dumps, ring, rows, run
 from ballast.domain.payments import transaction_key
 
@@ -25,6 +26,7 @@ OF_ORDER: Final = (
     "parcel",
     "order_event",
     "hold",
+    "return_line",
     "return_case",
     "payment",
     "refund",
@@ -38,8 +40,12 @@ OF_ORDER: Final = (
     "order_check",
     "order_origin",
     "order_gate",
+    "delivery",
 )
 """Tables whose rows belong to an order by `order_id`: all of them go with it."""
+
+OF_MONEY: Final = ("sales_order", "parcel", "payment", "refund")
+"""Tables of which `archived_money` is made."""
 
 TAKEN: Final[Mapping[str, str]] = {
     "alert_notice": "using alert a where a.id = t.alert_id and a.order_id = any(cast(:ids as bigint[])) "
@@ -69,7 +75,7 @@ select o.id, o.order_no, o.channel, o.customer_no, o.placed_at, o.closed_at,
   case
     when o.state <> 'CLOSED' or o.due_step is not null or o.lease_owner is not null or o.sla_due_at is not null
       then 'a step or a clock has to look at it'
-    when exists (select from return_case r where r.order_id = o.id and r.state = 'requested') then 'an open return'
+    when exists (select from return_case r where r.order_id = o.id and r.state <> 'closed') then 'an open return'
     when exists (select from refund f where f.order_id = o.id and f.state in ('asked', 'requested', 'by_hand'))
       or exists (select from payment p where p.order_id = o.id and p.state = 'surplus' and p.refunding < p.amount)
       then 'money that has to go back'
@@ -172,6 +178,7 @@ async def _put_away(tx: AsyncConnection, going: Sequence[Any], chunk: Chunk, now
     ]
     packed = await asyncio.to_thread(lambda: [pack(parts) for parts in documents])
     await run(tx, _INSERT, rows=dumps(heads), documents=packed, now=now)
+    await keep_money(tx, ({name: orjson.loads(parts.get(name, "[]")) for name in OF_MONEY} for parts in documents))
     return replace(chunk, archived=tuple(row.order_no for row in going), size=sum(map(len, packed)))
 
 
@@ -263,6 +270,7 @@ async def recall(tx: AsyncConnection, order_no: str) -> int:
     if not found:
         raise NotInArchive(f"{order_no} is not in the archive")
     document, columns, back = unpack(found[0].document), await _columns(tx), 0
+    await drop_money(tx, order_no)
     for table in reversed([*TAKEN]):  # the order first: the others refer to it
         if put := document.get(table):  # columns that the table has got since then take their defaults
             names = ", ".join(f'"{name}"' for name in columns[table] if name in put[0])

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from ballast.db import returning
 from ballast.db.case import Case
 from ballast.domain.words import Event, HoldReason, State
 
@@ -59,5 +60,5 @@ def outrun(case: Case, *, cause: str, why: str, by: str = "ballast") -> str:
 
 def open_return(case: Case, *, why: str, by: str) -> str:
     """A return case for a person, one at a time per order."""
-    case.returns.append({"order_id": case.id, "why": why[:500], "asked_by": by, "asked_at": case.now})
+    returning.open_whole(case, why=why, by=by)
     return f"it has left the warehouse: a return is opened for a person ({why})"

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ballast.domain.deliveries import DeliveryOrder, sources_of
 from ballast.domain.life_cycle import ASKED_ANEW, Standing, after
 from ballast.domain.money import Money
 from ballast.domain.payments import transaction_key
+from ballast.domain.returns import Known
 from ballast.domain.schedule import Facts, Waits, next_due
 from ballast.domain.words import Event, HoldReason, State, Step
-from ballast.ports import Line, News, Order, Parcel, Receiver
+from ballast.ports import GoodsBack, Line, News, Order, Parcel, Receiver
 
 MILESTONES = {
     State.STOCK_LOCKED: "locked_at",
@@ -137,12 +139,16 @@ class Case:
     held: list[dict[str, Any]] = field(default_factory=list)
     released: list[dict[str, Any]] = field(default_factory=list)
     returns: list[dict[str, Any]] = field(default_factory=list)
-    has_return: bool = False  # asked for before, not answered yet
+    known_returns: tuple[Known, ...] = ()  # asked for before
+    puzzles: list[str] = field(default_factory=list)  # what people have to look at in its returns
+    goods_back: list[GoodsBack] = field(default_factory=list)  # what the warehouse has just told of returns
     watched: bool = True  # its clocks run; not those of a past that only stands in a file
     payments: list[dict[str, Any]] = field(default_factory=list)
     refunds_asked: list[dict[str, Any]] = field(default_factory=list)
     refunds_told: dict[str, dict[str, Any]] = field(default_factory=dict)
     arrived: list[State] = field(default_factory=list)
+    deliveries: dict[str, DeliveryOrder] = field(default_factory=dict)  # by code; none: whole, under its own number
+    changed_deliveries: set[str] = field(default_factory=set)
 
     def is_as_read(self, version: int, sla_due_at: datetime | None) -> bool:
         """Whether its row says that nobody has written anything of the order since this was read."""
@@ -354,14 +360,13 @@ class Case:
 
     def remember(self, news: News) -> None:
         """What a system last said: the newest source time wins, older news is dropped here."""
-        part = f"{news.field} {news.waybill}" if news.waybill else news.field
-        heard = self.said.get((news.system, part))
+        heard = self.said.get((news.system, news.part))
         if heard and heard["happened_at"] > news.happened_at:
             return
-        self.said[news.system, part] = {
+        self.said[news.system, news.part] = {
             "order_id": self.id,
             "system": news.system,
-            "part": part,
+            "part": news.part,
             "said": news.said,
             "event": news.event,
             "text": news.text,
@@ -386,5 +391,8 @@ class Case:
             lines=tuple(line.line for line in self.lines),
             parcels=tuple(Parcel(carrier=p.carrier, waybill=p.waybill, items=p.items) for p in self.parcels.values()),
             warehouse=self.warehouse,
+            sources=sources_of(
+                self.deliveries.values(), {line.line.line_no: line.line.quantity for line in self.lines}
+            ),
             transaction_id=next((c.transaction_id for c in self.charges if c.state == "counted"), None),
         )

@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.case import Case, ChargeCase, LineCase, ParcelCase, RefundCase, Trouble
+from ballast.db.deliveries import take_up
 from ballast.db.engine import rows
 from ballast.domain.life_cycle import Standing
+from ballast.domain.returns import Known, ReturnKind, ReturnState
 from ballast.domain.schedule import Waits
 from ballast.domain.words import HoldReason, State, Step
 from ballast.ports import Line
@@ -30,7 +32,12 @@ select o.*,
      order by r.requested_at, r.refund_no) from refund r where r.order_id = o.id) as refund_rows,
   (select json_agg(json_build_array(s.system, s.part, s.said, s.happened_at)) from external_status s
      where s.order_id = o.id) as said_rows,
-  exists (select from return_case r where r.order_id = o.id and r.state = 'requested') as has_return
+  (select c.tier from customer c where c.customer_no = o.customer_no) as tier,
+  (select json_agg(row_to_json(d) order by d.number) from delivery d where d.order_id = o.id) as delivery_rows,
+  (select json_agg(json_build_array(r.return_no, r.kind, r.state, r.counts, r.whole, r.waybill,
+       (select json_object_agg(l.line_no, case when r.inspected_at is null then l.quantity else l.good + l.damaged end)
+        from return_line l where l.return_no = r.return_no)) order by r.id)
+     from return_case r where r.order_id = o.id) as return_rows
 from sales_order o where {which} order by o.id
 """
 _LOCK = "select o.id from sales_order o where {which} order by o.id for no key update"
@@ -86,7 +93,7 @@ def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: b
         State(row["held_from"]) if row["held_from"] else None,
         HoldReason(row["hold_reason"]) if row["hold_reason"] else None,
     )
-    return Case(
+    case = Case(
         id=row["id"],
         order_no=row["order_no"],
         version=row["version"],
@@ -116,8 +123,11 @@ def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: b
         warehouse=row["warehouse"],
         due=(Step(row["due_step"]), row["due_at"]) if row["due_step"] else None,
         holds_lease=holds_lease,
-        has_return=row["has_return"],
+        known_returns=tuple(_known_return(*values) for values in row["return_rows"] or ()),
     )
+    if row["delivery_rows"]:
+        take_up(case, row["delivery_rows"])
+    return case
 
 
 def _line(values: Sequence[Any]) -> LineCase:
@@ -153,6 +163,20 @@ def _parcel(row: Mapping[str, Any]) -> ParcelCase:
         said=row["said"],
         said_at=at("said_at"),
         trouble=_trouble(row["trouble"], row["trouble_evidence"]) if row["trouble"] else None,
+    )
+
+
+def _known_return(
+    number: str, kind: str, state: str, counts: bool, whole: bool, waybill: str | None, pieces: Mapping[str, int] | None
+) -> Known:
+    return Known(
+        number=number,
+        kind=ReturnKind(kind),
+        state=ReturnState(state),
+        counts=counts,
+        whole=whole,
+        waybill=waybill,
+        pieces={int(line_no): count for line_no, count in (pieces or {}).items()},
     )
 
 

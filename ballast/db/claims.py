@@ -91,7 +91,7 @@ async def give_back(tx: AsyncConnection, chunk: Chunk, at: datetime) -> int:
 
 
 async def due_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
-    """What a run would find: steps, `inbox`, `orders`, `outbox`, `alerts`, `sla`, `refunds`; absent: no work there.
+    """What a run would find: steps, `inbox`, `orders`, `outbox`, `alerts`, `sla`, `refunds`, `returns`; absent: none.
 
     Index-only probes, the cost of which does not grow with orders, finished or waiting: the earliest of a partial index
     instead of `exists ... due_at <= :now`, for which a generic plan reads the whole table of what is done. A message
@@ -127,4 +127,5 @@ union all select 'alerts' where least(
   (select min(due_at) from alert_notice where due_at is not null)) <= :now
 union all select 'sla' where (select min(sla_due_at) from sales_order where sla_due_at is not null) <= :now
 union all select 'refunds' where (select min(due_at) from refund where due_at is not null) <= :now
+union all select 'returns' where (select min(due_at) from return_case where due_at is not null) <= :now
 """

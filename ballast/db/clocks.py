@@ -44,7 +44,7 @@ def read_next(case: Case) -> datetime | None:
         return None
     held_before = case.standing.state is State.ON_HOLD and not case.held
     unread = case.head["sla_due_at"] is not None and case.head["sla_due_at"] <= case.now
-    if unread or held_before or case.released or case.has_return:
+    if unread or held_before or case.released or any(one.waits for one in case.known_returns):
         return case.now
     fresh = [Moment.HELD] * bool(case.held) + [Moment.RETURN_ASKED] * bool(case.returns)
     before, after = moments(case.head), moments({**case.milestones, "placed_at": case.placed_at})

@@ -9,9 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ballast.db.alerts import end_alerts
 from ballast.db.case import Case, LineCase, ParcelCase
 from ballast.db.clocks import read_next
+from ballast.db.deliveries import write_deliveries
 from ballast.db.engine import dumps, ring, rows, run
 from ballast.db.outbox import send_once_more
 from ballast.db.payments import write_money
+from ballast.db.reservations import end_reservations
+from ballast.db.return_news import lock_levels, shelve, take_goods_in, write_asked
+from ballast.db.return_steps import Shelved
 from ballast.db.stock import end_locks
 from ballast.domain.words import State
 
@@ -80,12 +84,6 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, released_by 
   note text)
 where h.order_id = r.order_id and h.released_at is null
 """
-_INSERT_RETURNS = """
-insert into return_case (order_id, why, asked_by, asked_at, state)
-select order_id, why, asked_by, asked_at, 'requested'
-from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, why text, asked_by text, asked_at timestamptz)
-on conflict (order_id) where state = 'requested' do nothing
-"""
 _WAKE_WAITING = """
 update inbox set state = 'new', note = ''
 where state = 'waiting' and order_no = any(cast(:nos as text[])) returning topic
@@ -101,35 +99,44 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
 
     Raises `MovedMeanwhile`, and the transaction has to be rolled back, when a case is not as it was loaded.
     """
+    shelved = await take_goods_in(tx, cases)
     written = [case for case in cases if case.written]
     if await _many(tx, _UPDATE_ORDERS, [_order_row(case) for case in written]) != len(written):
         raise MovedMeanwhile(f"among orders {', '.join(case.order_no for case in written)}")
     await _many(tx, _INSERT_EVENTS, [row for case in cases for row in case.events])
     await _many(tx, _UPSERT_PARCELS, [_parcel_row(c, p) for c in cases for p in c.parcels.values() if p.changed])
     await _many(tx, _UPDATE_LINES, [_line_row(c, line) for c in cases for line in c.lines if line.changed])
+    await write_deliveries(tx, cases)
     await _many(tx, _UPSERT_SAID, [row for case in cases for row in case.said.values()])
     await _many(tx, _END_HOLDS, [row for case in cases for row in case.released])
     await _many(tx, _INSERT_HOLDS, [row for case in cases for row in case.held])
-    await _many(tx, _INSERT_RETURNS, [row for case in cases for row in case.returns])
+    await write_asked(tx, cases)
     await write_money(tx, cases)
     await _many(tx, _INSERT_MESSAGES, [row for case in cases for row in case.messages])
     if again := [key for case in cases for key in case.again_keys]:
         await send_once_more(tx, again, cases[0].now)
     if let_go := [case.id for case in cases if case.released]:
         await end_alerts(tx, cases[0].now, held_orders=let_go)
-    await _settle_stock(tx, cases)
+    await _settle_stock(tx, cases, shelved)
     await _wake(tx, cases)
 
 
-async def _settle_stock(tx: AsyncConnection, cases: Sequence[Case]) -> None:
-    """Locks end exactly once: when the order is outbound, or when it closes before that."""
+async def _settle_stock(tx: AsyncConnection, cases: Sequence[Case], shelved: Sequence[Shelved]) -> None:
+    """Locks end exactly once: when the order is outbound, or when it closes before that; then its reservation, too.
+
+    What came back is there.
+    """
     ended = [
         case.id
         for case in cases
         if State.OUTBOUND in case.arrived or (State.CLOSED in case.arrived and case.milestones["outbound_at"] is None)
     ]
+    if shelved:
+        await lock_levels(tx, shelved, ended)
+        await shelve(tx, shelved, cases[0].now)
     if ended:
         await end_locks(tx, ended, cases[0].now)
+        await end_reservations(tx, ended)
 
 
 async def _wake(tx: AsyncConnection, cases: Sequence[Case]) -> None:

@@ -3,13 +3,13 @@
 from collections import defaultdict
 from datetime import datetime
 
-from ballast.db import cancelling, refunding
+from ballast.db import cancelling, deliveries, refunding, returning
 from ballast.db.case import Case, ChargeCase, ParcelCase, RefundCase, Trouble
 from ballast.domain.life_cycle import ASKED_ANEW, EARLY, ENDS_WITH, HELD_BECAUSE, TooEarly, outweighs
 from ballast.domain.money import Money
 from ballast.domain.payments import Captured, all_went_back, clean_transaction, transaction_key
 from ballast.domain.words import Event, HoldReason, State, System
-from ballast.ports import News, Parcel, Refund
+from ballast.ports import GoodsBack, News, Parcel, Refund, ReturnAsked
 
 AGES = frozenset(
     {
@@ -32,14 +32,17 @@ REFUND_STATES = {Event.REFUNDED: "done", Event.HELD: "failed"}
 
 def cause_of(news: News) -> str:
     """The same thing said twice, by webhook or when asked, is one cause."""
-    part = f":{news.waybill}" if news.waybill else ""
+    about = news.waybill or news.delivery
+    part = f":{about}" if about else ""
     if news.charge:
         at = f":{news.charge.provider}" if news.charge.provider else ""  # two may give out the same number
         part = f"{at}:{news.charge.transaction_id}"
     if news.refund:
         part = f":{news.refund.refund_no}"
+    if news.goods_back:
+        part = f":{news.goods_back.return_no}:{news.text}"
     if news.parcels:
-        part = ":" + ",".join(sorted(parcel.waybill for parcel in news.parcels)) + ("" if news.final else ":part")
+        part += ":" + ",".join(sorted(parcel.waybill for parcel in news.parcels)) + ("" if news.final else ":part")
     return f"{news.system}:{news.field}:{news.said}{part}:{news.happened_at.isoformat()}"
 
 
@@ -50,11 +53,19 @@ def apply(case: Case, news: News) -> bool:
     """
     if (case.place, news.event) in EARLY or _before_its_parcel(case, news) or _before_the_warehouse(case, news):
         raise TooEarly(f"{news.system} says {news.said} of {case.order_no}, which is only {case.place}")
+    if _before_its_answer(case, news):
+        raise TooEarly(f"{news.system} says {news.said} of {case.order_no}, whose return nobody agreed to yet")
     older = _is_older(case, news)
     case.remember(news)
+    if (why := deliveries.beside_the_point(case, news)) is not None:
+        return _record(case, news, why)
     _first_scan(case, news)
     if news.refund is not None:
         return _refund(case, news, news.refund)
+    if news.goods_back is not None:
+        return _goods_back(case, news, news.goods_back)
+    if news.return_asked is not None:
+        return _return_asked(case, news, news.return_asked)
     if older:
         return _record(case, news, "older than what is known")
     if news.charge is not None:
@@ -65,6 +76,8 @@ def apply(case: Case, news: News) -> bool:
         return _shipped(case, news)
     if news.waybill is not None:
         return _courier(case, news, news.waybill)
+    if deliveries.goes_elsewhere(case, news):
+        return _record(case, news, "to be stopped there, and sourced from elsewhere")
     if news.event is Event.WAREHOUSE_PROGRESS:
         case.progress, case.touched = news.said, True
     return _take(case, news, news.event)
@@ -88,16 +101,12 @@ def _ends_with_the_confirm(news: News) -> bool:
 
 def says_the_same(case: Case, news: News) -> bool:
     """Whether an answer only repeats what its system last said. Facts (charges, parcels) are merged all the same."""
-    known = case.last_said.get((news.system, _part(news)))
+    known = case.last_said.get((news.system, news.part))
     return news.event in AGES and known is not None and known[0] == news.said
 
 
-def _part(news: News) -> str:
-    return f"{news.field} {news.waybill}" if news.waybill else news.field
-
-
 def _is_older(case: Case, news: News) -> bool:
-    key = (news.system, _part(news))
+    key = (news.system, news.part)
     known = [case.last_said[key][1]] if key in case.last_said else []
     if heard := case.said.get(key):
         known.append(heard["happened_at"])
@@ -277,19 +286,63 @@ def add_charge(case: Case, charge: ChargeCase, *, merchant: str, method: str = "
     )
 
 
+def _before_its_answer(case: Case, news: News) -> bool:
+    """The customer sent the goods before anybody agreed: they wait for that."""
+    back = news.goods_back
+    return back is not None and any(one.number == back.return_no and one.waits for one in case.known_returns)
+
+
+def _goods_back(case: Case, news: News, back: GoodsBack) -> bool:
+    """What came acts on its return when the case is stored."""
+    if not any(one.number == back.return_no for one in case.known_returns):
+        case.puzzles.append(f"the warehouse tells of goods for {back.return_no}, which is no return of this order")
+        return _record(case, news, "no return of this order has this number")
+    case.goods_back.append(back)
+    case.touched = True
+    _record(case, news, "see the return")
+    return True
+
+
+def _return_asked(case: Case, news: News, asked: ReturnAsked) -> bool:
+    """A refusal is told with its figures: here, and to people, who answer the customer."""
+    wanted = returning.Wanted(
+        lines=asked.lines, reason=asked.reason, by=news.system, why=asked.why, customer_no=asked.customer_no,
+        exchange=asked.exchange,
+    )  # fmt: skip
+    try:
+        returning.ask(case, wanted, cause=cause_of(news), at=news.happened_at)
+    except returning.ReturnRefused as no:
+        case.puzzles.append(f"a return was asked for and refused: {no}")
+        return _record(case, news, f"refused: {no}")
+    return True
+
+
 def _shipped(case: Case, news: News) -> bool:
     """Waybills merge; the state follows from the quantities that left, not from the word `shipped`."""
     fresh = [parcel for parcel in news.parcels if _merge(case, parcel, news.happened_at)]
-    _count_pieces(case, everything=news.final and not any(parcel.items for parcel in case.parcels.values()))
     text = "parcels " + ", ".join(f"{p.carrier} {p.waybill}" for p in news.parcels)
-    if case.all_shipped:
+    if case.deliveries:
+        if (again := deliveries.count_shipment(case, news)) is not None:
+            return case.take(
+                Event.HELD,
+                cause=cause_of(news),
+                actor=news.system,
+                happened_at=news.happened_at,
+                text=f"{text}: {again}",
+                reason=HoldReason.SHIPPED_TWICE,
+                evidence=again,
+            )
+    else:
+        _count_pieces(case, everything=news.final and not any(parcel.items for parcel in case.parcels.values()))
+    if case.all_shipped and not deliveries.is_open(case):
         left_at = max((parcel.shipped_at for parcel in case.parcels.values()), default=news.happened_at)
         return _take(case, news, Event.SHIPPED, text=text, at=left_at)
     if news.final and news.event is Event.SHIPPED:
         missing = {
             line.line.sku: line.line.quantity - line.shipped for line in case.lines if line.shipped < line.line.quantity
         }
-        return _take(case, news, Event.HELD, reason=HoldReason.SHIPPED_SHORT, text=f"not shipped: {missing}")
+        if not deliveries.rest_follows(case, news):
+            return _take(case, news, Event.HELD, reason=HoldReason.SHIPPED_SHORT, text=f"not shipped: {missing}")
     moved = _take(case, news, Event.PARTLY_SHIPPED, text=text)
     return moved or bool(fresh)
 
@@ -354,3 +407,4 @@ def _trouble(case: Case, parcel: ParcelCase, news: News) -> None:
     if news.event is Event.HELD:
         told = Trouble(news.reason or HELD_BECAUSE[Event.HELD], _evidence(news))
         parcel.trouble = known if known is not None and outweighs(known.reason, told.reason) else told
+        returning.parcel_comes_back(case, parcel, news.reason, why=news.text or news.said, by=news.system)

@@ -235,7 +235,7 @@ class _AtHand:
     coupons = property(attrgetter("_order.coupons"))
 
 
-_RETURNED: Final = """(exists (select from return_case c where c.order_id = n.order_id and c.state <> 'refused')
+_RETURNED: Final = """(exists (select from return_case c where c.order_id = n.order_id and c.counts)
       or exists (select from hold h where h.order_id = n.order_id
         and h.reason in ('COURIER_REFUSED', 'COURIER_RETURNED'))
       or exists (select from parcel p where p.order_id = n.order_id

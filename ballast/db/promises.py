@@ -33,6 +33,7 @@ class Promise:
     figure_at: datetime
     stale: bool
     sells: bool  # False: the figure is stale, and nothing is sold on stale figures of this SKU
+    counts_reservations: bool = True  # whether `reserved` is taken off
 
     @property
     def below_line(self) -> bool:
@@ -51,14 +52,14 @@ async def read_promises(
 
     `but`: orders whose own reservations do not count, for they are what is about to be used.
     """
-    found = await rows(tx, _READ, skus=sorted(set(skus)), now=now, but=list(but), most_age=MOST_AGE.total_seconds())
+    found = await rows(tx, _OF_SKUS, skus=sorted(set(skus)), now=now, but=list(but), most_age=MOST_AGE.total_seconds())
     return [Promise(**row._mapping) for row in found]
 
 
-_READ = """
+PROMISES: Final = """
 with reserved as (
   select sku, warehouse, cast(sum(quantity) as bigint) as quantity from stock_reservation
-  where sku = any(cast(:skus as text[])) and expires_at > :now and order_no <> all(cast(:but as text[]))
+  where {reserved} expires_at > :now and order_no <> all(cast(:but as text[]))
   group by sku, warehouse),
 pulled as (select max(asked_at) as at from stock_pull where system = 'kingdee' and whole),
 counted as (
@@ -71,7 +72,8 @@ counted as (
       as counts_reservations,
     coalesce(a.most_age, b.most_age, c.most_age, d.most_age, :most_age) as most_age,
     coalesce(a.sells_stale, b.sells_stale, c.sells_stale, d.sells_stale, true) as sells_stale,
-    greatest(v.figure_at, p.at) as figure_at
+    case when x.since is null then greatest(v.figure_at, p.at)
+      else greatest(v.figure_at, least(p.at, x.since)) end as figure_at
   from stock_level v cross join pulled p
   left join warehouse w on w.code = v.warehouse
   left join reserved r on r.sku = v.sku and r.warehouse = v.warehouse
@@ -79,11 +81,20 @@ counted as (
   left join stock_limit b on b.sku = v.sku and b.warehouse = ''
   left join stock_limit c on c.sku = '' and c.warehouse = v.warehouse
   left join stock_limit d on d.sku = '' and d.warehouse = ''
-  where v.sku = any(cast(:skus as text[])))
+  left join stock_trouble x on x.kind = 'refused' and x.sku = v.sku and x.warehouse = v.warehouse
+  where {levels})
 select sku, warehouse, region, on_hand, locked, reserved, safety_line, safety_reserve,
   greatest(on_hand - case when counts_locks then locked else 0 end
     - case when counts_reservations then reserved else 0 end - safety_reserve, 0) as to_promise,
   figure_at, cast(:now as timestamptz) - figure_at > make_interval(secs => most_age) as stale,
-  sells_stale or cast(:now as timestamptz) - figure_at <= make_interval(secs => most_age) as sells
+  sells_stale or cast(:now as timestamptz) - figure_at <= make_interval(secs => most_age) as sells,
+  counts_reservations
 from counted order by sku, warehouse
 """
+"""`levels`: which of `stock_level v`; `reserved`: the same of their reservations, and an `and`. A pull does not renew
+the figure of a place whose row is refused: it is as old as the last one that was taken.
+"""
+
+_OF_SKUS: Final = PROMISES.format(
+    reserved="sku = any(cast(:skus as text[])) and", levels="v.sku = any(cast(:skus as text[]))"
+)

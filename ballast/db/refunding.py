@@ -57,6 +57,15 @@ def give_back(case: Case, charge: ChargeCase, *, why: str = SECOND_CHARGE) -> No
         ask(case, charge, number, amount, why)
 
 
+def return_refund_no(charge: ChargeCase, return_no: str) -> str:
+    """The number of what a return gives back of a charge: made of the transaction and the return's place in its order.
+
+    A return gives back of a charge once, so it is never asked for twice.
+    """
+    join = "-" if charge.provider in REFUNDED_BY_US else "."
+    return f"{refund_no(charge)}{join}R{return_no.rpartition('-')[2]}"
+
+
 def ask(case: Case, charge: ChargeCase, number: str, amount: int, why: str) -> None:
     """Put one refund into the books and send for it; where Ballast cannot ask, it waits for a person.
 

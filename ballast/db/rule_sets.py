@@ -18,7 +18,7 @@ from ballast.clock import to_local
 from ballast.db.engine import dumps, rows, run
 from ballast.db.status_map import PublicationRefused
 
-KINDS: Final = ("price", "promotion", "risk", "sla")
+KINDS: Final = ("price", "promotion", "risk", "sla", "sourcing")
 MOST_SHOWN: Final = 500
 LONGEST_NAME: Final = 100
 LONGEST_NOTE: Final = 2000

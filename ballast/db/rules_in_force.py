@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import rows
 from ballast.db.rule_sets import undamaged
+from ballast.domain.sourcing import SourcingSet
 from ballast.rules.books import Kind, RuleSet
 from ballast.rules.compiled import Compiled, Part, assemble, compile_rules, default_part, default_rules, read_stored
 from ballast.rules.current import PolicyInForce
@@ -57,6 +58,11 @@ class RulesInForce:
     def problems(self) -> tuple[Problem, ...]:
         return self._snapshot.problems if self._snapshot is not None else ()
 
+    @property
+    def sourcing(self) -> SourcingSet:
+        """The sourcing rows, as of the last chunk that asked what is in force; none before the first."""
+        return self._snapshot.compiled.sourcing_set if self._snapshot is not None else SourcingSet()
+
     async def current(self, tx: AsyncConnection, now: datetime) -> Compiled:
         """What is in force at `now`, one whole. Raises nothing but what the database throws."""
         wanted = await versions_in_force(tx, now)
@@ -71,12 +77,12 @@ class RulesInForce:
 
 
 async def versions_in_force(tx: AsyncConnection, now: datetime) -> dict[str, int]:
-    """Kind -> the version in force, 0 where none was published. Four looks into one small index."""
+    """Kind -> the version in force, 0 where none was published. Five looks into one small index."""
     found = await rows(
         tx,
         """
         select k.kind, v.version
-        from (values ('price'), ('promotion'), ('risk'), ('sla')) k (kind)
+        from (values ('price'), ('promotion'), ('risk'), ('sla'), ('sourcing')) k (kind)
         left join lateral (
           select r.version from rule_version r where r.kind = k.kind and r.effective_at <= :now
           order by r.effective_at desc, r.publication desc limit 1) v on true""",

@@ -1,62 +1,98 @@
 """The stock ledger. Rows are locked in one order (SKU, warehouse), checked and written in one transaction."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, rows, run
-from ballast.domain.stock import Allocation, Place, Want, allocate
+from ballast.db.reservations import end_reservations, held_by, taken_by_others
+from ballast.domain.sourcing import Part, SourcingSet
+from ballast.domain.stock import NO_ROWS, Allocation, Place, Want, allocate
 from ballast.ports import StockFigure
 
 
 async def lock_stock(
-    tx: AsyncConnection, wants: Sequence[Want], now: datetime, *, most: Mapping[Place, int] | None = None
+    tx: AsyncConnection,
+    wants: Sequence[Want],
+    now: datetime,
+    *,
+    most: Mapping[Place, int] | None = None,
+    rules: SourcingSet = NO_ROWS,
 ) -> dict[int, Allocation]:
-    """Reserve every order that can be reserved whole; the others get an allocation without warehouse.
+    """Reserve every order from where the sourcing rows want it; who cannot be gets an allocation without warehouse.
 
     `most`: never give more than this of a place, whatever the ledger has.
 
+    What is reserved for other orders is theirs until it expires; an order's own reservation ends with its lock.
     An order that holds a lock already keeps it: a repeat changes nothing. Check and write happen under the row locks;
     the table's own constraint (locked by orders never negative, unique per order) is the second fence.
     """
-    skus = sorted({sku for want in wants for sku in want.pieces})
-    levels = (
-        await rows(
-            tx,
-            """
-        select sku, warehouse, on_hand - locked as free from stock_level where sku = any(cast(:skus as text[]))
-        order by sku, warehouse for update""",
-            skus=skus,
-        )
-        if skus
-        else ()
-    )
-    kept = await _locks_of(tx, [want.order_id for want in wants])  # under the row locks: nobody adds one now
+    levels = await free_under_lock(tx, {sku for want in wants for sku in want.pieces})
+    kept = await _locks_of(tx, wants)  # under the row locks: nobody adds one now
     fresh = [want for want in wants if want.order_id not in kept]
-    free = {(r.sku, r.warehouse): max(0, r.free) for r in levels}
-    made = allocate(fresh, {place: min(count, (most or {}).get(place, count)) for place, count in free.items()})
-    await _write(tx, [a for a in made if a.warehouse], now)
+    ids = [want.order_id for want in wants]
+    levels = await free_of_others(tx, levels, ids, now)
+    free = {place: min(count, (most or {}).get(place, count)) for place, count in levels.items()}
+    made = allocate(fresh, free, rules, await held_by(tx, ids, now=now))
+    await _write(tx, [a for a in made if a.parts], now)
     return kept | {a.order_id: a for a in made}
 
 
-async def _locks_of(tx: AsyncConnection, order_ids: Sequence[int]) -> dict[int, Allocation]:
+async def free_under_lock(tx: AsyncConnection, skus: Iterable[str]) -> dict[Place, int]:
+    """Lock the levels of these SKUs, in the one order that every writer keeps; what is free at each place."""
+    if not (wanted := sorted(set(skus))):
+        return {}
+    levels = await rows(
+        tx,
+        """
+        select sku, warehouse, on_hand - locked as free from stock_level where sku = any(cast(:skus as text[]))
+        order by sku, warehouse for update""",
+        skus=wanted,
+    )
+    return {(r.sku, r.warehouse): max(0, r.free) for r in levels}
+
+
+async def free_of_others(
+    tx: AsyncConnection, free: Mapping[Place, int], order_ids: Sequence[int], now: datetime
+) -> dict[Place, int]:
+    """Of what is free, what is not reserved for orders other than these. Ask under the locks of the levels."""
+    taken = await taken_by_others(tx, sorted({sku for sku, _ in free}), order_ids, now=now)
+    return {place: max(0, count - taken.get(place, 0)) for place, count in free.items()}
+
+
+async def _locks_of(tx: AsyncConnection, wants: Sequence[Want]) -> dict[int, Allocation]:
     found = await rows(
         tx,
         """
-        select order_id, min(warehouse) as warehouse, jsonb_object_agg(sku, quantity) as pieces from stock_lock
-        where order_id = any(cast(:ids as bigint[])) and state <> 'released' group by order_id""",
-        ids=list(order_ids),
+        select order_id, warehouse, jsonb_object_agg(sku, quantity) as pieces from stock_lock
+        where order_id = any(cast(:ids as bigint[])) and state <> 'released'
+        group by order_id, warehouse order by order_id, warehouse""",
+        ids=[want.order_id for want in wants],
     )
-    return {r.order_id: Allocation(r.order_id, r.warehouse, r.pieces, {}) for r in found}
+    parts: defaultdict[int, list[Part]] = defaultdict(list)
+    for r in found:
+        parts[r.order_id].append(Part(r.warehouse, r.pieces))
+    held = {want.order_id: Allocation(want.order_id, tuple(parts[want.order_id]), {}) for want in wants}
+    return {
+        want.order_id: replace(kept, missing=_rest(want.pieces, kept.pieces))
+        for want in wants
+        if (kept := held[want.order_id]).parts
+    }
+
+
+def _rest(wanted: Mapping[str, int], held: Mapping[str, int]) -> dict[str, int]:
+    return {sku: rest for sku, count in wanted.items() if (rest := count - held.get(sku, 0)) > 0}
 
 
 async def _write(tx: AsyncConnection, made: Sequence[Allocation], now: datetime) -> None:
     values = [
-        {"order_id": a.order_id, "sku": sku, "warehouse": a.warehouse, "quantity": quantity}
+        {"order_id": a.order_id, "sku": sku, "warehouse": part.warehouse, "quantity": quantity}
         for a in made
-        for sku, quantity in a.pieces.items()
+        for part in a.parts
+        for sku, quantity in part.pieces.items()
     ]
     if values:
         await run(
@@ -77,6 +113,7 @@ async def _write(tx: AsyncConnection, made: Sequence[Allocation], now: datetime)
             rows=dumps(values),
             now=now,
         )
+        await end_reservations(tx, [a.order_id for a in made])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +150,15 @@ _END = """
 with sold as (
   select order_id, sku, sum(shipped) as pieces from order_line
   where order_id = any(cast(:ids as bigint[])) group by order_id, sku),
+shipped as (
+  select d.order_id, l.sku, d.warehouse, sum(cast(s.value as int)) as pieces
+  from delivery d cross join jsonb_each_text(d.shipped) s
+    join order_line l on l.order_id = d.order_id and l.line_no = cast(s.key as int)
+  where d.order_id = any(cast(:ids as bigint[])) group by d.order_id, l.sku, d.warehouse),
 held as (
-  select k.order_id, k.sku, k.warehouse, k.quantity, least(k.quantity, coalesce(s.pieces, 0)) as gone
-  from stock_lock k left join sold s using (order_id, sku)
+  select k.order_id, k.sku, k.warehouse, k.quantity, least(k.quantity, coalesce(
+    case when exists (select from delivery d where d.order_id = k.order_id) then p.pieces else s.pieces end, 0)) as gone
+  from stock_lock k left join sold s using (order_id, sku) left join shipped p using (order_id, sku, warehouse)
   where k.order_id = any(cast(:ids as bigint[])) and k.state = 'held'),
 ended as (
   update stock_lock k set ended_at = :now, state = case when h.gone > 0 then 'shipped' else 'released' end,
@@ -129,7 +172,9 @@ levels as (
   from sums s where v.sku = s.sku and v.warehouse = s.warehouse)
 select order_id, sku, warehouse, held, gone from ended order by order_id, sku, warehouse
 """
-"""Never below nought: the ERP may have taken away under the locks what the warehouse ships all the same."""
+"""Of an order with deliveries each warehouse's own count.
+
+Never below nought: the ERP may have taken away under the locks what the warehouse ships all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +191,8 @@ async def take_figures(tx: AsyncConnection, figures: Sequence[StockFigure], *, a
     """Set `on_hand` from the ERP's figures; the levels where it changed.
 
     Pieces that left our ledger and are not yet in the ERP's books (or were booked after we asked) are taken off, so
-    that a figure older than a shipment never brings the pieces back. `rose_at` says when there was last more to have.
+    that a figure older than a shipment never brings the pieces back. Good pieces that came back and that nobody began
+    to book there are put on: they are on our shelf. `rose_at` says when there was last more to have.
     """
     values = [{"sku": f.sku, "warehouse": f.warehouse, "on_hand": f.on_hand, "available": f.available} for f in figures]
     await rows(  # before the question of what left: pieces that leave at this moment are counted or come after
@@ -165,10 +211,14 @@ _TAKE_FIGURES = """
 with told as (
   select sku, warehouse, sum(quantity) as quantity from stock_lock
   where state = 'shipped' and (told_at is null or told_at >= :asked_at) group by sku, warehouse),
+back as (select sku, warehouse, sum(good) as quantity from return_line l
+  where good > 0 and told_at is null and not exists (select from effect e where e.order_id = l.order_id
+    and e.kind = 'erp.return' and right(e.key, length(l.return_no)) = l.return_no) group by sku, warehouse),
 figures as (
-  select r.sku, r.warehouse, greatest(r.on_hand - coalesce(t.quantity, 0), 0) as on_hand, r.available
+  select r.sku, r.warehouse, r.available,
+    greatest(r.on_hand - coalesce(t.quantity, 0) + coalesce(b.quantity, 0), 0) as on_hand
   from jsonb_to_recordset(cast(:rows as jsonb)) as r(sku text, warehouse text, on_hand bigint, available bigint)
-  left join told t using (sku, warehouse) order by r.sku, r.warehouse),
+  left join told t using (sku, warehouse) left join back b using (sku, warehouse) order by r.sku, r.warehouse),
 taken as (
   insert into stock_level as v (sku, warehouse, on_hand, locked, short, available, figure_at, rose_at)
   select sku, warehouse, on_hand, 0, 0, available, cast(:asked_at as timestamptz), cast(:asked_at as timestamptz)

@@ -64,6 +64,9 @@ with held as (select sku, warehouse, sum(quantity) as pieces from stock_lock whe
   group by sku, warehouse),
 untold as (select sku, warehouse, sum(quantity) as pieces from stock_lock
   where state = 'shipped' and (told_at is null or told_at >= :asked_at) group by sku, warehouse),
+back as (select sku, warehouse, sum(good) as pieces from return_line l
+  where good > 0 and told_at is null and not exists (select from effect e where e.order_id = l.order_id
+    and e.kind = 'erp.return' and right(e.key, length(l.return_no)) = l.return_no) group by sku, warehouse),
 reserved as (select k.sku, k.warehouse, sum(k.quantity) as pieces
   from stock_lock k join sales_order o on o.id = k.order_id
   where k.state = 'held' and o.locked_at <= :asked_at and coalesce(o.held_from, o.state) = 'STOCK_LOCKED'
@@ -71,10 +74,11 @@ reserved as (select k.sku, k.warehouse, sum(k.quantity) as pieces
     and exists (select from effect e where e.key = 'erp.reserve:' || o.order_no and e.state = 'done')
   group by k.sku, k.warehouse)
 select sku, warehouse, coalesce(v.on_hand, 0) as on_hand, coalesce(v.locked, 0) as locked,
-  coalesce(h.pieces, 0) as held, coalesce(u.pieces, 0) as untold, coalesce(r.pieces, 0) as reserved,
-  coalesce(v.figure_at, to_timestamp(0)) as figure_at
+  coalesce(h.pieces, 0) as held, coalesce(u.pieces, 0) - coalesce(b.pieces, 0) as untold,
+  coalesce(r.pieces, 0) as reserved, coalesce(v.figure_at, to_timestamp(0)) as figure_at
 from stock_level v full join held h using (sku, warehouse)
-  left join untold u using (sku, warehouse) left join reserved r using (sku, warehouse)
+  left join untold u using (sku, warehouse) left join back b using (sku, warehouse)
+  left join reserved r using (sku, warehouse)
 order by sku, warehouse
 """
 """What is being called off may have lost its reservation already."""
@@ -87,6 +91,10 @@ with candidates as (
   union select order_id from stock_lock where state = 'shipped' and told_at is null),
 lines as (select order_id, sku, sum(quantity) as wanted, sum(shipped) as sold
   from order_line where order_id in (select id from candidates) group by order_id, sku),
+bound as (select d.order_id, l.sku, sum(cast(i.value as int)) as pieces
+  from delivery d cross join jsonb_each_text(case when d.state = 'ended' then d.shipped else d.items end) i
+    join order_line l on l.order_id = d.order_id and l.line_no = cast(i.key as int)
+  where d.warehouse <> '' and d.order_id in (select id from candidates) group by d.order_id, l.sku),
 locks as (select order_id, sku, min(warehouse) as warehouse,
     sum(quantity) filter (where state = 'held') as held, sum(quantity) filter (where state = 'shipped') as gone,
     sum(quantity) filter (where state = 'shipped' and told_at is null) as untold
@@ -94,11 +102,14 @@ locks as (select order_id, sku, min(warehouse) as warehouse,
 select o.id as order_id, o.order_no, coalesce(o.held_from, o.state) as place, o.hold_reason as reason,
   o.paid_at is not null as paid, sku, coalesce(k.warehouse, o.warehouse) as warehouse,
   coalesce(l.wanted, 0) as wanted, coalesce(l.sold, 0) as left,
+  case when exists (select from delivery d where d.order_id = o.id) then coalesce(b.pieces, 0)
+    else coalesce(l.wanted, 0) end as needed,
   coalesce(k.held, 0) as held, coalesce(k.gone, 0) as gone, coalesce(k.untold, 0) as untold,
   exists (select from effect e where e.key = 'erp.reserve:' || o.order_no and e.state = 'done') as reserved,
   exists (select from effect e where e.key = 'erp.outbound:' || o.order_no and e.state = 'done') as booked,
   exists (select from outbox m where m.key = 'erp.outbound:' || o.order_no) as announced
-from lines l full join locks k using (order_id, sku) join sales_order o on o.id = order_id
+from lines l full join locks k using (order_id, sku) left join bound b using (order_id, sku)
+  join sales_order o on o.id = order_id
 order by o.id, sku
 """
 

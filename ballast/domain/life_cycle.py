@@ -140,8 +140,10 @@ ASKED_ANEW: Final[frozenset[HoldReason]] = frozenset(
 """Another system's answer, asked for again after a release: the same answer holds again, for nothing goes on without
 it. Every other reason is a judgement: evidence that a person let pass does not hold the order a second time."""
 
-GATED: Final[frozenset[HoldReason]] = frozenset({HoldReason.PRICE_MISMATCH, HoldReason.RISK_SUSPECTED})
-"""What our own gates found. Such an order may be unpaid, and is closed like any other when nobody ever pays it."""
+MAY_BE_UNPAID: Final[frozenset[HoldReason]] = frozenset(
+    {HoldReason.PRICE_MISMATCH, HoldReason.RISK_SUSPECTED, HoldReason.STOCK_SHORT}
+)
+"""What gates and door find of an order that comes in. Unpaid, it is closed like any other when nobody ever pays it."""
 
 RELEASED_AHEAD: Final[dict[tuple[State, HoldReason], State]] = {
     (_L, HoldReason.SHIPPED_SHORT): _O,  # the warehouse is done: whoever releases it accepts what left

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, GATED, Standing
+from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, MAY_BE_UNPAID, Standing
 from ballast.domain.sla import Policy
+from ballast.domain.sourcing import SourcingSet
 from ballast.domain.words import Event, HoldReason, State, Step
 
 
@@ -18,6 +19,7 @@ class Waits:
     courier_quiet: timedelta
     return_window: timedelta
     sla: Policy = field(default_factory=Policy)
+    sourcing: SourcingSet = field(default_factory=SourcingSet)  # what is done when a warehouse does not ship
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +69,15 @@ def _due_while_held(facts: Facts, now: datetime, waits: Waits) -> Due | None:
     """A hold that better news can end goes on asking for it: the webhook that brings it may be lost.
 
     A cancellation is carried out at once. One that the goods have outrun ends there, too: they come back as a return.
-    What a gate stopped before anybody paid is asked about, too: nobody has to decide about an order that is never paid.
+    What was stopped before anybody paid is asked about, too: nobody has to decide about an order that is never paid.
     """
     place, reason = facts.standing.held_from, facts.standing.reason
     assert place is not None and reason is not None
     here = place in (State.PENDING_PAYMENT, State.STOCK_LOCKED)
     if reason in CALLED_OFF and (here or reason is HoldReason.CANCEL_ASKED):
         return Step.CALL_OFF, now
-    if place is State.PENDING_PAYMENT and reason in GATED and facts.paid_at is None and not facts.charge_waiting:
+    unpaid = place is State.PENDING_PAYMENT and facts.paid_at is None and not facts.charge_waiting
+    if unpaid and reason in MAY_BE_UNPAID:
         return Step.CONFIRM_PAYMENT, max(now, facts.placed_at) + waits.unpaid
     better, step = ASKS_FOR[place]
     if not better & ENDS_WITH.get(reason, frozenset()):

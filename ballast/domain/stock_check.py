@@ -129,6 +129,7 @@ class Holding:
     sku: str
     warehouse: str
     wanted: int
+    needed: int  # of `wanted`, what its deliveries are to ship: not what is on backorder or to be sourced again
     left: int
     held: int
     gone: int
@@ -184,8 +185,8 @@ def check_holding(one: Holding) -> list[Finding]:
     broken: list[tuple[Rule, int, int]] = []
     if one.held and not may_hold(one.place, one.reason, paid=one.paid):
         broken.append((Rule.LOCK_LEFT_OVER, one.held, 0))
-    if one.place is State.STOCK_LOCKED and one.reserved and one.held != one.wanted:
-        broken.append((Rule.LOCK_MISSING, one.held, one.wanted))
+    if one.place is State.STOCK_LOCKED and one.reserved and not one.needed <= one.held <= one.wanted:
+        broken.append((Rule.LOCK_MISSING, one.held, one.needed))
     if one.untold and one.gone > one.left:
         broken.append((Rule.SHIPPED_NOT_LEFT, one.gone, one.left))
     if one.place in GONE and one.reserved and not one.held and one.gone < one.left:

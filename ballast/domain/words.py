@@ -90,6 +90,7 @@ class HoldReason(StrEnum):
     WAREHOUSE_SHORT = "WAREHOUSE_SHORT"  # the shelf was empty at picking
     WAREHOUSE_EXCEPTION = "WAREHOUSE_EXCEPTION"  # the WMS reports a problem, its words are the evidence
     SHIPPED_SHORT = "SHIPPED_SHORT"  # the final confirm has less than was ordered
+    SHIPPED_TWICE = "SHIPPED_TWICE"  # a warehouse shipped what it had given up, and another one has it, too
     COURIER_PROBLEM = "COURIER_PROBLEM"  # delayed, bad address, no answer: the courier may solve it
     COURIER_REFUSED = "COURIER_REFUSED"  # the customer refused the parcel
     COURIER_RETURNED = "COURIER_RETURNED"  # on its way back, or back with the sender
@@ -181,6 +182,13 @@ HOLD_LABELS: dict[HoldReason, Label] = {
         "实发数量少于订单",
         "refund the missing pieces or send them after, then release; it releases itself when the rest has left",
         "退差价或补发, 然后放行; 其余出库后自动放行",
+    ),
+    HoldReason.SHIPPED_TWICE: Label(
+        "left, or may leave, from two warehouses",
+        "两仓重复发货",
+        "stop the second delivery at its warehouse, or have it sent back; book in the ERP what left from where; "
+        "then release",
+        "在另一仓库拦截第二张发货单或安排退回; 在 ERP 按实际出库仓库记账; 然后放行",
     ),
     HoldReason.COURIER_PROBLEM: Label(
         "the courier reports a problem",

@@ -1,32 +1,53 @@
 """The roles that outside systems play (`roles`), and the frozen values they exchange with us (`sent`, `got`)."""
 
+from ballast.domain.deliveries import Source
 from ballast.domain.origin import Origin
 from ballast.domain.people import Person
 from ballast.ports.got import (
     Charge,
     Codes,
+    CountedFigure,
     Delivery,
+    GoodsBack,
     HookAnswer,
     HookRequest,
     Meaning,
     Message,
     News,
+    PiecesBack,
     Receipt,
     Refund,
+    RefusedFigure,
+    ReturnAsked,
+    StockCount,
     StockFigure,
+    StockReading,
 )
 from ballast.ports.roles import Alerts, Asked, Courier, Erp, Hook, Payment, Role, Storefront, Wms
-from ballast.ports.sent import Digest, Item, Line, Order, Parcel, Receiver, RefundRequest, Waybill
+from ballast.ports.sent import (
+    Digest,
+    Item,
+    Line,
+    Order,
+    Parcel,
+    Receiver,
+    RefundRequest,
+    ReturnedLine,
+    ReturnOrder,
+    Waybill,
+)
 
 __all__ = [
     "Alerts",
     "Asked",
     "Charge",
     "Codes",
+    "CountedFigure",
     "Courier",
     "Delivery",
     "Digest",
     "Erp",
+    "GoodsBack",
     "Hook",
     "HookAnswer",
     "HookRequest",
@@ -40,12 +61,20 @@ __all__ = [
     "Parcel",
     "Payment",
     "Person",
+    "PiecesBack",
     "Receipt",
     "Receiver",
     "Refund",
     "RefundRequest",
+    "RefusedFigure",
+    "ReturnAsked",
+    "ReturnOrder",
+    "ReturnedLine",
     "Role",
+    "Source",
+    "StockCount",
     "StockFigure",
+    "StockReading",
     "Storefront",
     "Waybill",
     "Wms",

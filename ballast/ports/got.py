@@ -1,11 +1,13 @@
 """What we get: the frozen values that adapters read out of other systems' words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from ballast.domain.money import Money
+from ballast.domain.returns import ReturnReason
+from ballast.domain.stock import FigureFault, Place
 from ballast.domain.words import Event, HoldReason, State, System
 from ballast.ports.sent import Parcel
 
@@ -27,6 +29,46 @@ class StockFigure:
     on_hand: int
     available: int
     locked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedFigure:
+    """A row of a stock list that is not taken. It names SKU and warehouse as far as it could be read."""
+
+    sku: str
+    warehouse: str
+    fault: FigureFault
+    said: str  # the row's own words, cut short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockReading:
+    """What a system's stock list said. No place has both a figure and a refusal.
+
+    `about`: the places that it speaks of, a place without figure there has no pieces; None: all that there are.
+    """
+
+    figures: Sequence[StockFigure]
+    refused: Sequence[RefusedFigure] = ()
+    about: frozenset[Place] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedFigure:
+    """Pieces of one SKU in one warehouse as the warehouse itself counts them."""
+
+    sku: str
+    warehouse: str
+    free: int
+    frozen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockCount:
+    """What a warehouse answered about places: a figure each, or a refusal."""
+
+    counted: Sequence[CountedFigure]
+    refused: Sequence[RefusedFigure] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +114,45 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PiecesBack:
+    """Pieces of one SKU that a warehouse took back and looked at. `line_no`: of the order, where it says it."""
+
+    sku: str
+    good: int
+    damaged: int
+    line_no: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodsBack:
+    """What came in for one return, each piece told once. `final` False: more follows."""
+
+    return_no: str
+    pieces: tuple[PiecesBack, ...]
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnAsked:
+    """A return as the customer asks for it. `lines`: line number -> pieces; None: everything that was delivered.
+
+    `exchange`: SKU -> pieces that are wanted instead of the money. `customer_no`: who asks; None: not said.
+    """
+
+    lines: tuple[tuple[int, int], ...] | None
+    reason: ReturnReason
+    exchange: Mapping[str, int] = field(default_factory=dict)
+    customer_no: str | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """One thing that one system says of one order, read into our words.
 
     `said` is their code as it stood in the message, `field` the name of the field, `happened_at` their time (aware
     UTC). The optional parts belong to the kind of news: parcels (SHIPPED; `final` False when more confirms follow),
-    waybill with first_scan_at (courier), charge (payment), refund.
+    waybill with first_scan_at (courier), charge (payment), refund, goods_back (warehouse), return_asked (shop).
     """
 
     system: System
@@ -95,7 +170,16 @@ class News:
     charge: Charge | None = None
     refund: Refund | None = None
     state: State | None = None  # the meaning's
+    goods_back: GoodsBack | None = None
+    return_asked: ReturnAsked | None = None
     waybills: frozenset[str] | None = None  # those that their document shows; None: it does not say
+    delivery: str = ""  # a warehouse's: the code of the delivery that it speaks of; empty: the order's own number
+
+    @property
+    def part(self) -> str:
+        """What it is about, where a system says the same of several things of one order."""
+        about = self.waybill or self.delivery
+        return f"{self.field} {about}" if about else self.field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from ballast.domain.stock import Place
 from ballast.domain.words import System
-from ballast.ports.got import Codes, Delivery, HookAnswer, HookRequest, Message, News, Receipt, StockFigure
-from ballast.ports.sent import Digest, Order, RefundRequest, Waybill
+from ballast.ports.got import Codes, Delivery, HookAnswer, HookRequest, Message, News, Receipt, StockCount, StockReading
+from ballast.ports.sent import Digest, Order, RefundRequest, ReturnOrder, Waybill
 
 
 class Role(Protocol):
@@ -40,6 +41,11 @@ class Erp(Role, Protocol):
         """Write the sale order and have it audited with its reservation. Raises `OutOfStock` when short."""
         ...
 
+    async def change(self, order: Order, *, look_first: bool = False) -> Receipt:
+        """Have the sale order reserve where `order.sources` say now. Raises `OutOfStock` when short there, `Refused`
+        once goods left in its books."""
+        ...
+
     async def cancel(self, order: Order, *, look_first: bool = False) -> Receipt:
         """Void the sale order: its reservation ends. Done, too, when there is none. `Refused` once goods left."""
         ...
@@ -52,8 +58,16 @@ class Erp(Role, Protocol):
         """Note on the outbound bill that the customer has the goods. Harmless to repeat."""
         ...
 
-    async def stock(self) -> Sequence[StockFigure]:
-        """Every figure of our organisation, all pages."""
+    async def post_return(self, request: ReturnOrder, *, look_first: bool = False) -> Receipt:
+        """Write the return bill of the good pieces under its own number and audit it: stock goes up."""
+        ...
+
+    async def stock(self) -> StockReading:
+        """Every figure of our organisation, all pages. Raises when one is missing or does not follow the one before."""
+        ...
+
+    async def stock_changed(self, since: datetime) -> StockReading | None:
+        """The places that changed since then, each whole. None: this ERP does not say what changed."""
         ...
 
     async def ask(self, order_no: str) -> Sequence[News]:
@@ -72,8 +86,16 @@ class Wms(Role, Protocol):
         """Stop it, or raise `Refused` when it is too late. Done when there is none, unless one is `expected`."""
         ...
 
-    async def ask(self, order_no: str) -> Sequence[News]:
-        """What the warehouse says of the order now, as the same news its webhooks bring; empty when unknown."""
+    async def take_back(self, request: ReturnOrder, *, look_first: bool = False) -> Receipt:
+        """Announce goods that come back. Its news says what came, and in what shape."""
+        ...
+
+    async def ask(self, code: str) -> Sequence[News]:
+        """What the warehouse says of a delivery now, as the same news its webhooks bring; empty when unknown."""
+        ...
+
+    async def stock(self, places: Sequence[Place]) -> StockCount:
+        """What it counts there. What it does not list has no pieces; a warehouse that is not theirs is left out."""
         ...
 
 

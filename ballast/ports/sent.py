@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ballast.domain.deliveries import Source
 from ballast.domain.money import Money
 from ballast.domain.origin import Origin
 from ballast.domain.people import Person
@@ -59,10 +60,17 @@ class Order:
     lines: tuple[Line, ...]
     parcels: tuple[Parcel, ...] = ()
     warehouse: str = ""  # our warehouse code, as the stock ledger names it
+    sources: tuple[Source, ...] = ()  # where each piece comes from; empty: all from `warehouse`
+    delivery: str = ""  # the code of the delivery that the lines are of; empty: of the whole order
     transaction_id: str | None = None  # of the payment that counted
     customer_tier: str = ""  # the seller's own word, as the SLA policy names it; empty: not said
     origin: Origin = field(default=Origin(), repr=False)  # as it was told at intake; not read back from the books
     coupons: tuple[str, ...] = field(default=(), repr=False)  # likewise
+
+    @property
+    def code(self) -> str:
+        """What a warehouse knows it by."""
+        return self.delivery or self.order_no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +81,31 @@ class Waybill:
     carrier: str
     waybill: str
     phone_tail: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedLine:
+    """Pieces of an order line that come back. `amount`: what is paid back for them, minor units."""
+
+    line: Line
+    quantity: int
+    good: int = 0
+    damaged: int = 0
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnOrder:
+    """Goods of an order that come back, under our number `return_no`. `waybill`: of the parcel, where it is known."""
+
+    return_no: str
+    order: Order
+    lines: tuple[ReturnedLine, ...]
+    why: str
+    at: datetime
+    carrier: str = ""
+    waybill: str = ""
+    exchange: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

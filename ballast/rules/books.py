@@ -10,6 +10,7 @@ from ballast.domain.findings import Finding, Level
 from ballast.domain.rules.prices import PriceKind, PriceOptions, PriceRow, PriceSet, Product
 from ballast.domain.rules.promotions import Choice, Promotion, PromotionKind, PromotionOptions, PromotionSet
 from ballast.domain.rules.risk import Action, RiskOptions, RiskRule, RiskSet
+from ballast.domain.sourcing import PlaceRow, SourcingOptions, SourcingSet, Strategy, StrategyRow
 from ballast.rules.book_yaml import read_yaml_book
 from ballast.rules.cells import NotReadable, find_doubt, is_empty, is_silent, read_cell, write_cell
 from ballast.rules.columns import Column, Holds, Kind, SheetPlan, closest
@@ -19,11 +20,13 @@ from ballast.rules.row_checks import check_price_row, check_promotion
 from ballast.rules.sheet_plans import (
     OPTION_SHEET,
     OPTIONS,
+    PLACES,
     PLANS,
     PRICES,
     PRODUCTS,
     PROMOTIONS,
     RULES,
+    STRATEGIES,
     TIERS,
     find_option,
     find_sheet,
@@ -34,10 +37,10 @@ __all__ = [
     "Kind", "RuleSet", "Sheets", "WrittenBook", "WrittenRow", "default_book", "read_book", "sheets_of", "written_of",
 ]  # fmt: skip
 
-RuleSet: TypeAlias = PriceSet | PromotionSet | RiskSet
+RuleSet: TypeAlias = PriceSet | PromotionSet | RiskSet | SourcingSet
 Sheets: TypeAlias = Mapping[str, Sequence[Mapping[str, str]]]
 """Sheet -> rows: column -> canonical text. It is what the database stores, and what every file format is made of."""
-_Options = TypeVar("_Options", PriceOptions, PromotionOptions, RiskOptions)
+_Options = TypeVar("_Options", PriceOptions, PromotionOptions, RiskOptions, SourcingOptions)
 _Values: TypeAlias = dict[str, Any]
 
 _WORDS: Final[Mapping[str, type]] = {
@@ -57,6 +60,7 @@ def read_book(written: WrittenBook) -> tuple[RuleSet, list[Finding]]:
     reading.check_sheets()
     builders: Mapping[Kind, Callable[[_Reading], RuleSet]] = {
         Kind.PRICE: _price_set, Kind.PROMOTION: _promotion_set, Kind.RISK: _risk_set,
+        Kind.SOURCING: _sourcing_set,
     }  # fmt: skip
     rules = builders[written.kind](reading)
     return rules, bounded([*written.findings, *reading.findings])
@@ -174,6 +178,8 @@ class _Reading:
 def _word(record: type, name: str, value: Any) -> Any:
     if name == "precedence":
         return tuple(map(PriceKind, value))
+    if record is StrategyRow and name == "order":
+        return tuple(map(Strategy, value))
     vocabulary = _WORDS.get(f"{record.__name__}.{name}")
     return vocabulary(value) if vocabulary else value
 
@@ -220,6 +226,20 @@ def _risk_set(reading: _Reading) -> RiskSet:
     return RiskSet(rules=tuple(rules), options=reading.options(RiskOptions))
 
 
+def _sourcing_set(reading: _Reading) -> SourcingSet:
+    strategies = []
+    for row, values in reading.once(STRATEGIES, "name", reading.rows(STRATEGIES)):
+        words = values.get("order", ())
+        unknown = [word for word in words if word not in set(Strategy)]
+        if unknown or len(set(words)) < len(words):
+            there = ", ".join(Strategy)
+            reading.wrong("strategies", row, "order", f"{', '.join(unknown or words)}: each of {there} once at most")
+            continue
+        strategies.append(_record(StrategyRow, row, values))
+    places = [_record(PlaceRow, row, values) for row, values in reading.once(PLACES, "name", reading.rows(PLACES))]
+    return SourcingSet(tuple(places), tuple(strategies), reading.options(SourcingOptions))
+
+
 # -- and back ------------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +259,12 @@ def sheets_of(rules: RuleSet) -> Sheets:
         return {
             "promotions": _texts(PROMOTIONS, rules.promotions),
             "options": _option_texts(Kind.PROMOTION, rules.options),
+        }
+    if isinstance(rules, SourcingSet):
+        return {
+            "places": _texts(PLACES, rules.places),
+            "strategies": _texts(STRATEGIES, rules.strategies),
+            "options": _option_texts(Kind.SOURCING, rules.options),
         }
     return {"rules": _texts(RULES, rules.rules), "options": _option_texts(Kind.RISK, rules.options)}
 

@@ -17,9 +17,10 @@ class Kind(StrEnum):
     PRICE = "price"  # 价格
     PROMOTION = "promotion"  # 促销
     RISK = "risk"  # 风控
+    SOURCING = "sourcing"  # 选仓
 
 
-KIND_CHINESE: Final = {Kind.PRICE: "价格", Kind.PROMOTION: "促销", Kind.RISK: "风控"}
+KIND_CHINESE: Final = {Kind.PRICE: "价格", Kind.PROMOTION: "促销", Kind.RISK: "风控", Kind.SOURCING: "选仓"}
 
 
 class Holds(StrEnum):

@@ -13,6 +13,7 @@ from ballast.domain.rules.prices import PriceSet
 from ballast.domain.rules.promotions import PromotionSet
 from ballast.domain.rules.quoting import PriceBook
 from ballast.domain.rules.risk import RiskSet
+from ballast.domain.sourcing import SourcingSet
 from ballast.rules.books import Kind, RuleSet, default_book, read_book, written_of
 from ballast.rules.conditions import Conditions
 from ballast.rules.entries import RulesError
@@ -44,6 +45,7 @@ class Compiled:
     promotion_conditions: Conditions
     risk: RiskTable
     risk_set: RiskSet
+    sourcing_set: SourcingSet
 
     @cached_property
     def has_promotions(self) -> bool:
@@ -101,6 +103,8 @@ def compile_rules(rules: RuleSet) -> Mapping[str, Any]:
         written = {one.name: one.when for one in rules.promotions if one.on and one.when}
         conditions = _conditions(written)
         return {"promotion_set": rules, "promotions": Calculator(rules, SHANGHAI), "promotion_conditions": conditions}
+    if isinstance(rules, SourcingSet):
+        return {"sourcing_set": rules}
     return {"risk_set": rules, "risk": _risk_table(rules)}
 
 
@@ -128,6 +132,7 @@ EMPTY: Final[Mapping[Kind, Callable[[], RuleSet]]] = {
     Kind.PRICE: PriceSet,
     Kind.PROMOTION: PromotionSet,
     Kind.RISK: RiskSet,
+    Kind.SOURCING: SourcingSet,
 }
 """Rules that decide nothing."""
 

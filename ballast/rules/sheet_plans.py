@@ -242,10 +242,69 @@ RULES: Final = SheetPlan(
     also=("风控规则",),
 )  # fmt: skip
 
+PLACES: Final = SheetPlan(
+    "places",
+    "仓库",
+    (
+        Column(name="name", chinese="名称", holds=Holds.NAME, needed=True, example="hangzhou-east",
+               help="name of the row, once", help_chinese="本行代号, 不可重复"),
+        ON,
+        Column(name="warehouse", chinese="仓库编码", holds=Holds.NAME, needed=True, example="CK001",
+               help="the ERP's stock number", help_chinese="ERP 仓库编码"),
+        Column(name="provinces", chinese="省份", holds=Holds.WORDS, example="浙江, 江苏",
+               help="receivers that the row is about; empty: all. The warehouse's first row that fits counts",
+               help_chinese="适用的收货省份; 空: 全部. 同一仓库取第一条命中的行"),
+        Column(name="rank", chinese="远近", holds=Holds.COUNT, example="1", least=1, most=1_000,
+               help="1 is nearest to these provinces; empty: near to none",
+               help_chinese="1 为最近; 空: 不算近"),
+        Column(name="priority", chinese="优先级", holds=Holds.COUNT, example="100", most=1_000_000,
+               help="the lowest ships first; empty: 100", help_chinese="小者先发; 空: 100"),
+        Column(name="parcel_cost", chinese="每单费用", holds=Holds.MONEY, example="8.00",
+               help="cost of one parcel to these provinces; empty: not known", help_chinese="每个包裹的费用; 空: 未知"),
+        Column(name="piece_cost", chinese="每件费用", holds=Holds.MONEY, example="0.50",
+               help="cost of every piece in it; empty: none", help_chinese="每件的费用; 空: 无"),
+    ),
+)  # fmt: skip
+
+STRATEGIES: Final = SheetPlan(
+    "strategies",
+    "策略",
+    (
+        Column(name="name", chinese="名称", holds=Holds.NAME, needed=True, example="east-nearest",
+               help="name of the row, once; the first row that fits an order counts",
+               help_chinese="本行代号, 不可重复; 取第一条命中的行"),
+        ON,
+        Column(name="channels", chinese="渠道", holds=Holds.WORDS, example="wechat",
+               help="channels that the row is for; empty: all", help_chinese="适用渠道; 空: 全部"),
+        Column(name="tiers", chinese="客户等级", holds=Holds.WORDS, example="vip",
+               help="customer tiers; empty: all", help_chinese="客户等级; 空: 全部"),
+        Column(name="provinces", chinese="省份", holds=Holds.WORDS, example="浙江, 江苏",
+               help="provinces of the receiver; empty: all", help_chinese="收货省份; 空: 全部"),
+        Column(name="skus", chinese="商品编码", holds=Holds.WORDS, example="SKU-001",
+               help="one of these in the order is enough; empty: any", help_chinese="订单含其中之一即可; 空: 不限"),
+        Column(name="order", chinese="顺序", holds=Holds.WORDS, example="single, nearest, cheapest",
+               help="what decides, in this order: single (one warehouse if possible), nearest, priority, cheapest; "
+                    "empty: single",
+               help_chinese="依次按: single (尽量单仓), nearest (就近), priority (优先级), cheapest (费用最低); "
+                            "空: single"),
+        Column(name="split", chinese="可拆单", holds=Holds.FLAG, example="yes", shown=True,
+               help="several warehouses may ship one order; empty: no", help_chinese="可由多仓发货; 空: 否"),
+        Column(name="most_parcels", chinese="最多仓数", holds=Holds.COUNT, example="2", least=1, most=5,
+               help="warehouses per order where it may be split; empty: 2", help_chinese="拆单时最多几仓; 空: 2"),
+        Column(name="partial", chinese="可部分发货", holds=Holds.FLAG, example="no", shown=True,
+               help="what is there leaves now, the rest waits for stock; empty: no, the whole order waits",
+               help_chinese="有货部分先发, 其余等货; 空: 否, 整单等货"),
+        Column(name="reroute", chinese="可改派", holds=Holds.FLAG, example="yes", shown=True,
+               help="what a warehouse refuses or lacks is shipped from another one; empty: no, a person decides",
+               help_chinese="仓库拒单或缺货时改由他仓发货; 空: 否, 由人处理"),
+    ),
+)  # fmt: skip
+
 PLANS: Final[Mapping[Kind, tuple[SheetPlan, ...]]] = {
     Kind.PRICE: (PRODUCTS, TIERS, PRICES, OPTION_SHEET),
     Kind.PROMOTION: (PROMOTIONS, OPTION_SHEET),
     Kind.RISK: (RULES, OPTION_SHEET),
+    Kind.SOURCING: (PLACES, STRATEGIES, OPTION_SHEET),
 }
 
 _GATE: Final = Column(
@@ -289,6 +348,11 @@ OPTIONS: Final[Mapping[Kind, tuple[Column, ...]]] = {
                help="from how many points on a person looks first; empty: never",
                help_chinese="累计多少分起人工复核; 空: 从不"),
     ),
+    Kind.SOURCING: (
+        Column(name="currency", chinese="币种", holds=Holds.CHOICE, example="CNY",
+               choices=MappingProxyType(dict.fromkeys(sorted(MINOR_DIGITS), "")),
+               help="currency of the costs, for the timeline", help_chinese="费用的币种, 用于时间线"),
+    ),
 }  # fmt: skip
 
 
@@ -305,7 +369,7 @@ def find_option(kind: Kind, text: str) -> Column | None:
 
 def guess_kinds(titles: list[str]) -> list[Kind]:
     """Which kinds of books have a first or leading sheet among these."""
-    leading = {Kind.PRICE: PRICES, Kind.PROMOTION: PROMOTIONS, Kind.RISK: RULES}
+    leading = {Kind.PRICE: PRICES, Kind.PROMOTION: PROMOTIONS, Kind.RISK: RULES, Kind.SOURCING: PLACES}
     return [kind for kind, plan in leading.items() if any(find_sheet(kind, title) is plan for title in titles)]
 
 

@@ -62,7 +62,7 @@ async def _fill(stage: Stage, clock: Clock, settings: KingdeeSettings) -> None:
     await upgrade(url)
     engine, erp = make_engine(url, pool=1), Kingdee(settings, clock)
     try:
-        figures = await erp.stock()
+        figures = (await erp.stock()).figures
         async with engine.begin() as tx:
             await take_figures(tx, figures, asked_at=clock.now())
     finally:

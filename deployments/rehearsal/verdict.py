@@ -60,7 +60,8 @@ def judge(shown: Mapping[str, Shown], truth: Iterable[Mapping[str, Any]], effect
         if _gone_back(order) > _captured(order) or _refunded_too_much(order):
             verdict.overrefunded.append(number)
         if found is None:
-            verdict.lost.append(number)
+            if not order.get("refused"):  # at the door: the shop heard it, and took no money
+                verdict.lost.append(number)
         elif found.state not in AT_REST or found.unfinished:
             verdict.stuck.append(number)
         elif wrong := list(_differences(found, order)):

@@ -20,6 +20,7 @@ from deployments.replay.stage import SILENCE, Outside, ReplayFailed
 from flows.ask_refunds import ask_refunds
 from flows.call_off import call_off
 from flows.confirm_payment import confirm_payment
+from flows.handle_returns import handle_returns
 from flows.lock_stock import lock_stock
 from flows.read_inbox import read_inbox
 from flows.send_outbox import send_outbox
@@ -56,6 +57,7 @@ DUTIES: Final[Mapping[str, Duty]] = {
     "track_transit": track_transit.fn,
     "sign_off": sign_off.fn,
     "refunds": ask_refunds.fn,
+    "returns": handle_returns.fn,
     "outbox": send_outbox.fn,
 }
 """What `due_now` finds, and whose work it is, in the order of an order's way."""

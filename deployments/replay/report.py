@@ -13,6 +13,7 @@ from ballast.db.clocks import facts_of
 from ballast.db.engine import dumps, rows
 from ballast.domain.sla import Level, Policy
 from ballast.domain.words import System
+from deployments.replay.accounts import Accounts
 from deployments.replay.acts import Kind
 from deployments.replay.history import History
 from deployments.replay.playing import Late, Played
@@ -76,6 +77,7 @@ class Report:
     lead_times: Mapping[str, LeadTime]
     hours: Sequence[Hour]
     requests: Mapping[str, int]
+    accounts: Accounts
     played: Played
     began_at: datetime
     ended_at: datetime
@@ -110,7 +112,7 @@ class Report:
             "states": self.states, "acts": {kind.value: self.played.acts[kind] for kind in Kind},
             "policy": self.policy, "breaches": self.breaches, "breaches_by_courier": self.by_courier,
             "lead_times": {name: asdict(one) for name, one in self.lead_times.items()},
-            "holds": self.holds, "released": dict(self.played.released), "load": self._load(),
+            **asdict(self.accounts), "holds": self.holds, "released": dict(self.played.released), "load": self._load(),
             "disorder": self.disorder(), "never_happened": self._never(), "notes": self._notes(),
             "compare": self.compare(),
         }  # fmt: skip

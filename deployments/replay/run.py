@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvicorn
@@ -24,6 +24,7 @@ from ballast.rules.sla import read_policy
 from ballast.settings import Settings
 from ballast.wiring import House
 from deployments.replay import report as reading
+from deployments.replay.accounts import read_accounts, read_on_hand, recorded_charges
 from deployments.replay.acts import Act, Agenda, acts_of
 from deployments.replay.history import History, read_history
 from deployments.replay.playing import Played, Player
@@ -32,6 +33,7 @@ from deployments.replay.showing import show_report
 from deployments.replay.stage import Ground, Outside, ground, our_side
 from flows.sync_inventory import sync_inventory
 from tasks.plainly import plainly
+from tasks.stock import compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +115,16 @@ class _Stage:
 
     async def play(self, at: Ground, progress: Callable[[int, datetime], None]) -> Report:
         async with our_side(at, self.begins_at) as (house, clock, outside):
-            await outside.stock(self._pieces())
+            pieces = self._pieces()
+            await outside.stock(pieces)
             with plainly():
                 await sync_inventory.fn()  # the shelf as the ERP has it
+                async with house.transaction() as tx:
+                    granted = await read_on_hand(tx, pieces)
                 played = await Player(house, clock, outside, Agenda(self.acts), progress).play()
-            return await self._report(house, outside, played)
+            ended_at = clock.now()
+            clock.set(ended_at + timedelta(seconds=1))  # the ERP's figures know what was booked at the last moment
+            return await self._report(house, outside, played, granted, ended_at)
 
     def _pieces(self) -> dict[str, int]:
         """Twice what was ever ordered: what a seller did not have, the record does not say."""
@@ -127,8 +134,9 @@ class _Stage:
                 pieces[line.sku] += 2 * line.quantity
         return dict(pieces)
 
-    async def _report(self, house: House, outside: Outside, played: Played) -> Report:
-        ended_at, policy = house.clock.now(), self.judge.policy
+    async def _report(self, house: House, outside: Outside, played: Played, granted: int, ended_at: datetime) -> Report:
+        policy = self.judge.policy
+        stock = await compare(house)
         async with house.transaction() as tx:
             report = Report(
                 history=self.history,
@@ -145,6 +153,7 @@ class _Stage:
                 policy=self.judge.name,
                 breaches=await reading.read_breaches(tx, policy),
                 by_courier=await reading.read_breaches_by_courier(tx, policy),
+                accounts=await read_accounts(tx, recorded_charges(self.acts, played), granted, stock.findings),
             )
             if self.other is None:
                 return report

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ballast.domain.money import Money
 from ballast.domain.words import HOLD_LABELS, STATE_LABELS, HoldReason, Label, State
 from deployments.replay.playing import HELD
 from deployments.replay.report import Report
@@ -30,6 +31,23 @@ FIGURES: Final = {
     "signed_without_hand_over": Label("signed without a recorded hand-over", "已签收但无揽收记录"),
     "held": Label("ever on hold", "曾被挂起"),
     "still_held": Label("still on hold at the end", "结束时仍挂起"),
+}
+MONEY: Final = {
+    "due": Label("all orders", "订单金额"),
+    "recorded": Label("payments in the file", "文件中的付款"),
+    "captured": Label("captured in the books", "账上收款"),
+    "counted": Label("of these, for the orders", "其中计入订单"),
+    "surplus": Label("of these, too much", "其中多付"),
+    "unchecked": Label("of these, not accepted yet", "其中待确认"),
+    "refunded": Label("went back", "已退款"),
+    "to_refund": Label("has to go back", "待退款"),
+}
+PIECES: Final = {
+    "granted": Label("there were", "期初"),
+    "ordered": Label("ordered", "下单"),
+    "left": Label("left", "已出库"),
+    "on_hand": Label("on hand", "现存"),
+    "locked": Label("locked", "锁定"),
 }
 REASONS: Final = {
     "placed_twice": Label("it was placed before", "订单已存在"),
@@ -86,6 +104,7 @@ def show_report(report: Report, language: str, console: Console) -> None:
     """Everything, the most important first."""
     page = Page(console, language == "zh", ZoneInfo(report.zone))
     _totals(report, page)
+    _accounts(report, page)
     _breaches(report, page)
     _lead_times(report, page)
     _holds(report, page)
@@ -112,6 +131,19 @@ def _totals(report: Report, page: Page) -> None:
     if history.rejected_rows > MOST_REASONS:
         words = Label("… {} rows in all: see {}", "… 共 {} 行, 见 {}")
         page.console.print(page.say(words).format(history.rejected_rows, escape(str(history.rejects))))
+
+
+def _accounts(report: Report, page: Page) -> None:
+    for money in report.accounts.money:
+        rows = [(page.say(label), Money(getattr(money, name), money.currency).major()) for name, label in MONEY.items()]
+        page.table(Label(f"Money, {money.currency}", f"资金, {money.currency}"), (_WHAT, _AMOUNT), rows)
+    differs = [(one.order_no, one.recorded, one.captured) for one in report.accounts.differs]
+    columns = (_ORDER, Label("recorded, minor units", "记录 (分)"), Label("captured, minor units", "收款 (分)"))
+    page.table(Label("Money that differs from the file", "与文件不符的资金"), columns, differs[:MOST_SHOWN])
+    pieces = [(page.say(label), getattr(report.accounts.pieces, name)) for name, label in PIECES.items()]
+    page.table(Label("Stock, pieces", "库存 (件)"), (_WHAT, Label("pieces", "件")), pieces)
+    for finding in report.accounts.pieces.findings:
+        page.console.print(f"[red]{escape(finding)}[/red]")
 
 
 def _breaches(report: Report, page: Page) -> None:
@@ -210,6 +242,7 @@ def _left(report: Report, page: Page) -> None:
 
 
 _WHAT: Final = Label("", "")
+_AMOUNT: Final = Label("amount", "金额")
 _ORDERS: Final = Label("orders", "订单")
 _ORDER: Final = Label("order", "订单")
 _LEVELS: Final = (("yellow", "黄"), ("red", "红"))

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from ballast.clock import SetClock
 from ballast.db.engine import make_engine
-from ballast.settings import Patience, Settings
+from ballast.settings import DoorSettings, Patience, Settings
 from ballast.wiring import House, close_house, use_house
 from deployments.machine import database
 from deployments.processes import StartFailed, alone, free_port
@@ -128,6 +128,7 @@ def own_settings(settings: Settings, systems: Mapping[str, Any], *, books: str, 
         language=settings.language,
         chunk=settings.chunk,
         patience=PATIENCE,
+        door=DoorSettings(intake="let_in"),  # these orders were taken, whatever was on the shelf
         sla_policy=policy.resolve(),
     )
 

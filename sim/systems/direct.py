@@ -3,8 +3,9 @@
 import hashlib
 import hmac
 import time
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -13,6 +14,11 @@ from sim.clock import zoned_text
 from sim.records import Order, ShopCharge
 from sim.webhooks import Outgoing, Webhook
 from sim.world import World
+
+REFUSED = 409
+"""What our side answers to an order that it cannot promise."""
+
+Heard: TypeAlias = Callable[[int, bytes], bool]
 
 
 def sign(timestamp: str, body: bytes, secret: str) -> str:
@@ -25,7 +31,13 @@ class DirectNews:
         self._secret = world.config.secrets.direct.secret
 
     def placed(self, order: Order) -> Webhook:
-        return self._post(order, "order.placed", {"order": describe_order(order)})
+        """A refusal ends it: the customer hears that it cannot be had, and nothing is repeated."""
+
+        def heard(status: int, _: bytes) -> bool:
+            order.refused = order.refused or status == REFUSED
+            return order.refused or says_success(status, _)
+
+        return self._post(order, "order.placed", {"order": describe_order(order)}, heard=heard)
 
     def paid(self, order: Order, charge: ShopCharge) -> Webhook:
         """A charge through a provider of the shop's own."""
@@ -43,7 +55,13 @@ class DirectNews:
         told = {"order_no": order.no, "reason": reason, "cancelled_at": zoned_text(at)}
         return self._post(order, "order.cancelled", {"order": told})
 
-    def _post(self, order: Order, event: str, content: dict[str, Any], part: str = "") -> Webhook:
+    def return_requested(self, order: Order, asked: dict[str, Any]) -> Webhook:
+        """The customer wants to send something back. Two different wishes are two messages."""
+        return self._post(order, "order.return_requested", {"return": asked}, orjson.dumps(asked).decode())
+
+    def _post(
+        self, order: Order, event: str, content: dict[str, Any], part: str = "", heard: Heard | None = None
+    ) -> Webhook:
         event_id = f"D{digits(20, self._world.config.seed, event, order.no, *filter(None, [part]))}"
         body = orjson.dumps({"event": event, "event_id": event_id, **content})
 
@@ -56,7 +74,8 @@ class DirectNews:
             }
             return Outgoing("/direct", headers, body)
 
-        return self._world.sender.post(Webhook("direct", event, f"{order.no}{part}", build, says_success, (order,)))
+        hook = Webhook("direct", event, f"{order.no}{part}", build, heard or says_success, (order,))
+        return self._world.sender.post(hook)
 
 
 def describe_order(order: Order) -> dict[str, Any]:

@@ -188,7 +188,7 @@ class ErpContract:
 
     async def test_every_article_of_every_warehouse_has_one_figure(self, erp: Erp, world: World) -> None:
         articles = (await world.get("catalogue"))["articles"]
-        figures = await erp.stock()
+        figures = (await erp.stock()).figures
         keys = [(one.sku, one.warehouse) for one in figures]
         assert len(set(keys)) == len(keys) == 2 * len(articles)
         assert all(one.on_hand == one.available + one.locked for one in figures)
@@ -249,7 +249,7 @@ async def _sale_status(world: World, order: Order) -> str:
 
 
 async def _figure(erp: Erp, sku: str) -> StockFigure:
-    return next(one for one in await erp.stock() if (one.sku, one.warehouse) == (sku, "CK001"))
+    return next(one for one in (await erp.stock()).figures if (one.sku, one.warehouse) == (sku, "CK001"))
 
 
 def _with_sku(order: Order, sku: str) -> Order:

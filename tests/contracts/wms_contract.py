@@ -20,6 +20,14 @@ class WmsContract:
     async def test_ping_says_who_answers(self, wms: Wms) -> None:
         assert await wms.ping()
 
+    async def test_it_says_what_it_counts(self, wms: Wms, world: World) -> None:
+        """What it does not list it does not have; what is not its own is left out."""
+        await world.post("stock", {"sku": "SKU-050", "quantity": 7, "warehouse": "WH02"})
+        said = await wms.stock([("SKU-050", "CK002"), ("SKU-NOBODY", "CK001"), ("SKU-050", "nowhere")])
+        counted = {(one.sku, one.warehouse): (one.free, one.frozen) for one in said.counted}
+        assert counted == {("SKU-050", "CK002"): (7, 0), ("SKU-NOBODY", "CK001"): (0, 0)}
+        assert list(said.refused) == []
+
     async def test_a_delivery_order_is_handed_over_once(self, wms: Wms, world: World) -> None:
         order = await place_order(world)
         receipt = await wms.create(order)

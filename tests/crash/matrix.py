@@ -62,6 +62,7 @@ CHANGE_NO_ORDER: Final = frozenset(
     {
         "answer-alerts",
         "check-stock",
+        "close-day",
         "close-runs",
         "list-refunds",
         "prune-books",  # killed in tests/db/test_prune.py

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from ballast.db import clocks
+from ballast.db import clocks, returning
 from ballast.db.alerts import raise_alerts
 from ballast.db.answers import answer_alerts, find_alerts
 from ballast.db.claims import due_now
-from ballast.db.returns import answer_return
+from ballast.db.return_requests import answer
+from ballast.db.returning import ReturnRefused
 from ballast.domain.words import Event, HoldReason, State
 from ballast.wiring import House
 from tasks.sla import Watched, read_some
@@ -186,20 +187,20 @@ async def test_a_released_hold_was_late_even_if_no_sweep_saw_it(a_house: House, 
 async def test_a_return_that_nobody_answers(a_house: House, clock: SettableClock) -> None:
     await bring(a_house, State.OUTBOUND)
     async with opened_one(a_house) as case:
-        case.returns.append({"order_id": case.id, "why": "too late", "asked_by": "wechat", "asked_at": case.now})
-        case.touched = True
+        returning.open_whole(case, why="too late", by="wechat")
     clock.pass_by(hours=4)
     assert "yellow return_unanswered" in await sweep(a_house)
     async with a_house.transaction() as tx:
-        answered = await answer_return(tx, "SO-1", accept=True, by="li", note="send it back", now=clock.now())
-        again = await answer_return(tx, "SO-1", accept=False, by="wang", note="", now=clock.now())
-    assert answered is not None and again is None
+        said = {"words": "send it back", "now": clock.now(), "waits": a_house.waits}
+        await answer(tx, "SO-1", approve=True, by="li", **said)
+        with pytest.raises(ReturnRefused, match="no return waits"):
+            await answer(tx, "SO-1", approve=False, by="wang", **said)
     await sweep(a_house)
     [late] = [row for row in await breaches(a_house) if row["clock"] == "return_unanswered"]
     assert late["ended_at"] == clock.now()
     found = await table(a_house, "select state, answered_by, note from return_case")
-    assert found == [{"state": "accepted", "answered_by": "li", "note": "send it back"}]
-    assert "the return is accepted. send it back" in await column(a_house, "select text from order_event")
+    assert found == [{"state": "approved", "answered_by": "li", "note": "send it back"}]
+    assert "RT-SO-1-1: the return is accepted. send it back" in await column(a_house, "select text from order_event")
 
 
 async def test_a_customer_s_wish_pauses(a_house: House, clock: SettableClock) -> None:

@@ -39,6 +39,15 @@ insert into refund (refund_no, order_id, provider, transaction_id, amount, curre
 select 'RF-' || n, n, 'wechatpay', 'T-' || n, 100, 'CNY', '', 'done', cast(:now as timestamptz),
   cast(:now as timestamptz) from generate_series(1, 20000) n
 """
+ASKED_BACK = """
+insert into return_case (order_id, return_no, why, asked_by, asked_at, state, due_at)
+select id, 'RT-1-1', '', 'li', :now, 'requested', :now from sales_order limit 1
+"""
+SENT_BACK = """
+insert into return_case (order_id, return_no, why, asked_by, asked_at, state, closed_at)
+select n, 'RT-' || n || '-1', '', 'li', cast(:now as timestamptz), 'closed', cast(:now as timestamptz)
+from generate_series(1, 20000) n
+"""
 READ = """
 insert into inbox (source, event_id, topic, order_no, payload, state, received_at, done_at, note)
 select 'kdniao', 'E-' || n, 'news', 'F-' || n, '{}', 'done', cast(:now as timestamptz), cast(:now as timestamptz), ''
@@ -51,6 +60,7 @@ DUE = {
     "alert": "climbs_at",
     "alert_notice": "due_at",
     "refund": "due_at",
+    "return_case": "due_at",
     "sales_order": "sla_due_at",
 }
 EMPTY_ONES = ([], ["alert"], ["alert_notice"], ["alert", "alert_notice"])
@@ -61,7 +71,7 @@ EMPTY_ONES = ([], ["alert"], ["alert_notice"], ["alert", "alert_notice"])
 async def crowded(a_house: House) -> House:
     """Twenty thousand finished orders and their messages, two hundred orders at work."""
     async with a_house.transaction() as tx:
-        for sql in (FINISHED, SENT, READ, RETURNED):
+        for sql in (FINISHED, SENT, READ, RETURNED, SENT_BACK):
             await tx.execute(text(sql), {"now": NOON})
     await place_many(a_house, 200)
     async with a_house.transaction() as tx:
@@ -108,7 +118,7 @@ async def test_no_sent_message_is_read_however_the_planner_errs(crowded: House) 
     ((statement, parameters),) = heard
     nodes = await _nodes(crowded, statement, parameters)
     assert [n["Relation Name"] for n in nodes if n["Node Type"] == "Seq Scan"] == []
-    assert {"outbox_due", "alert_climbs", "notice_due", "refund_due", "order_sla"} <= {
+    assert {"outbox_due", "alert_climbs", "notice_due", "refund_due", "return_due", "order_sla"} <= {
         n.get("Index Name") for n in nodes
     }
 
@@ -142,8 +152,9 @@ async def test_every_kind_of_work_is_seen(a_house: House, clock: SettableClock) 
         await tx.execute(text(RETURNED.replace("20000", "1")), {"now": NOON})
         await tx.execute(text("update refund set due_at = cast(:now as timestamptz)"), {"now": NOON})
         await tx.execute(text("update sales_order set sla_due_at = cast(:now as timestamptz)"), {"now": NOON})
+        await tx.execute(text(ASKED_BACK), {"now": NOON})
         work = await claims.due_now(tx, NOON)
-    assert set(work) == {"sign_off", "inbox", "orders", "outbox", "alerts", "refunds", "sla"}
+    assert set(work) == {"sign_off", "inbox", "orders", "outbox", "alerts", "refunds", "returns", "sla"}
 
 
 async def test_what_is_neglected_is_old_and_in_nobodys_hands(a_house: House) -> None:

@@ -106,14 +106,16 @@ def count(window: Window, one: Past, all_: Sequence[Past]) -> float:
 async def suffer(house: House, number: int, id_: int, fate: str) -> None:
     """What became of an order, as the books would have it."""
     now = house.clock.now()
-    case = """insert into return_case (order_id, why, asked_by, asked_at, state) values (:id, '', 'li', :now, :state)"""
+    case = """insert into return_case (order_id, return_no, why, asked_by, asked_at, state, counts)
+      values (:id, 'RT-' || :no || '-1', '', 'li', :now, :state, :counts)"""
     refund = """insert into refund (refund_no, order_id, provider, transaction_id, amount, currency, why, state,
       requested_at) values ('R-' || :no, :id, 'wechatpay', 'T', 5, 'CNY', '', :state, :now)"""
     out = "update sales_order set outbound_at = :now where id = :id"
     async with house.transaction() as tx:
         match fate:
             case "accepted" | "requested" | "denied":
-                await run(tx, case, id=id_, now=now, state="refused" if fate == "denied" else fate)
+                state = {"denied": "rejected", "accepted": "approved"}.get(fate, fate)
+                await run(tx, case, id=id_, no=str(id_), now=now, state=state, counts=fate != "denied")
             case "refused_parcel":
                 sql = """insert into hold (order_id, reason, evidence, held_from, held_at, note)
                   values (:id, 'COURIER_REFUSED', '', 'SIGNED', :now, '')"""
@@ -272,8 +274,8 @@ async def fill(tx: AsyncConnection, many: int) -> list[int]:
     await run(
         tx,
         """
-        insert into return_case (order_id, why, asked_by, asked_at, state)
-        select id, '', 'li', :now, 'accepted' from sales_order where id % 20 = 0""",
+        insert into return_case (order_id, return_no, why, asked_by, asked_at, state)
+        select id, 'RT-' || id || '-1', '', 'li', :now, 'approved' from sales_order where id % 20 = 0""",
         now=NOON,
     )
     await run(tx, "analyze")

@@ -17,7 +17,7 @@ from tests.db.stage import column, make_order, place
 from tests.db.test_prune import AGES, documents, everything, merged, surround
 
 OPEN = {
-    "return": "update return_case set state = 'requested' where order_id = (select id from o)",
+    "return": "update return_case set state = 'requested', closed_at = null where order_id = (select id from o)",
     "refund": "update refund set state = 'asked' where order_id = (select id from o)",
     "hold": "update hold set released_at = null where order_id = (select id from o)",
     "alert": "update alert set climbs_at = :now where order_id = (select id from o)",

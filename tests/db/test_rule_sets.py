@@ -91,7 +91,7 @@ async def test_a_version_is_made_checked_published_and_retired_with_who_when_and
     await put(a_house, prices(290_00), base=1)
     assert await price_of(a_house) == 290_00
     assert await listed(a_house) == [(2, "published"), (1, "retired")]
-    assert (await ruling(a_house)).versions == {Kind.PRICE: 2, Kind.PROMOTION: 0, Kind.RISK: 0}
+    assert (await ruling(a_house)).versions == {Kind.PRICE: 2, Kind.PROMOTION: 0, Kind.RISK: 0, Kind.SOURCING: 0}
 
 
 async def test_kinds_are_counted_by_themselves_and_make_one_whole(a_house: House) -> None:
@@ -99,7 +99,7 @@ async def test_kinds_are_counted_by_themselves_and_make_one_whole(a_house: House
     await put(a_house, promotions(percent()), kind=Kind.PROMOTION)
     await put(a_house, RiskSet(rules=(RiskRule(name="big", when="amount > 5000", score=10),)), kind=Kind.RISK)
     now = await ruling(a_house)
-    assert now.versions == {Kind.PRICE: 1, Kind.PROMOTION: 1, Kind.RISK: 1}
+    assert now.versions == {Kind.PRICE: 1, Kind.PROMOTION: 1, Kind.RISK: 1, Kind.SOURCING: 0}
     assert [one.name for one in now.promotion_set.promotions] == ["tea-90"]
     assert now.risk.judge({"amount": 6000}).score == 10
 

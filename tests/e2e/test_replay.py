@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,7 +108,32 @@ def test_twelve_orders_of_two_years(folder: Path) -> None:
     _check_breaches(out)
     _check_disorder(out)
     _check_load(out)
+    _check_money(out, paid_in_cents(SAMPLES / "payments.csv", "number", "sum", but=frozenset({"H-9", "H-10"})), "EUR")
+    assert (
+        out["money"][0]["due"] - out["money"][0]["recorded"] == 195 + 1
+    )  # H-10 is new, by its word; H-7 paid a cent too little
+    assert out["money"][0]["to_refund"] == 8000  # H-4 was cancelled after it was paid
     assert "left out" in said and "H-9" in said and "Traceback" not in said
+
+
+def rows_of(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def paid_in_cents(file: Path, key: str, amount: str, *, but: frozenset[str] = frozenset()) -> int:
+    """What a file of payments adds up to by itself."""
+    return int(sum(Decimal(row[amount]) * 100 for row in rows_of(file) if row[key] not in but))
+
+
+def _check_money(out: dict[str, Any], paid: int, currency: str) -> None:
+    """Every cent of the file is in the books, and every piece on the shelf or with a customer."""
+    (money,) = out["money"]
+    assert (money["currency"], out["differs"]) == (currency, [])
+    assert money["recorded"] == money["captured"] == paid
+    assert money["counted"] + money["surplus"] + money["unchecked"] == paid
+    pieces = out["pieces"]
+    assert (pieces["on_hand"] + pieces["left"], pieces["findings"]) == (pieces["granted"], [])
 
 
 def _check_states(out: dict[str, Any]) -> None:
@@ -232,4 +258,8 @@ def test_six_hundred_real_orders_give_the_counts_of_their_file(folder: Path) -> 
     assert out["states"] == {"CLOSED": 1, "IN_TRANSIT": 8, "SIGNED": 588, "STOCK_LOCKED": 3}
     assert out["breaches"]["in_transit"]["yellow"] == 522 + 8  # those that never arrived are late, too
     assert len([one for one in out["disorder"] if one["handed_over_before_payment"]]) == 6
+    _check_money(out, paid_in_cents(REAL / "order_payments.csv", "order_id", "payment_value"), "BRL")
+    several = Counter(row["order_id"] for row in rows_of(REAL / "order_payments.csv"))
+    assert out["money"][0]["several_charges"] == sum(count > 1 for count in several.values()) > 0
+    assert out["pieces"]["ordered"] == len(rows_of(REAL / "order_items.csv"))
     assert "Traceback" not in said

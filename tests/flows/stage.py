@@ -28,7 +28,7 @@ from ballast.db.outbox import claim_messages
 from ballast.db.stock import take_figures
 from ballast.domain.words import State, Step
 from ballast.ports import StockFigure
-from ballast.settings import Patience, Settings
+from ballast.settings import DoorSettings, Patience, Settings
 from ballast.wiring import House
 from flows.send_outbox import SENDERS
 from tasks.chunks import Tally
@@ -58,6 +58,9 @@ def open_house(url: str, world: World) -> House:
         **values,
         database_url=SecretStr(url),
         patience=QUICK,
+        door=DoorSettings(
+            intake="let_in"
+        ),  # what is short shows when it is locked; tests/flows/test_door.py asks first
         console_key=SecretStr(CONSOLE_KEY),
         prefect_hook_key=SecretStr(HOOK_KEY),
         sla_policy=PLAIN_POLICY,

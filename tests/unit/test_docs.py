@@ -18,7 +18,10 @@ from pydantic.fields import FieldInfo
 import ballast.cli.alerts
 import ballast.cli.backups
 import ballast.cli.cancelling
+import ballast.cli.channels
 import ballast.cli.customers
+import ballast.cli.incoming
+import ballast.cli.ledger
 import ballast.cli.machine
 import ballast.cli.meanings
 import ballast.cli.money
@@ -28,10 +31,14 @@ import ballast.cli.quoting
 import ballast.cli.reconciling
 import ballast.cli.replaying
 import ballast.cli.reporting
+import ballast.cli.reserved
+import ballast.cli.returning
 import ballast.cli.risk
 import ballast.cli.rule_trying
 import ballast.cli.rules
 import ballast.cli.stock
+import ballast.cli.stock_limits
+import ballast.cli.stock_view
 import ballast.cli.upkeep
 import ballast.cli.watching  # noqa: F401  # they register their commands
 from adapters.storefronts.direct.webhook import DirectHook

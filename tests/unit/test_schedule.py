@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, GATED, Standing
+from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, MAY_BE_UNPAID, Standing
 from ballast.domain.schedule import Due, Facts, Waits, next_due
 from ballast.domain.words import Event, HoldReason, State, Step
 from tests.times import NOON
@@ -75,7 +75,7 @@ def test_what_is_not_wanted_any_more_is_called_off_at_once(place: State, reason:
 @pytest.mark.parametrize("reason", sorted(set(HoldReason) - CALLED_OFF))
 def test_a_hold_that_money_or_the_warehouse_can_end_goes_on_asking_for_it(reason: HoldReason) -> None:
     ends = ENDS_WITH.get(reason, ())
-    asked = Event.PAYMENT_CAPTURED in ends or reason in GATED  # one that is never paid is closed in the end
+    asked = Event.PAYMENT_CAPTURED in ends or reason in MAY_BE_UNPAID  # one that is never paid is closed in the end
     money = (Step.CONFIRM_PAYMENT, NOON + HOUR / 2) if asked else None
     goods = (Step.SHIP_OUT, NOON + 12 * HOUR) if {Event.SHIPPED, Event.SCANNED} & set(ends) else None
     assert held_is_due(State.PENDING_PAYMENT, reason) == money

@@ -189,7 +189,7 @@ def test_a_subscription_that_was_given_up_is_a_missing_notice() -> None:
     assert (found.verdict, found.lacks) == (Verdict.BEHIND, (subscription,))
 
 
-@pytest.mark.parametrize("reason", [*CALLED_OFF])
+@pytest.mark.parametrize("reason", sorted(CALLED_OFF))
 @pytest.mark.parametrize("place", [Place.PAID, Place.LOCKED])
 def test_what_is_being_called_off_may_be_gone_at_warehouse_and_erp_already(place: Place, reason: HoldReason) -> None:
     held = books(place, state=State.ON_HOLD, held_for=reason)

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import orjson
 
+from adapters.storefronts.direct.status import PLACED
 from ballast.db import inbox
 from ballast.db.engine import DATABASE_ERRORS
+from ballast.domain.promising import Answer
+from ballast.door import admit
 from ballast.ports import Message
 from ballast.wiring import House
 from web.database import is_about_data
@@ -21,7 +24,9 @@ PATIENCE: Final = 4.0  # seconds; vendors hang up after three to five
 STATEMENT: Final = 3.0  # seconds, for one transaction
 
 Letters = Sequence[tuple[str, Message]]
-Store = Callable[[Letters], Awaitable[object]]
+Unpromised = Mapping[str, Answer]
+"""Order number -> why its message was not stored."""
+Store = Callable[[Letters], Awaitable[Unpromised | None]]
 
 
 class NotStored(Exception):
@@ -32,6 +37,14 @@ class Unstorable(Exception):
     """The database will never take this message, however often it is sent."""
 
 
+class NotPromised(Exception):
+    """The order wants what is not there: the shop has to hear which lines, and what could be had."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.order_no)
+        self.answer = answer
+
+
 @dataclass(slots=True, eq=False)
 class Sender:
     """One request that waits for its messages to be stored."""
@@ -39,7 +52,12 @@ class Sender:
     letters: Letters
     stored: asyncio.Future[None]
 
-    def settle(self, error: NotStored | Unstorable | None) -> None:
+    def refusal(self, unpromised: Unpromised) -> NotPromised | None:
+        """Why one of its messages was not stored. A shop sends one order at a time."""
+        found = (unpromised[letter.order_no] for _, letter in self.letters if _is_refused(letter, unpromised))
+        return next((NotPromised(answer) for answer in found), None)
+
+    def settle(self, error: NotStored | Unstorable | NotPromised | None) -> None:
         """Tell the outcome, unless nobody waits for it any more."""
         if self.stored.done():
             return
@@ -67,7 +85,7 @@ class Collector:
         self._closed = False
 
     async def put(self, source: str, messages: Sequence[Message]) -> None:
-        """Returns once the messages are committed. Raises `NotStored` or `Unstorable`."""
+        """Returns once the messages are committed. Raises `NotStored`, `Unstorable` or `NotPromised`."""
         if self._closed:
             raise NotStored("this process is stopping")
         if self._waiting and self._count + len(messages) > self._most_waiting:
@@ -109,33 +127,46 @@ class Collector:
 
     async def _store_batch(self, batch: Sequence[Sender]) -> None:
         """All together; when the database refuses a message, each sender alone, so that one cannot spoil the others."""
-        error = await self._attempt(batch)
-        if not isinstance(error, Unstorable) or len(batch) == 1:
-            for sender in batch:
-                sender.settle(error)
+        outcome = await self._attempt(batch)
+        if not isinstance(outcome, Unstorable) or len(batch) == 1:
+            _tell(batch, outcome)
             return
         for sender in batch:
             if not sender.stored.done():
-                sender.settle(await self._attempt([sender]))
+                _tell([sender], await self._attempt([sender]))
 
-    async def _attempt(self, batch: Sequence[Sender]) -> NotStored | Unstorable | None:
+    async def _attempt(self, batch: Sequence[Sender]) -> NotStored | Unstorable | Unpromised:
         try:
             async with asyncio.timeout(STATEMENT):
-                await self._store([letter for sender in batch for letter in sender.letters])
+                return await self._store([letter for sender in batch for letter in sender.letters]) or {}
         except orjson.JSONEncodeError as error:
             return Unstorable(f"its JSON cannot be written: {error}")
         except DATABASE_ERRORS as error:
             name = type(getattr(error, "orig", None) or error).__name__
             return Unstorable(name) if is_about_data(error) else NotStored(f"the database does not answer ({name})")
-        return None
+
+
+def _tell(batch: Sequence[Sender], outcome: NotStored | Unstorable | Unpromised) -> None:
+    for sender in batch:
+        sender.settle(outcome if isinstance(outcome, Exception) else sender.refusal(outcome))
 
 
 def store_into(house: House) -> Store:
-    """The inbox of this house. Sorted: two processes that store the same messages cannot block each other."""
+    """The inbox of this house. Sorted: two processes that store the same messages cannot block each other.
 
-    async def store(letters: Letters) -> None:
+    Orders that cannot be promised are not stored: they are checked, and reserved, in the same transaction.
+    """
+
+    async def store(letters: Letters) -> Unpromised:
         async with house.transaction() as tx:
             ordered = sorted(letters, key=lambda letter: (letter[0], letter[1].event_id))
-            await inbox.store(tx, ordered, house.clock.now())
+            unpromised = await admit(house, tx, ordered)
+            taken = [(source, one) for source, one in ordered if not _is_refused(one, unpromised)]
+            await inbox.store(tx, taken, house.clock.now())
+        return unpromised
 
     return store
+
+
+def _is_refused(message: Message, unpromised: Unpromised) -> bool:
+    return message.topic == PLACED and message.order_no in unpromised

@@ -2,19 +2,24 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.errors import BadSignature, NotUnderstood
+from adapters.storefronts.direct.status import PLACED
 from ballast.clock import Clock
+from ballast.domain.promising import said_of
+from ballast.door import as_json
 from ballast.ports import Delivery, Hook, HookAnswer, HookRequest, Message
 from ballast.settings import LimitSettings
 from web.bounds import sender_of
 from web.hooks.body import Body, BodyReader
-from web.hooks.collector import Collector, NotStored, Unstorable
+from web.hooks.collector import Collector, NotPromised, NotStored, Unstorable
 from web.hooks.crowd import Crowd
 from web.hooks.observing import Visit
 from web.hooks.refusals import Refusal, RefusalLog
@@ -29,10 +34,22 @@ UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, RecursionErro
 
 
 class Door:
-    """Answers `/hooks/{source}`. Every sender has its own bounds, every source its own line of refusals."""
+    """Answers `/hooks/{source}`. Every sender has its own bounds, every source its own line of refusals.
 
-    def __init__(self, hooks: Mapping[str, Hook], collector: Collector, clock: Clock, limits: LimitSettings) -> None:
+    `orders`: stores new orders, apart from news: they may wait for whoever works on the stock, and news must not.
+    """
+
+    def __init__(
+        self,
+        hooks: Mapping[str, Hook],
+        collector: Collector,
+        clock: Clock,
+        limits: LimitSettings,
+        *,
+        orders: Collector | None = None,
+    ) -> None:
         self._hooks, self._collector, self._clock = hooks, collector, clock
+        self._orders = orders or collector
         self._crowd, self._bodies, self._refusals = Crowd(limits), BodyReader(), RefusalLog()
 
     async def answer(self, request: Request) -> Response:
@@ -52,7 +69,7 @@ class Door:
             self._crowd.note_refusal(sender_of(request), refusal.status, now)
             self._refusals.note(source, refusal, now)
             await body.drain()
-            answer = hook.refused(refusal.status, refusal.why, now)
+            answer = _with(hook.refused(refusal.status, refusal.why, now), refusal.told)
             visit.refused(refusal.status)
             return _respond(answer, close=not body.whole, retry_after=refusal.retry_after)
         visit.accepted()
@@ -74,8 +91,12 @@ class Door:
     async def _store(self, source: str, messages: Sequence[Message]) -> None:
         if not messages:
             return
+        collector = self._orders if any(message.topic == PLACED for message in messages) else self._collector
         try:
-            await self._collector.put(source, messages)
+            await collector.put(source, messages)
+        except NotPromised as refused:
+            lines = [as_json(line) for line in refused.answer.lines]
+            raise Refusal(409, f"cannot be promised: {said_of(refused.answer)}", told={"lines": lines}) from None
         except NotStored as error:
             raise Refusal(503, f"not stored, send it again: {error}") from None
         except Unstorable as error:
@@ -120,6 +141,11 @@ def _untouched(request: Request, raw: bytes) -> HookRequest:
     if len(query.multi_items()) != len(query):
         raise Refusal(401, "a value of the query comes twice")
     return HookRequest(method=request.method, query=dict(query), headers=headers, body=raw)
+
+
+def _with(answer: HookAnswer, told: Mapping[str, Any] | None) -> HookAnswer:
+    """Only our own format is told more than a reason, and it is JSON."""
+    return replace(answer, body=orjson.dumps(orjson.loads(answer.body) | told)) if told else answer
 
 
 def _respond(answer: HookAnswer, *, close: bool = False, retry_after: int | None = None) -> Response:

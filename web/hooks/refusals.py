@@ -2,8 +2,9 @@
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 log = logging.getLogger(__name__)
 
@@ -14,6 +15,7 @@ ADVICE: Final[dict[int, str]] = {
     400: "the vendor's message differs from its sheet; compare it with the adapter's README",
     401: "if these are genuine, compare our secrets with the vendor's console, and this machine's clock with the time",
     408: "the sender is too slow",
+    409: "the shop was told which lines, and what could be promised; see docs/door.md",
     413: "the vendor will have to send less at once",
     415: "the sender must not compress its requests",
     429: "somebody sends far more than the vendor would, or guesses; behind a proxy see docs/production.md",
@@ -24,12 +26,14 @@ ADVICE: Final[dict[int, str]] = {
 class Refusal(Exception):
     """The request is not taken. `why` is told to the sender; it holds no secret and nothing of a signature.
 
-    `retry_after`: seconds after which it may come again.
+    `retry_after`: seconds after which it may come again. `told`: what a JSON answer says beside the reason.
     """
 
-    def __init__(self, status: int, why: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self, status: int, why: str, *, retry_after: int | None = None, told: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(why)
-        self.status, self.retry_after = status, retry_after
+        self.status, self.retry_after, self.told = status, retry_after, told
         self.why = "".join(c if c.isprintable() else "?" for c in why[:LONGEST])
 
 

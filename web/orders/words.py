@@ -57,6 +57,7 @@ STEP_LABELS: Final[dict[str, Label]] = {
 EFFECT_LABELS: Final[dict[str, Label]] = {
     "erp.reserve": Label("sale order in the ERP", "ERP 销售订单"),
     "wms.create": Label("delivery order at the warehouse", "仓库发货单"),
+    "erp.change": Label("sale order changed to other warehouses in the ERP", "ERP 销售订单改仓"),
     "courier.subscribe": Label("parcel subscribed at the courier", "物流订阅"),
     "parcel.follow": Label("quiet parcel subscribed once more", "再次订阅物流"),
     "shop.shipped": Label("shop told of the parcels", "店铺发货通知"),

@@ -1,37 +1,61 @@
-"""Answers `POST /quote`, for whoever has the key. Contract prices are nobody else's business."""
+"""Answers what a shop asks: `POST /quote`, `POST /orders/check`. For whoever has the key; stock and contract prices
+are nobody else's business.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import NotUnderstood
-from adapters.storefronts.direct.questions import AskedQuote, read_question
+from adapters.storefronts.direct.questions import read_check, read_question
 from ballast.db.engine import DATABASE_ERRORS
+from ballast.door import check
 from ballast.quoting import answer
 from ballast.wiring import House
 from web.gate import Bearer, Shut
 from web.hooks.body import Body, BodyReader
 from web.hooks.refusals import Refusal
 
-MOST_BYTES = 128 * 1024
+MOST_BYTES: Final = 128 * 1024
 """500 lines have 50 KB."""
 
+SECONDS: Final = 3.0
+"""Who asks for pieces waits for whoever works on the same stock, but not for long."""
 
-class QuoteDoor:
-    """The quotes of one process."""
+Reply = Callable[[House, object], Awaitable[dict[str, Any]]]
+"""From the JSON of a question to that of its answer. Raises `NotUnderstood`."""
 
-    def __init__(self, house: House, key: str) -> None:
-        self._house, self._bodies = house, BodyReader(most_bytes=MOST_BYTES)
-        self._bearer = Bearer(key, house.settings.limits, house.clock)
+
+async def quote_of(here: House, question: object) -> dict[str, Any]:
+    """What an order would cost, and why."""
+    return await answer(here, read_question(question))
+
+
+async def check_of(here: House, question: object) -> dict[str, Any]:
+    """What of an order can be promised; with `reserve` it is kept."""
+    return await check(here, read_check(question))
+
+
+class ShopDoor:
+    """One question that shops ask, for one process."""
+
+    def __init__(self, house: House, bearer: Bearer, reply: Reply) -> None:
+        self._house, self._bearer, self._reply = house, bearer, reply
+        self._bodies = BodyReader(most_bytes=MOST_BYTES)
 
     async def answer(self, request: Request) -> Response:
-        """200 and the quote; 400 what is wrong with the question; 401 without the key, 429 for who guesses."""
+        """200 and the answer; 400 what is wrong with the question; 401 without the key, 429 for who guesses."""
         body = Body(request)
         try:
             self._refuse_strangers(request)
             async with self._bodies.read(request, body) as raw:
                 asked = _read(raw)
-            return _json(200, await answer(self._house, asked))
+            async with asyncio.timeout(SECONDS):
+                return _json(200, await self._reply(self._house, asked))
         except Refusal as refusal:
             await body.drain()
             return _json(refusal.status, {"error": refusal.why}, _headers(refusal))
@@ -49,12 +73,11 @@ class QuoteDoor:
             raise Refusal(401, "this needs the key of BALLAST_QUOTE_KEY") from None
 
 
-def _read(raw: bytes) -> AskedQuote:
+def _read(raw: bytes) -> object:
     try:
-        data = orjson.loads(raw)
+        return orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise Refusal(400, "the body is not JSON") from None
-    return read_question(data)
 
 
 def _headers(refusal: Refusal) -> dict[str, str]:

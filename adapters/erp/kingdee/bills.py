@@ -4,14 +4,14 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import Field
 
 from adapters.erp.kingdee import documents
 from adapters.erp.kingdee.connection import Connection, Operation, columns_of
-from adapters.erp.kingdee.documents import OUTBOUND, SALE_ORDER, SOURCE_ORDER_FIELD
-from adapters.erp.kingdee.status import AUDITED, CANCELLED, CODES, NOT_FOUND, PROGRESS
+from adapters.erp.kingdee.documents import OUTBOUND, RETURN, SALE_ORDER, SOURCE_ORDER_FIELD
+from adapters.erp.kingdee.status import AUDITED, CANCELLED, CODES, NOT_FOUND, PROGRESS, SUBMITTED
 from adapters.erp.kingdee.writes import Writes
 from adapters.errors import OutcomeUnknown, OutOfStock, OutsideError, Refused
 from adapters.meanings import meaning_of
@@ -66,7 +66,19 @@ class OutboundBill(Bill):
         return self.model_copy(update={"waybills": frozenset(row.waybill for row in tracked), "received": received})
 
 
+class ReturnBill(Bill):
+    """Under our own number, like a sale order. Its state is no news of the order."""
+
+    form = RETURN
+    found_by = "FBillNo"
+
+    status: Literal["Z", "A", "B", "C", "D"] = Field(alias="FDocumentStatus")
+
+
 STEPS: Final[tuple[tuple[Operation, str], ...]] = (("Submit", "B"), ("Audit", "C"))
+
+BACK_FROM: Final[Mapping[Operation, int]] = {"UnAudit": AUDITED, "CancelAssign": SUBMITTED}
+"""A step back, and from where it leads: a bill that is not so far any more has made it."""
 
 FOUND_PER_QUERY: Final = 100
 """Bills that one query looks for: reading locks nothing there. Far below the rows that an answer may have."""
@@ -83,9 +95,11 @@ class Bills:
         per_query = FOUND_PER_QUERY if per_call > 1 else 1
         self._sale_orders = Together(partial(self._find_all, SaleOrder), most=per_query)
         self._outbound_bills = Together(partial(self._find_all, OutboundBill), most=per_query)
+        self._return_bills = Together(partial(self._find_all, ReturnBill), most=per_query)
 
     async def close(self) -> None:
-        await asyncio.gather(self._writes.close(), self._sale_orders.close(), self._outbound_bills.close())
+        found = (self._sale_orders, self._outbound_bills, self._return_bills)
+        await asyncio.gather(self._writes.close(), *(together.close() for together in found))
 
     async def sale_order(self, order_no: str) -> SaleOrder | None:
         """The order's sale order, if there is one."""
@@ -96,6 +110,11 @@ class Bills:
         """The order's outbound bill. A cancelled one does not count: another may have been pushed."""
         documents.quoted(order_no)
         return await self._outbound_bills(order_no)
+
+    async def return_bill(self, number: str) -> ReturnBill | None:
+        """The return bill with this number. One that was cancelled there is found, too: its number is taken."""
+        documents.quoted(number)
+        return await self._return_bills(number)
 
     async def _find_all(self, kind: type[B], order_nos: Sequence[str]) -> list[B | OutsideError | None]:
         """The bills of several orders by one query; each order's own answer or error."""
@@ -113,10 +132,11 @@ class Bills:
         try:
             bills = [read_reply(kind, row, System.KINGDEE, order_no=order_no) for row in rows]
             for bill in bills:
-                self.news(bill, "FDocumentStatus", bill.status, order_no)  # an unknown state is never guessed
+                if kind is not ReturnBill:
+                    self.news(bill, "FDocumentStatus", bill.status, order_no)  # an unknown state is never guessed
         except OutsideError as error:
             return error
-        live = [bill for bill in bills if kind is SaleOrder or bill.cancelled != CANCELLED]
+        live = [bill for bill in bills if kind is not OutboundBill or bill.cancelled != CANCELLED]
         return live[0].joined([bill for bill in live if bill.id == live[0].id]) if live else None
 
     async def finish(self, bill: Bill, order_no: str) -> None:
@@ -138,6 +158,8 @@ class Bills:
             raise OutcomeUnknown(System.KINGDEE, what, order_no=order_no)
 
     async def _find(self, bill: Bill, order_no: str) -> Bill | None:
+        if isinstance(bill, ReturnBill):
+            return await self.return_bill(bill.number)
         return await (self.sale_order if isinstance(bill, SaleOrder) else self.outbound_bill)(order_no)
 
     async def take_back(self, bill: SaleOrder, order_no: str) -> None:
@@ -145,19 +167,19 @@ class Bills:
         if bill.cancelled == CANCELLED:
             return
         if bill.status == "C":
-            await self._retreat("UnAudit", bill, order_no)
-        await self._retreat("ExcuteOperation", bill, order_no)
+            await self.retreat("UnAudit", bill, order_no)
+        await self.retreat("ExcuteOperation", bill, order_no)
         now = await self.sale_order(order_no)
         if now is not None and now.cancelled != CANCELLED:
             raise OutcomeUnknown(System.KINGDEE, "the sale order was voided and stands as before", order_no=order_no)
 
-    async def _retreat(self, operation: Operation, bill: SaleOrder, order_no: str) -> None:
+    async def retreat(self, operation: Operation, bill: SaleOrder, order_no: str) -> None:
         """One step back. As in `_advance` a refusal may only mean that it is done, or that the step before was not."""
         try:
             await self._writes.operate(operation, SALE_ORDER, bill.number, order_no)
         except Refused as no:
             now = await self.sale_order(order_no)
-            if now is None or now.cancelled == CANCELLED or (operation == "UnAudit" and now.progress < AUDITED):
+            if now is None or now.cancelled == CANCELLED or now.progress < BACK_FROM.get(operation, 0):
                 return
             if operation == "ExcuteOperation" and now.progress == AUDITED:
                 what = f"the sale order was opened again by its answer and is not ({no.what})"
@@ -183,6 +205,10 @@ class Bills:
     async def write_new(self, model: Mapping[str, Any], order_no: str) -> None:
         """Save a new sale order."""
         await self._writes.save(SALE_ORDER, model, order_no)
+
+    async def write_return(self, model: Mapping[str, Any], order_no: str) -> None:
+        """Save a new return bill."""
+        await self._writes.save(RETURN, model, order_no)
 
     async def take_over(self, model: Mapping[str, Any], order_no: str) -> None:
         """Save over a draft of the sale order."""

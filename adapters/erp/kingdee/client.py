@@ -6,16 +6,17 @@ from datetime import datetime
 
 from adapters.allowance import Allowance
 from adapters.erp.kingdee import documents
-from adapters.erp.kingdee.bills import Bills, OutboundBill, SaleOrder
+from adapters.erp.kingdee.bills import Bills, OutboundBill, ReturnBill, SaleOrder
 from adapters.erp.kingdee.connection import Connection
 from adapters.erp.kingdee.envelope import ResponseStatus
-from adapters.erp.kingdee.inventory import read_inventory
+from adapters.erp.kingdee.inventory import Inventory
+from adapters.erp.kingdee.rewriting import Rewriting
 from adapters.erp.kingdee.status import AUDITED, CODES, RECEIVED, SUBMITTED
 from adapters.errors import OutcomeUnknown, OutsideError, Refused
 from adapters.together import Together
 from ballast.clock import Clock
 from ballast.domain.words import System
-from ballast.ports import Codes, News, Order, Receipt, StockFigure
+from ballast.ports import Codes, News, Order, Receipt, ReturnOrder, StockReading
 from ballast.settings import KingdeeSettings
 
 
@@ -32,6 +33,8 @@ class Kingdee:
         self.codes: Codes = CODES
         self._connection = Connection(settings, clock, allowance)
         self._bills = Bills(self._connection, clock, per_call=settings.bills_per_call)
+        self._inventory = Inventory(self._connection, settings)
+        self._rewriting = Rewriting(self._connection, self._bills, settings)
         self._pushes = Together(self._push_all, most=settings.bills_per_call)
 
     async def close(self) -> None:
@@ -49,7 +52,17 @@ class Kingdee:
             bill = await self._save_sale_order(order)
         if bill.status == "Z":  # somebody's draft under our number; a draft cannot be submitted: take it over
             await self._bills.take_over(documents.sale_order(order, self._settings, fid=bill.id), order.order_no)
+        elif order.sources and bill.id and bill.progress < AUDITED and await self._rewriting.is_elsewhere(order):
+            await self._rewriting.rewrite(bill, order)  # of an earlier attempt, when other warehouses were to ship
+            return Receipt(reference=bill.number)
         await self._bills.finish(bill, order.order_no)
+        return Receipt(reference=bill.number)
+
+    async def change(self, order: Order, *, look_first: bool = False) -> Receipt:
+        bill = await self._bills.sale_order(order.order_no)  # what it says decides, so a repeat is harmless
+        if bill is None:
+            return await self.reserve(order)
+        await self._rewriting.rewrite(bill, order)
         return Receipt(reference=bill.number)
 
     async def cancel(self, order: Order, *, look_first: bool = False) -> Receipt:
@@ -84,8 +97,21 @@ class Kingdee:
                 raise OutcomeUnknown(self.system, "the receipt was saved and is not there", order_no=order.order_no)
         return Receipt(reference=bill.number)
 
-    async def stock(self) -> Sequence[StockFigure]:
-        return await read_inventory(self._connection, self._settings.org_num)
+    async def post_return(self, request: ReturnOrder, *, look_first: bool = False) -> Receipt:
+        number, order_no = request.return_no, request.order.order_no
+        bill = await self._bills.return_bill(number) if look_first else None
+        if bill is None:
+            bill = await self._save_return(request)
+        await self._bills.finish(bill, order_no)
+        return Receipt(reference=bill.number)
+
+    async def stock(self) -> StockReading:
+        return await self._inventory.everything(self._clock.now())
+
+    async def stock_changed(self, since: datetime) -> StockReading | None:
+        if not self._settings.stock_changed_field:
+            return None
+        return await self._inventory.changed(since, self._clock.now())
 
     async def ask(self, order_no: str) -> Sequence[News]:
         news: list[News] = []
@@ -109,6 +135,17 @@ class Kingdee:
                 raise
             return known
         return SaleOrder(id=0, number=order.order_no, status="A", cancelled="A", closed="A")
+
+    async def _save_return(self, request: ReturnOrder) -> ReturnBill:
+        number, order_no = request.return_no, request.order.order_no
+        try:
+            await self._bills.write_return(documents.return_bill(request, self._settings), order_no)
+        except Refused:  # as with a sale order: perhaps an earlier attempt got through
+            known = await self._bills.return_bill(number)
+            if known is None:
+                raise
+            return known
+        return ReturnBill(id=0, number=number, status="A", cancelled="A")
 
     async def _push(self, order: Order) -> OutboundBill:
         documents.check_whole_lines(order)

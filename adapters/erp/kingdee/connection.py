@@ -1,6 +1,7 @@
 """One signed POST to 金蝶云星空, and the two ways to use it: a write with one outcome, a query with rows."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 from uuid import uuid4
 
@@ -23,7 +24,9 @@ STUB: Final = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService"
 TIMEOUT: Final = 20.0
 """Seconds: an audit of several bills reserves stock for each."""
 
-Operation: TypeAlias = Literal["Save", "BatchSave", "Submit", "Audit", "UnAudit", "Push", "ExcuteOperation"]
+Operation: TypeAlias = Literal[
+    "Save", "BatchSave", "Submit", "Audit", "UnAudit", "CancelAssign", "Push", "ExcuteOperation"
+]
 
 
 class Connection:
@@ -60,10 +63,11 @@ class Connection:
         order_no: str = "",
         start: int = 0,
         limit: int = 0,
+        since: Mapping[str, datetime] = documents.NOTHING,
     ) -> list[dict[str, Any]]:
         """ExecuteBillQuery as dicts by column."""
         url, names = self._url("ExecuteBillQuery"), tuple(columns)
-        body = documents.query(form, names, where, start=start, limit=limit)
+        body = documents.query(form, names, where, start=start, limit=limit, since=since)
         reply = await self._http.read(
             "POST", url, order_no=order_no, operation="ExecuteBillQuery", json=body, sign=self._sign
         )

@@ -11,11 +11,12 @@ from adapters.errors import Refused
 from ballast.clock import SHANGHAI, to_local
 from ballast.domain.money import Money
 from ballast.domain.words import System
-from ballast.ports import Line, Order, Parcel
+from ballast.ports import Line, Order, Parcel, ReturnOrder, Source
 from ballast.settings import KingdeeSettings
 
 SALE_ORDER: Final = "SAL_SaleOrder"
 OUTBOUND: Final = "SAL_OUTSTOCK"
+RETURN: Final = "SAL_RETURNSTOCK"
 INVENTORY: Final = "STK_Inventory"
 
 SOURCE_ORDER_FIELD: Final = "FSoorDerno"
@@ -23,8 +24,11 @@ SOURCE_ORDER_FIELD: Final = "FSoorDerno"
 
 TAX_RATE: Final = 13
 DELIVER_WITHIN: Final = timedelta(days=1)
+RETURN_TYPE: Final = "THLX01_SYS"
+"""[M] 退货: goods and money, no replacement."""
 RESERVE: Final = "1"
-"""FReserveType: the audited sale order reserves its stock."""
+NO_RESERVE: Final = "3"
+"""FReserveType: the audited sale order reserves its stock, or (weakly, [M] 弱预留) takes none: nothing is there yet."""
 
 _SAVING: Final = {
     "NeedUpDateFields": [],
@@ -33,6 +37,8 @@ _SAVING: Final = {
     "NumberSearch": "true",
     "InterationFlags": "",
 }
+
+NOTHING: Final[Mapping[str, datetime]] = {}
 
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -50,7 +56,8 @@ def sale_order(order: Order, settings: KingdeeSettings, *, fid: int | str = 0) -
         "FSalerId": _code(settings.salesman),
         "FSaleOrderFinance": {"FSettleCurrId": _code(settings.currency)},
         "FSaleOrderEntry": [
-            _entry(line, order, settings, (placed + DELIVER_WITHIN).date().isoformat()) for line in order.lines
+            _entry(line, source, order, settings, (placed + DELIVER_WITHIN).date().isoformat())
+            for line, source in sourced_lines(order)
         ],
     }
 
@@ -75,6 +82,35 @@ def receipt(order: Order, fid: int | str, signed_at: datetime) -> dict[str, Any]
         for parcel in order.parcels
     ]
     return {"FID": fid, "FOutStockTrace": rows}
+
+
+def return_bill(request: ReturnOrder, settings: KingdeeSettings) -> dict[str, Any]:
+    """Model of the return bill (销售退货单) of the good pieces, under our number. [M]: fields of the preset form."""
+    order, unit = request.order, _code(settings.unit)
+    return {
+        "FID": 0,
+        "FBillTypeID": {"FNUMBER": settings.return_bill_type},
+        "FBillNo": request.return_no,
+        "FDate": request.at.astimezone(SHANGHAI).date().isoformat(),
+        "FSaleOrgId": _code(settings.org_num),
+        "FStockOrgId": _code(settings.org_num),
+        "FRetcustId": _code(settings.customer or order.customer_no),
+        "SubHeadEntity": {"FSettleCurrId": _code(settings.currency)},
+        "FEntity": [
+            {
+                "FMaterialId": _code(one.line.sku),
+                "FUnitID": unit,
+                "FRealQty": one.good,
+                "FTaxPrice": piece_price(one.line, order.total.currency),
+                "FEntryTaxRate": TAX_RATE,
+                "FStockId": _code(order.warehouse),
+                "FReturnType": _code(RETURN_TYPE),
+                SOURCE_ORDER_FIELD: order.order_no,
+            }
+            for one in request.lines
+            if one.good
+        ],
+    }
 
 
 def save(form: str, model: Mapping[str, Any], *, delete_entries: bool = False) -> dict[str, Any]:
@@ -130,13 +166,21 @@ def check_whole_lines(order: Order) -> None:
 
 
 def query(
-    form: str, columns: Sequence[str], where: Mapping[str, Collection[str]], *, start: int = 0, limit: int = 0
+    form: str,
+    columns: Sequence[str],
+    where: Mapping[str, Collection[str]],
+    *,
+    start: int = 0,
+    limit: int = 0,
+    since: Mapping[str, datetime] = NOTHING,
 ) -> dict[str, Any]:
-    """ExecuteBillQuery. `where`: the values that each field may have, at least one."""
+    """ExecuteBillQuery. `where`: the values that each field may have, at least one; `since`: the earliest ones."""
+    tests = [_one_of(field, values) for field, values in where.items()]
+    tests += [f"{field}>='{to_local(at)}'" for field, at in since.items()]
     data = {
         "FormId": form,
         "FieldKeys": ",".join(columns),
-        "FilterString": " and ".join(_one_of(field, values) for field, values in where.items()),
+        "FilterString": " and ".join(tests),
         "OrderString": "FID ASC",
         "TopRowCount": 0,
         "StartRow": start,
@@ -157,21 +201,28 @@ def quoted(value: str) -> str:
     return value.replace("'", "''")
 
 
-def _entry(line: Line, order: Order, settings: KingdeeSettings, deliver: str) -> dict[str, Any]:
+def sourced_lines(order: Order) -> list[tuple[Line, Source]]:
+    """One entry for each line and the warehouse that it comes from."""
+    if not order.sources:
+        return [(line, Source(line.line_no, order.warehouse, line.quantity)) for line in order.lines]
+    return [(line, source) for line in order.lines for source in order.sources if source.line_no == line.line_no]
+
+
+def _entry(line: Line, source: Source, order: Order, settings: KingdeeSettings, deliver: str) -> dict[str, Any]:
     unit = _code(settings.unit)
     return {
         "FMaterialId": _code(line.sku),
         "FUnitID": unit,
-        "FQty": line.quantity,
+        "FQty": source.pieces,
         "FPriceUnitId": unit,
         "FTaxPrice": piece_price(line, order.total.currency),
         "FEntryTaxRate": TAX_RATE,
         "FDeliveryDate": deliver,
         "FSettleOrgIds": _code(settings.org_num),
-        "FReserveType": RESERVE,
+        "FReserveType": RESERVE if source.warehouse else NO_RESERVE,
         "FStockUnitID": unit,
         "FOUTLMTUNIT": "SAL",
-        "FSOStockId": _code(order.warehouse),
+        "FSOStockId": _code(source.warehouse or order.warehouse),
     }
 
 

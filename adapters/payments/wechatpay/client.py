@@ -12,6 +12,7 @@ from adapters.allowance import Allowance
 from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused, Unavailable
 from adapters.http import VendorHttp
 from adapters.json_text import reply_object
+from adapters.payments.wechatpay.bill import unpack_bill
 from adapters.payments.wechatpay.documents import (
     RefundAmount,
     RefundNotice,
@@ -30,6 +31,9 @@ from ballast.settings import WechatpaySettings
 
 REFUNDS: Final = "/v3/refund/domestic/refunds"
 NO_SUCH_PAYMENT: Final = frozenset({"ORDER_NOT_EXIST", "ORDERNOTEXIST"})  # the second spelling is older [M]
+BILL: Final = "/v3/bill/tradebill"
+NO_BILL: Final = "NO_STATEMENT_EXIST"  # nothing happened that day [M]
+BILL_NOT_READY: Final = "STATEMENT_CREATING"  # [M]
 NO_SUCH_REFUND: Final = frozenset({"RESOURCE_NOT_EXISTS"})
 LONGEST_REASON: Final = 80
 
@@ -49,6 +53,13 @@ class RefundReply(Reply):
         """The same in the words of a notice."""
         shared = self.model_dump(exclude={"status"})
         return RefundNotice(mchid=mchid, refund_status=self.status, **shared)
+
+
+class BillPlace(Reply):
+    """Where a bill lies. `hash_value`: SHA-1 of the bill itself, not of the packed file."""
+
+    hash_value: str
+    download_url: str
 
 
 class Complaint(Reply):
@@ -114,6 +125,24 @@ class Wechatpay:
             raise NotUnderstood(System.WECHATPAY, what, order_no=order_no)
         return (read_refund(reply.as_notice(self._settings.mchid), self.codes, self._clock.now()),)
 
+    async def bill(self, day: str) -> bytes:
+        """The trade bill of a day, all kinds, unpacked. Raises `Unavailable` while it is not made: ready at ten."""
+        try:
+            where = await self._get(f"{BILL}?bill_date={quote(day)}&bill_type=ALL&tar_type=GZIP", "", frozenset())
+        except Refused as no:
+            if no.code == NO_BILL:
+                return b""
+            if no.code == BILL_NOT_READY:
+                raise Unavailable(
+                    System.WECHATPAY, f"the bill of {day} is not made yet: ready at ten", code=no.code
+                ) from no
+            raise
+        there = read_reply(BillPlace, where or {}, System.WECHATPAY)
+        reply = await self._send_to("GET", httpx.URL(there.download_url), "", Unavailable)
+        if reply.status_code >= 300:
+            raise Unavailable(System.WECHATPAY, f"the bill of {day}: HTTP {reply.status_code}; fetch it again")
+        return unpack_bill(reply.content, there.hash_value)
+
     async def ping(self) -> str:
         """Asks about a payment that cannot exist."""
         await self.ask("BALLAST-PING")
@@ -158,7 +187,16 @@ class Wechatpay:
         document: Mapping[str, Any] | None = None,
     ) -> httpx.Response:
         """Sign what really goes out: the URL after the client's normalisation, the bytes of the body."""
-        url = httpx.URL(f"{self._settings.api_url}{path}")
+        return await self._send_to(method, httpx.URL(f"{self._settings.api_url}{path}"), order_no, otherwise, document)
+
+    async def _send_to(
+        self,
+        method: str,
+        url: httpx.URL,
+        order_no: str,
+        otherwise: type[OutsideError],
+        document: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
         body = orjson.dumps(document).decode() if document else ""
         now = self._clock.machine_now()
         signature = authorization(method, url.raw_path.decode(), body, self._settings, self._key, now)

@@ -1,7 +1,8 @@
-"""In from a shop's own backend: orders placed, paid, cancelled. The format is ours, see README.md beside this file."""
+"""In from a shop's own backend: orders placed, paid, cancelled, sent back. The format is ours, see README.md here."""
 
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,8 @@ from adapters.meanings import meaning_of
 from adapters.replies import Reply, read_reply
 from adapters.signing import recent, reveal, same
 from adapters.storefronts.direct.orders import MOST_MONEY, NO_CONTROLS, AwareTime, Key, Number, read_order
-from adapters.storefronts.direct.status import CODES, PAID, PLACED
+from adapters.storefronts.direct.returns import read_asked_return
+from adapters.storefronts.direct.status import CODES, PAID, PLACED, RETURN_REQUESTED
 from ballast.domain.money import MINOR_DIGITS, Money
 from ballast.domain.payments import clean_transaction
 from ballast.domain.words import System
@@ -25,9 +27,10 @@ from ballast.settings import DirectSettings
 class Push(Reply):
     """`order` is kept as it came: a whole one when placed, else its number and what happened to it."""
 
-    event: Literal["order.placed", "order.paid", "order.cancelled"]
+    event: Literal["order.placed", "order.paid", "order.cancelled", "order.return_requested"]
     event_id: Key
-    order: dict[str, Any]
+    order: dict[str, Any] = Field(default_factory=dict)
+    asked: dict[str, Any] = Field(default_factory=dict, alias="return")
 
 
 class Cancellation(Reply):
@@ -107,6 +110,9 @@ class DirectHook:
             case "order.cancelled":
                 order_no = read_reply(Cancellation, push.order, System.DIRECT).order_no
                 payload = {**push.order, "received_at": int(now.timestamp())}
+            case "order.return_requested":
+                order_no = read_asked_return(push.asked).order_no
+                payload = {**push.asked, "received_at": int(now.timestamp())}
         message = Message(event_id=push.event_id, topic=push.event, order_no=order_no, payload=payload)
         return Delivery(messages=(message,))
 
@@ -118,6 +124,10 @@ class DirectHook:
         if message.topic == PAID:
             charge = read_reply(Payment, message.payload, System.DIRECT, order_no=message.order_no).charge
             return _news(message, meaning, charge.paid_at, f"the shop reports a payment by {charge.provider}", charge)
+        if message.topic == RETURN_REQUESTED:
+            asked = read_asked_return(message.payload, order_no=message.order_no)
+            told = _news(message, meaning, asked.happened_at, f"the shop reports a return: {asked.reason} {asked.text}")
+            return replace(told, said=f"{message.topic} {message.event_id}", return_asked=asked.asked)
         cancellation = read_reply(Cancellation, message.payload, System.DIRECT, order_no=message.order_no)
         why = f"the shop reports a cancellation: {cancellation.reason or 'no reason given'}"
         return _news(message, meaning, cancellation.happened_at, why)

@@ -1,17 +1,19 @@
 """Ballast -> 奇门: delivery orders handed over, stopped, asked about."""
 
+import asyncio
 from collections.abc import Sequence
 
 from adapters.allowance import Allowance
 from adapters.errors import OutcomeUnknown, Refused
-from adapters.wms.qimen import documents
+from adapters.wms.qimen import counting, documents, returns
 from adapters.wms.qimen.connection import Connection
 from adapters.wms.qimen.handovers import Handovers, taken_already
-from adapters.wms.qimen.news import read_confirm
-from adapters.wms.qimen.status import CODES, DROPPED
+from adapters.wms.qimen.news import of_delivery, read_confirm
+from adapters.wms.qimen.status import CODES, DROPPED, KNOWN_ALREADY
 from ballast.clock import Clock
+from ballast.domain.stock import Place
 from ballast.domain.words import NOT_THERE, System
-from ballast.ports import Codes, News, Order, Receipt
+from ballast.ports import Codes, News, Order, Receipt, ReturnOrder, StockCount
 from ballast.settings import QimenSettings
 
 
@@ -20,7 +22,7 @@ class NotMadeYet(OutcomeUnknown):
 
 
 class Qimen:
-    """Implements `ballast.ports.Wms`. The idempotency key is deliveryOrderCode: our order number."""
+    """Implements `ballast.ports.Wms`. The idempotency key is deliveryOrderCode: `Order.code`."""
 
     system = System.QIMEN
 
@@ -39,25 +41,37 @@ class Qimen:
         return f"{self._settings.url} answers {self._settings.app_key}"
 
     async def create(self, order: Order, *, look_first: bool = False) -> Receipt:
-        if look_first and (known := await self._connection.known(order.order_no)) is not None:
+        if look_first and (known := await self._connection.known(order.code)) is not None:
             return taken_already(known)
         tree = documents.delivery_order(order, self._settings, self._clock.now())
-        return await (self._handovers.again if look_first else self._handovers.first)(order.order_no, tree)
+        return await (self._handovers.again if look_first else self._handovers.first)(order.code, tree)
 
     async def cancel(self, order: Order, why: str, *, look_first: bool = False, expected: bool = False) -> Receipt:
         """What the warehouse says of the order afterwards decides, not its yes or no."""
-        if look_first and (stopped := await self._stopped(order.order_no, expected)):
+        if look_first and (stopped := await self._stopped(order.code, expected)):
             return stopped
         body = documents.cancellation(order, why, self._settings)
         try:
-            await self._connection.change("order.cancel", body, order.order_no)
+            await self._connection.change("order.cancel", body, order.code)
         except Refused as no:
-            if stopped := await self._stopped_all_the_same(order.order_no, no, expected):
+            if stopped := await self._stopped_all_the_same(order.code, no, expected):
                 return stopped
             raise
-        if stopped := await self._stopped(order.order_no, expected):
+        if stopped := await self._stopped(order.code, expected):
             return stopped
-        raise OutcomeUnknown(self.system, "the warehouse agreed to stop it and goes on", order_no=order.order_no)
+        raise OutcomeUnknown(self.system, "the warehouse agreed to stop it and goes on", order_no=order.code)
+
+    async def take_back(self, request: ReturnOrder, *, look_first: bool = False) -> Receipt:
+        """The key is returnOrderCode: our return number. "There already" is the answer to a repeat, and a yes."""
+        number = request.return_no
+        try:
+            body = returns.return_order(request, self._settings)
+            done = await self._connection.change("returnorder.create", body, request.order.order_no)
+        except Refused as no:
+            if not KNOWN_ALREADY.search(no.what):
+                raise
+            return Receipt(reference=number)
+        return Receipt(reference=str(done.get("returnOrderId") or number))
 
     async def _stopped_all_the_same(self, order_no: str, no: Refused, expected: bool) -> Receipt | None:
         """After a no to the cancellation. Where the warehouse cannot be asked, its no is all there is."""
@@ -83,6 +97,22 @@ class Qimen:
             return None
         return Receipt(reference=known.number or order_no, detail={"status": known.status})
 
-    async def ask(self, order_no: str) -> Sequence[News]:
-        document = await self._connection.ask(order_no)
-        return () if document is None else (read_confirm(document, self.codes, otherwise=self._clock.now()),)
+    async def stock(self, places: Sequence[Place]) -> StockCount:
+        theirs = [place for place in places if place[1] in self._settings.warehouses]
+        most = self._settings.items_per_call
+        parts = [theirs[at : at + most] for at in range(0, len(theirs), most)]
+        counts = await asyncio.gather(*map(self._count, parts))
+        return StockCount(
+            counted=[one for count in counts for one in count.counted],
+            refused=[one for count in counts for one in count.refused],
+        )
+
+    async def _count(self, places: Sequence[Place]) -> StockCount:
+        document = await self._connection.read("inventory.query", counting.question(places, self._settings))
+        return counting.read_count(document, places, self._settings)
+
+    async def ask(self, code: str) -> Sequence[News]:
+        document = await self._connection.ask(code)
+        return (
+            () if document is None else (of_delivery(read_confirm(document, self.codes, otherwise=self._clock.now())),)
+        )

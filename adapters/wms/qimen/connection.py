@@ -50,6 +50,15 @@ class Connection:
                 raise
             return None
 
+    async def read(self, method: str, tree: Mapping[str, Any]) -> dict[str, Any]:
+        """A question about no single order."""
+        body = write(tree, System.QIMEN)
+        reply = await self._http.read(
+            "POST", self._settings.url, operation=method, content=body, headers=HEADERS,
+            sign=partial(self._sign, method),
+        )  # fmt: skip
+        return read_answer(reply, order_no="", unclear=Unavailable)
+
     async def known(self, order_no: str) -> DeliveryOrder | None:
         """How the warehouse has the order."""
         document = await self.ask(order_no)

@@ -24,7 +24,7 @@ def delivery_order(order: Order, settings: QimenSettings, now: datetime) -> dict
     """
     currency = order.total.currency
     head = {
-        "deliveryOrderCode": order.order_no,
+        "deliveryOrderCode": order.code,
         "orderType": ORDINARY,
         "warehouseCode": warehouse_code(order, settings),
         "sourcePlatformCode": "OTHER",
@@ -54,7 +54,7 @@ def cancellation(order: Order, why: str, settings: QimenSettings) -> dict[str, A
     body = {
         "warehouseCode": warehouse_code(order, settings),
         "ownerCode": settings.owner_code,
-        "orderCode": order.order_no,
+        "orderCode": order.code,
         "orderType": ORDINARY,
         "cancelReason": why,
     }
@@ -97,6 +97,11 @@ def _sender(settings: QimenSettings) -> dict[str, str]:
         "city": settings.sender_city,
         "detailAddress": settings.sender_address,
     }
+
+
+def sender(order: Order) -> dict[str, str]:
+    """Of what comes back: whoever had it."""
+    return _receiver(order)
 
 
 def _receiver(order: Order) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from adapters.replies import Reply, read_reply
 from adapters.wms.qimen.status import FROM_CARRIER
 from adapters.xml import rows
 from ballast.clock import from_local
+from ballast.domain.deliveries import order_of
 from ballast.domain.words import Event, System
 from ballast.ports import Codes, News, Parcel
 
@@ -117,6 +119,12 @@ def read_confirm(document: Mapping[str, Any], codes: Codes, *, otherwise: dateti
         parcels=read_parcels(confirm) if ships else (),
         final=meaning.event is not Event.PARTLY_SHIPPED and order.confirm_type != "1",
     )
+
+
+def of_delivery(told: News) -> News:
+    """Of the order that the delivery belongs to: the code of a second one is `NUMBER.2`."""
+    order_no = order_of(told.order_no)
+    return told if order_no == told.order_no else replace(told, order_no=order_no, delivery=told.order_no)
 
 
 def read_process(document: Mapping[str, Any], codes: Codes) -> News:

@@ -13,10 +13,13 @@ from adapters.errors import BadSignature, NotUnderstood
 from adapters.replies import Reply, read_reply
 from adapters.signing import reveal
 from adapters.wms.qimen.batch import ANSWER, SENT_AT, read_made
-from adapters.wms.qimen.news import Code, ReportedOrder, read_confirm, read_lack, read_process
+from adapters.wms.qimen.news import Code, ReportedOrder, of_delivery, read_confirm, read_lack, read_process
+from adapters.wms.qimen.returns import CONFIRM as RETURN
+from adapters.wms.qimen.returns import read_head, read_return
 from adapters.wms.qimen.signing import is_genuine
 from adapters.wms.qimen.status import CODES
 from adapters.xml import NOT_XML, parse, rows, write
+from ballast.domain.deliveries import order_of
 from ballast.domain.words import System
 from ballast.ports import Codes, Delivery, HookAnswer, HookRequest, Message, News
 from ballast.settings import QimenSettings
@@ -29,6 +32,7 @@ READERS: Final[Mapping[str, Callable[[Mapping[str, Any], Codes], News]]] = {
     CONFIRM: read_confirm,
     PROCESS: read_process,
     LACK: read_lack,
+    RETURN: read_return,
     ANSWER: read_made,
 }
 
@@ -76,7 +80,7 @@ class QimenHook:
         reader = READERS.get(message.topic)
         if reader is None:
             raise NotUnderstood(System.QIMEN, f"topic {message.topic!r} is none of ours", order_no=message.order_no)
-        return reader(message.payload, codes)
+        return of_delivery(reader(message.payload, codes))
 
     def accepted(self, now: datetime) -> HookAnswer:
         return ACCEPTED
@@ -94,6 +98,9 @@ def read_messages(method: str, document: dict[str, Any], sent_at: str = "") -> I
             yield from (_confirm(one) for one in rows(document, "orders", "order"))
         case "orderprocess.report":
             yield _process(document)
+        case "returnorder.confirm":
+            order_no, own_id = read_head(document)
+            yield _message(RETURN, order_no, document, own_id)
         case "itemlack.report":
             yield _lack(document)
         case "deliveryorder.batchcreate.answer":
@@ -129,7 +136,7 @@ def _message(topic: str, order_no: str, document: dict[str, Any], own_id: str) -
     """The warehouse's own id of the message; without one a digest of all that it says."""
     if not own_id or len(own_id) > LONGEST_ID:
         own_id = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-    return Message(event_id=f"{topic}:{own_id}", topic=topic, order_no=order_no, payload=document)
+    return Message(event_id=f"{topic}:{own_id}", topic=topic, order_no=order_of(order_no), payload=document)
 
 
 def _answer(status: int, flag: str, code: str, message: str) -> HookAnswer:

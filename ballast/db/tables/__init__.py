@@ -1,5 +1,35 @@
 """Every table. Partial indexes leave finished rows out."""
 
-from ballast.db.tables import archive, books, customers, gates, orders, rules, stock, traffic, upkeep, watching
+from ballast.db.tables import (
+    archive,
+    books,
+    channels,
+    customers,
+    deliveries,
+    gates,
+    money,
+    orders,
+    returns,
+    rules,
+    stock,
+    traffic,
+    upkeep,
+    watching,
+)
 
-__all__ = ["archive", "books", "customers", "gates", "orders", "rules", "stock", "traffic", "upkeep", "watching"]
+__all__ = [
+    "archive",
+    "books",
+    "channels",
+    "customers",
+    "deliveries",
+    "gates",
+    "money",
+    "orders",
+    "returns",
+    "rules",
+    "stock",
+    "traffic",
+    "upkeep",
+    "watching",
+]

@@ -20,6 +20,7 @@ class StockLevel(SQLModel, table=True):
         CheckConstraint("on_hand >= 0", name="on_hand_not_negative"),
         CheckConstraint("short >= 0", name="short_not_negative"),
         CheckConstraint("locked <= on_hand + short", name="never_oversold"),
+        Index("level_in", "warehouse", "sku"),
     )
 
     sku: str = Field(primary_key=True)
@@ -83,6 +84,7 @@ class PaymentRow(SQLModel, table=True):
     __table_args__ = (
         Index("one_row_per_transaction", "provider", text("lower(transaction_id)"), unique=True),
         Index("payment_order", "order_id"),
+        Index("payment_paid", "paid_at"),
         Index("payment_surplus", "recorded_at", postgresql_where=text("state = 'surplus'")),
         CheckConstraint("amount > 0", name="amount_positive"),
         CheckConstraint("refunding >= 0 and refunding <= amount", name="refunds_within_charge"),
@@ -113,6 +115,12 @@ class RefundRow(SQLModel, table=True):
     __table_args__ = (
         Index("refund_order", "order_id"),
         Index("refund_requested", "requested_at"),
+        Index("refund_done", "done_at", postgresql_where=text("done_at is not null")),
+        Index(
+            "refund_standing",
+            "order_id",
+            postgresql_where=text("state in ('asked', 'requested', 'by_hand', 'failed')"),
+        ),
         Index("refund_due", "due_at", postgresql_where=text("due_at is not null")),
         CheckConstraint("amount > 0", name="refund_positive"),
     )

@@ -145,26 +145,6 @@ class Hold(SQLModel, table=True):
     note: str = ""
 
 
-class ReturnCase(SQLModel, table=True):
-    """Goods that should come back. state: requested, accepted, refused; what follows an answer is a person's."""
-
-    __tablename__ = "return_case"
-    __table_args__ = (
-        Index("one_open_return", "order_id", unique=True, postgresql_where=text("state = 'requested'")),
-        Index("return_of_order", "order_id"),
-    )
-
-    id: int = identity()
-    order_id: int = of_order()
-    why: str
-    asked_by: str
-    asked_at: datetime = moment()
-    state: str
-    answered_by: str | None = None
-    answered_at: datetime | None = moment(null=True)
-    note: str = Field(default="", sa_column_kwargs={"server_default": ""})
-
-
 def _of_subject(column: str) -> Index:
     """Other orders of the same subject by time: what the windows of the risk rules look up."""
     return Index(f"origin_{column}", column, "placed_at", postgresql_where=text(f"{column} is not null"))

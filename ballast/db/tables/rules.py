@@ -1,4 +1,4 @@
-"""What business people decide, version by version: prices, promotions, risk, the SLA policy."""
+"""What business people decide, version by version: prices, promotions, risk, the SLA policy, sourcing."""
 
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ class RuleVersion(SQLModel, table=True):
     __tablename__ = "rule_version"
     __table_args__ = (
         UniqueConstraint("kind", "publication", name="one_publication_at_a_time"),
-        CheckConstraint("kind in ('price', 'promotion', 'risk', 'sla')", name="kind_of_rules"),
+        CheckConstraint("kind in ('price', 'promotion', 'risk', 'sla', 'sourcing')", name="kind_of_rules"),
         CheckConstraint(
             "version >= 1 and (base is null or base >= 0 and base < version)", name="rules_come_from_an_older_version"
         ),
@@ -55,7 +55,7 @@ class RuleVersion(SQLModel, table=True):
         ),
     )
 
-    kind: str = Field(primary_key=True)  # price, promotion, risk, sla
+    kind: str = Field(primary_key=True)  # price, promotion, risk, sla, sourcing
     version: int = key()  # 1.. of its kind
     state: str
     sheets: dict[str, Any] = document()  # sheet -> rows: column -> text

@@ -63,16 +63,38 @@ class StockReservation(SQLModel, table=True):
     expires_at: datetime = moment()
 
 
+class StockIncoming(SQLModel, table=True):
+    """Pieces that are expected to arrive, by their ASN or purchase order: the date that a shop is told."""
+
+    __tablename__ = "stock_incoming"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="incoming_positive"),
+        Index("incoming_of", "sku", "expected_at"),
+    )
+
+    reference: str = Field(primary_key=True)
+    sku: str = Field(primary_key=True)
+    warehouse: str = Field(primary_key=True)
+    quantity: int = Field(sa_type=BigInteger)
+    expected_at: datetime = moment()
+    changed_by: str
+    changed_at: datetime = moment()
+
+
 class WarehouseLevel(SQLModel, table=True):
     """What the warehouse itself counts: the second opinion. Its own words: free (未冻结) and frozen (冻结) pieces."""
 
     __tablename__ = "warehouse_level"
-    __table_args__ = (CheckConstraint("free >= 0 and frozen >= 0", name="counted_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("free >= 0 and frozen >= 0", name="counted_not_negative"),
+        Index("counted_at", "figure_at"),
+    )
 
     sku: str = Field(primary_key=True)
     warehouse: str = Field(primary_key=True)
     free: int = big()
     frozen: int = big()
+    on_hand: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})  # ours, at that time
     figure_at: datetime = moment()
 
 
@@ -92,3 +114,19 @@ class StockPull(SQLModel, table=True):
     changed: int = 0
     refused: int = 0
     note: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+class StockTrouble(SQLModel, table=True):
+    """What is wrong with a SKU in a warehouse now, since when. The row goes when it is over; empty codes: all of them.
+
+    kind: see `domain.stock_troubles.Trouble`. Without `alert_key` nobody was told yet.
+    """
+
+    __tablename__ = "stock_trouble"
+
+    kind: str = Field(primary_key=True)
+    sku: str = Field(primary_key=True)
+    warehouse: str = Field(primary_key=True)
+    since: datetime = moment()
+    text: str
+    alert_key: str | None = None

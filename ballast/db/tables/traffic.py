@@ -18,6 +18,7 @@ class Inbox(SQLModel, table=True):
         Index("inbox_new", "topic", "id", postgresql_where=text("state = 'new'")),
         Index("inbox_waiting", "order_no", postgresql_where=text("state = 'waiting'")),
         Index("inbox_parked", "source", postgresql_where=text("state = 'parked'")),
+        Index("inbox_order_new", "order_no", postgresql_where=text("state = 'new' and topic = 'order'")),
         Index("inbox_done", "order_no", postgresql_where=text("state = 'done'")),
     )
 

@@ -9,7 +9,7 @@ from sim.records import Order
 from sim.systems.kingdee.envelope import NOT_ALLOWED, NOT_FOUND, REFUSED, Refusal
 from sim.world import World
 
-SALE, OUT = "SAL_SaleOrder", "SAL_OUTSTOCK"
+SALE, OUT, BACK = "SAL_SaleOrder", "SAL_OUTSTOCK", "SAL_RETURNSTOCK"
 FIRST_ID = 100001
 
 
@@ -71,7 +71,12 @@ class OutBill(Bill):
         return any(trace.get("FReceiptTime") for trace in self.traces)
 
 
-AnyBill: TypeAlias = SaleBill | OutBill
+@dataclass(slots=True, eq=False)
+class BackBill(Bill):
+    """Goods that the customer gave back."""
+
+
+AnyBill: TypeAlias = SaleBill | OutBill | BackBill
 
 
 class Ledger:
@@ -81,10 +86,10 @@ class Ledger:
         self._world = world
         self._ids = count(FIRST_ID)
         self._numbers = count(1)
-        self.bills: dict[str, dict[str, AnyBill]] = {SALE: {}, OUT: {}}
-        self.by_id: dict[str, dict[int, AnyBill]] = {SALE: {}, OUT: {}}
+        self.bills: dict[str, dict[str, AnyBill]] = {SALE: {}, OUT: {}, BACK: {}}
+        self.by_id: dict[str, dict[int, AnyBill]] = {SALE: {}, OUT: {}, BACK: {}}
         self.of_order: dict[str, list[SaleBill]] = {}
-        self.audits: dict[str, Callable[[Any], None]] = {SALE: self._reserve, OUT: self._ship}
+        self.audits: dict[str, Callable[[Any], None]] = {SALE: self._reserve, OUT: self._ship, BACK: self._take_back}
 
     def next_id(self) -> int:
         return next(self._ids)
@@ -145,14 +150,26 @@ class Ledger:
             if bill.source and reserved:
                 bill.source.held[stock][sku] -= reserved
 
+    def _take_back(self, bill: BackBill) -> None:
+        for stock, units in bill.units.items():
+            for sku, quantity in units.items():
+                self._world.stocks.erp.levels[stock, sku].take_back(quantity)
+
     def unaudit(self, form: str, bill: AnyBill) -> None:
         if bill.status != "C":
             raise Refusal(REFUSED, f"单据编号为“{bill.number}”的单据未审核，不能反审核", repeat_of=f"{form}.unaudit")
-        if isinstance(bill, OutBill) or bill.pushed:
+        if not isinstance(bill, SaleBill) or bill.pushed:
             raise Refusal(NOT_ALLOWED, f"单据编号为“{bill.number}”的单据存在下游单据，不能反审核")
         self._release(bill)
         bill.status = "D"
         self._world.tally.effect(f"{form}.unaudit")
+
+    def withdraw(self, form: str, bill: AnyBill) -> None:
+        """撤销: back from submitted."""
+        if bill.status != "B":
+            raise Refusal(REFUSED, f"单据编号为“{bill.number}”的单据未提交，不能撤销", repeat_of=f"{form}.withdraw")
+        bill.status = "D"
+        self._world.tally.effect(f"{form}.withdraw")
 
     def _release(self, bill: SaleBill) -> None:
         for stock, units in bill.held.items():

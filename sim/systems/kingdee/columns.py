@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sim.catalogue import ERP_ORG, Article
+from sim.clock import local_text
 from sim.stock import Level
-from sim.systems.kingdee.bills import OUT, SALE, AnyBill, Entry
+from sim.systems.kingdee.bills import BACK, OUT, SALE, AnyBill, Entry
 
 INVENTORY = "STK_Inventory"
 
@@ -55,6 +56,7 @@ ENTRY_COLUMNS: dict[str, Column] = {
     "fmaterialid.fname": lambda row: row.articles[row.entry.material].name,
     "fstockid.fnumber": lambda row: row.entry.stock,
     "fsostockid.fnumber": lambda row: row.entry.stock,
+    "freservetype": lambda row: "1" if row.entry.reserve else "3",
     "fqty": lambda row: float(row.entry.quantity),
     "frealqty": lambda row: float(row.entry.quantity),
     "fsaleorderentry_fentryid": lambda row: row.entry.id,
@@ -79,9 +81,11 @@ STOCK_COLUMNS: dict[str, Column] = {
     "fqty": lambda row: float(row.level.on_hand),
     "favbqty": lambda row: float(row.level.available),
     "flockqty": lambda row: float(row.level.locked),
+    "fupdatetime": lambda row: local_text(row.level.changed_at),
 }
 COLUMNS: dict[str, dict[str, Column]] = {
     SALE: HEAD_COLUMNS | SALE_COLUMNS | ENTRY_COLUMNS,
     OUT: HEAD_COLUMNS | OUT_COLUMNS | ENTRY_COLUMNS | TRACE_COLUMNS,
+    BACK: HEAD_COLUMNS | ENTRY_COLUMNS,
     INVENTORY: STOCK_COLUMNS,
 }

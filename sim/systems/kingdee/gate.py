@@ -9,7 +9,7 @@ from aiohttp import web
 
 from sim.faults import Call
 from sim.replies import Unreadable, answer_json, read_object
-from sim.systems.kingdee.bills import OUT, SALE, AnyBill, Bill, Ledger, OutBill
+from sim.systems.kingdee.bills import BACK, OUT, SALE, AnyBill, Bill, Ledger, OutBill, SaleBill
 from sim.systems.kingdee.envelope import (
     BAD_PARAMETER,
     LOST_TEXT,
@@ -30,7 +30,7 @@ PREFIX = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService."
 SUFFIX = ".common.kdsvc"
 QUERY = "ExecuteBillQuery"
 STATUS_OPERATIONS = {"Cancel": "cancel", "YLBillClose": "close"}
-EFFECTS = {"Save", "BatchSave", "Submit", "Audit", "UnAudit", "Push", "ExcuteOperation"}
+EFFECTS = {"Save", "BatchSave", "Submit", "Audit", "UnAudit", "CancelAssign", "Push", "ExcuteOperation"}
 
 
 class KingdeeGate:
@@ -46,6 +46,7 @@ class KingdeeGate:
             "Submit": lambda form, data, real: self._each(form, data, self.ledger.submit, real),
             "Audit": lambda form, data, real: self._each(form, data, self.ledger.audit, real),
             "UnAudit": lambda form, data, real: self._each(form, data, self.ledger.unaudit, real),
+            "CancelAssign": lambda form, data, real: self._each(form, data, self.ledger.withdraw, real),
             "Push": self._push,
             "View": self._view,
         }
@@ -79,7 +80,7 @@ class KingdeeGate:
             return self._answer_refusal(name, Refusal(BAD_PARAMETER, f"参数错误：{error}"))
 
     def _operate(self, name: str, form: str, data: Mapping[str, Any], operator: str, real: bool) -> dict[str, Any]:
-        if form not in (SALE, OUT):
+        if form not in (SALE, OUT, BACK):
             raise Refusal(BAD_PARAMETER, f"业务对象“{form}”不存在", "FormId")
         if name == "ExcuteOperation":
             return self._change_status(form, data, operator, real)
@@ -228,4 +229,6 @@ def describe_bill(bill: AnyBill) -> dict[str, Any]:
     described["CancelStatus"] = "B" if bill.cancelled else "A"
     if isinstance(bill, OutBill):
         return {**described, "SAL_OUTSTOCKENTRY": entries, "OutStockTrace": bill.traces}
+    if not isinstance(bill, SaleBill):
+        return {**described, "SAL_RETURNSTOCKENTRY": entries}
     return {**described, "CloseStatus": "B" if bill.closed else "A", "SaleOrderEntry": entries}

@@ -14,15 +14,19 @@ from sim.systems.kingdee.saving import get
 
 MAX_ROWS = 2000
 
-TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?)|(?P<word>[\w.]+)|(?P<sign>[=(),]))")
+TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?)|(?P<word>[\w.]+)|(?P<sign>>=|[=(),]))")
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One `field = value` or `field in (values)`; several are joined by `and`."""
+    """One `field = value`, `field in (values)` or `field >= value`; several are joined by `and`."""
 
     field: str
     values: frozenset[str]
+    at_least: str = ""
+
+    def holds(self, value: str) -> bool:
+        return value in self.values if self.values else value >= self.at_least
 
 
 def read_filter(text: str) -> list[Condition]:
@@ -51,6 +55,8 @@ def read_condition(tokens: list[str], text: str) -> Condition:
         field, operator = tokens.pop(0).lower(), tokens.pop(0).lower()
         if operator == "=":
             return Condition(field, frozenset({read_value(tokens.pop(0))}))
+        if operator == ">=":
+            return Condition(field, frozenset(), at_least=read_value(tokens.pop(0)))
         if operator != "in" or tokens.pop(0) != "(":
             raise bad_filter(text)
         values = {read_value(tokens.pop(0))}
@@ -122,8 +128,8 @@ class QueryDesk:
     def run(self, data: Mapping[str, Any]) -> list[list[Any]]:
         query = read_query(data)
         columns = [query.column(name) for name in query.columns]
-        tests = [(query.column(condition.field), condition.values) for condition in query.conditions]
-        found = [row for row in self._rows(query) if all(as_text(column(row)) in values for column, values in tests)]
+        tests = [(query.column(condition.field), condition.holds) for condition in query.conditions]
+        found = [row for row in self._rows(query) if all(holds(as_text(column(row))) for column, holds in tests)]
         for name, descending in reversed(query.order):
             found.sort(key=query.column(name), reverse=descending)
         return [[column(row) for column in columns] for row in found[query.start : query.start + query.limit]]

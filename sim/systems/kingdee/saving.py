@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim.catalogue import DEFAULT_STOCK, ERP_ORG, WAREHOUSE_OF_STOCK
-from sim.systems.kingdee.bills import OUT, SALE, Bill, Entry, Ledger, OutBill, SaleBill
-from sim.systems.kingdee.envelope import BAD_PARAMETER, NO_SUCH_VALUE, REFUSED, Refusal
+from sim.systems.kingdee.bills import BACK, OUT, SALE, BackBill, Bill, Entry, Ledger, OutBill, SaleBill
+from sim.systems.kingdee.envelope import BAD_PARAMETER, NO_SUCH_VALUE, NOT_ALLOWED, REFUSED, Refusal
 from sim.world import World
 
 HEAD_FIELDS = ("FBillTypeID", "FDate", "FSaleOrgId", "FCustId", "FSalerId")
 ENTRY_FIELDS = ("FMaterialId", "FUnitID", "FQty", "FDeliveryDate", "FSettleOrgIds", "FReserveType")
+BACK_HEAD = ("FBillTypeID", "FDate", "FSaleOrgId", "FStockOrgId", "FRetcustId")
+BACK_ENTRY = ("FMaterialId", "FUnitID", "FRealQty", "FStockId", "FReturnType")
 STOCK_FIELDS = ("FSOStockId", "FStockId")
 
 
@@ -52,6 +54,8 @@ class Desk:
         number = int(get(model, "FID") or 0)
         if number > 0:
             return self._modify(form, data, model, number)
+        if form == BACK:
+            return self._save_back(model)
         if form != SALE:
             raise Refusal(REFUSED, "销售出库单请由销售订单下推生成", "FBillNo")
         return self._save_sale(model)
@@ -75,6 +79,33 @@ class Desk:
         self._ledger.add_sale(bill)
         return bill
 
+    def _save_back(self, model: Mapping[str, Any]) -> BackBill:
+        number = str(get(model, "FBillNo") or "") or self._ledger.next_number(BACK)
+        if number in self._ledger.bills[BACK]:
+            message = f"违反字段唯一性要求：编码唯一。[{number}]在当前系统中已经被使用。"
+            raise Refusal(REFUSED, message, "FBillNo", repeat_of="erp_return")
+        require(model, BACK_HEAD)
+        entries = [self._read_back(row) for row in rows(model, "FEntity") or []]
+        if not entries:
+            raise Refusal(REFUSED, "单据体“明细信息”至少需要一行", "FEntity")
+        source = str(get((rows(model, "FEntity") or [{}])[0], "FSoorDerno") or number)
+        bill = BackBill(self._ledger.next_id(), number, self._world.adopt(source), str(get(model, "FDate")), entries)
+        self._ledger.file(BACK, bill)
+        self._world.tally.effect("erp_return")
+        return bill
+
+    def _read_back(self, row: Mapping[str, Any]) -> Entry:
+        require(row, BACK_ENTRY)
+        material, stock = get_number(row, "FMaterialId"), get_number(row, "FStockId")
+        if material not in self._world.stocks.articles:
+            raise Refusal(NO_SUCH_VALUE, f"物料“{material}”不存在", "FMaterialId")
+        if stock not in WAREHOUSE_OF_STOCK:
+            raise Refusal(NO_SUCH_VALUE, f"仓库“{stock}”不存在", "FStockId")
+        quantity = int(get(row, "FRealQty"))
+        if quantity <= 0:
+            raise Refusal(REFUSED, "实退数量必须大于零", "FRealQty")
+        return Entry(self._ledger.next_id(), material, quantity, stock)
+
     def _read_entry(self, row: Mapping[str, Any]) -> Entry:
         require(row, ENTRY_FIELDS)
         material = get_number(row, "FMaterialId")
@@ -96,7 +127,18 @@ class Desk:
             keep = str(get(data, "IsDeleteEntry")).lower() == "false"
             bill.traces = merge_traces(bill.traces if keep else [], traces)
             self._world.tally.effect("erp_trace")
+        entries = rows(model, "FSaleOrderEntry")
+        if form == SALE and entries is not None:
+            self._replace_entries(bill, data, entries)
         return bill
+
+    def _replace_entries(self, bill: Bill, data: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> None:
+        """Only of a bill that is open; entries that are not sent are deleted unless the caller says no."""
+        if bill.status not in "AZD" or bill.cancelled:
+            raise Refusal(NOT_ALLOWED, f"单据编号为“{bill.number}”的单据已提交或审核，不能修改")
+        keep = str(get(data, "IsDeleteEntry")).lower() == "false"
+        bill.entries = [*(bill.entries if keep else []), *(self._read_entry(row) for row in entries)]
+        self._world.tally.effect("erp_sale_order_change")
 
 
 def merge_traces(old: list[dict[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -10,12 +10,13 @@ from sim.catalogue import STOCK_OF_WAREHOUSE, Article
 from sim.chance import digits
 from sim.clock import local_text, read_local
 from sim.faults import Call
-from sim.records import Delivery, DeliveryLine
+from sim.records import Delivery, DeliveryLine, sum_units
 from sim.replies import answer_xml
 from sim.systems.qimen.batches import Batches, read_code
 from sim.systems.qimen.documents import item_id, write_state
 from sim.systems.qimen.news import QimenNews
 from sim.systems.qimen.refusals import Refusal, answer_failure
+from sim.systems.qimen.returns import take_return
 from sim.systems.qimen.signature import sign
 from sim.world import World
 from sim.xml_text import BadXml, Node, parse_xml, write_xml
@@ -24,7 +25,7 @@ WINDOW = 600.0  # real seconds
 PERSON = ("name", "mobile", "province", "city", "detailAddress")
 STOPPABLE = {"NEW", "ACCEPT", "PRINT", "EXCEPTION"}  # before the goods are picked
 BATCH = "deliveryorder.batchcreate"
-EFFECTS = {"deliveryorder.create", BATCH, "order.cancel"}
+EFFECTS = {"deliveryorder.create", BATCH, "order.cancel", "returnorder.create"}
 
 
 class QimenGate:
@@ -38,6 +39,7 @@ class QimenGate:
             "deliveryorder.query": self._query,
             "order.cancel": self._cancel,
             "inventory.query": self._stock,
+            "returnorder.create": lambda document, real: take_return(world, document, real),
         }
 
     def mount(self, app: web.Application) -> None:
@@ -114,7 +116,7 @@ class QimenGate:
 
     def _take(self, delivery: Delivery) -> None:
         order = delivery.order
-        self._world.tally.effect("wms_delivery_order", duplicate=any(d.alive for d in order.deliveries))
+        self._world.tally.effect("wms_delivery_order", duplicate=ships_twice(delivery))
         self._world.deliveries[delivery.code] = delivery
         order.deliveries.append(delivery)
         order.creates += 1
@@ -169,9 +171,27 @@ class QimenGate:
         }
 
 
+def ships_twice(delivery: Delivery) -> bool:
+    """Whether living deliveries and what left would be more than was ordered; strays have no lines."""
+    order = delivery.order
+    others = [other for other in order.deliveries if other.alive]
+    if not order.lines:
+        return bool(others)
+    planned = sum_units(unit for one in (*others, delivery) for unit in one.wanted.items())
+    planned_more = sum_units((sku, n) for d in order.deliveries if not d.alive for sku, n in d.shipped.items())
+    ordered = sum_units((line.sku, line.quantity) for line in order.lines)
+    return any(n + planned_more.get(sku, 0) > ordered.get(sku, 0) for sku, n in planned.items())
+
+
 def find_code(document: Node) -> str:
     """The delivery order a request is about, wherever its method puts it; of a batch all of them."""
-    paths = (("deliveryOrder", "deliveryOrderCode"), ("deliveryOrderCode",), ("orderCode",), ("order", "orderCode"))
+    paths = (
+        ("deliveryOrder", "deliveryOrderCode"),
+        ("returnOrder", "returnOrderCode"),
+        ("deliveryOrderCode",),
+        ("orderCode",),
+        ("order", "orderCode"),
+    )
     many = ",".join(read_code(order) for order in document.one("orders").every("order"))
     return next((code for path in paths if (code := document.read(*path))), many)
 

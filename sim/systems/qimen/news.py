@@ -7,7 +7,7 @@ from typing import Any
 from yarl import URL
 
 from sim.clock import local_text
-from sim.records import Delivery, Order, Parcel
+from sim.records import Delivery, Order, Parcel, ReturnedGoods
 from sim.systems.qimen.documents import write_confirm, write_lack, write_process
 from sim.systems.qimen.signature import sign
 from sim.webhooks import Outgoing, Webhook
@@ -37,6 +37,11 @@ class QimenNews:
         """What became of the orders of a batch, all in one message."""
         body = write_xml("request", {"orders": {"order": list(told)}})
         return self._send("deliveryorder.batchcreate.answer", key, orders, body)
+
+    def returned(self, back: ReturnedGoods, document: Mapping[str, Any]) -> Webhook:
+        """Goods of a return order are in."""
+        key = f"{back.code}/{back.confirms}"
+        return self._send("returnorder.confirm", key, (back.order,), write_xml("request", document))
 
     def _post(self, method: str, key: str, delivery: Delivery, document: Mapping[str, Any]) -> Webhook:
         return self._send(method, key, (delivery.order,), write_xml("request", document))

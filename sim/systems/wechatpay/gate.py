@@ -11,6 +11,7 @@ from sim.chance import digits
 from sim.faults import Call
 from sim.records import Order, Payment, Refund
 from sim.replies import Unreadable, answer_json, read_object
+from sim.systems.wechatpay.bill import NoBill, pack, write_bill
 from sim.systems.wechatpay.documents import describe_refund, describe_transaction, trade_state
 from sim.systems.wechatpay.news import WechatPayNews
 from sim.systems.wechatpay.signature import WINDOW, load_public_key, read_authorization, request_message, verifies
@@ -18,6 +19,7 @@ from sim.world import World
 
 PREFIX = "/wechatpay"
 REFUNDS = "/v3/refund/domestic/refunds"
+BILL, BILL_FILE = "/v3/bill/tradebill", "/v3/billdownload/file"
 
 
 class Refusal(Exception):
@@ -43,6 +45,8 @@ class WechatPayGate:
         app.router.add_get(f"{PREFIX}/v3/pay/transactions/id/{{id}}", self.handle_transaction)
         app.router.add_post(f"{PREFIX}{REFUNDS}", self.handle_refund)
         app.router.add_get(f"{PREFIX}{REFUNDS}/{{no}}", self.handle_refund_query)
+        app.router.add_get(f"{PREFIX}{BILL}", self.handle_bill)
+        app.router.add_get(f"{PREFIX}{BILL_FILE}", self.handle_bill_file)
 
     async def handle_query(self, request: web.Request) -> web.StreamResponse:
         no = request.match_info["no"]
@@ -58,6 +62,31 @@ class WechatPayGate:
     async def handle_refund_query(self, request: web.Request) -> web.StreamResponse:
         no = request.match_info["no"]
         return await self._handle(request, "query_refund", no, lambda _, __: self._query_refund(no))
+
+    async def handle_bill(self, request: web.Request) -> web.StreamResponse:
+        """Says where the bill lies; it is not the bill."""
+        day = request.query.get("bill_date", "")
+        base = f"{request.url.origin()}{PREFIX}{BILL_FILE}"
+        return await self._handle(request, "bill", day, lambda _, __: self._bill(day, base))
+
+    async def handle_bill_file(self, request: web.Request) -> web.StreamResponse:
+        """The file itself, packed; unlike every other answer it is not signed."""
+        self._world.tally.requests["wechatpay"] += 1
+        try:
+            self._check(request, b"")
+        except Refusal as refusal:
+            return self._answer({"code": refusal.code, "message": refusal.message}, refusal.status)
+        packed, _ = pack(write_bill(self._world, request.query["token"], self._keys))
+        return web.Response(body=packed, content_type="application/octet-stream")
+
+    def _bill(self, day: str, base: str) -> dict[str, Any]:
+        try:
+            _, digest = pack(write_bill(self._world, day, self._keys))
+        except NoBill as no:
+            raise Refusal(400, no.code, no.words) from None
+        except ValueError:
+            raise Refusal(400, "PARAM_ERROR", "bill_date 格式为 yyyy-MM-DD") from None
+        return {"hash_type": "SHA1", "hash_value": digest, "download_url": f"{base}?token={day}"}
 
     async def _handle(
         self, request: web.Request, operation: str, key: str, act: Callable[[dict[str, Any], bool], dict[str, Any]]

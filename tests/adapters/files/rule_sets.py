@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ballast.domain.rules.prices import PriceKind, PriceOptions, PriceRow, PriceSet, Product
 from ballast.domain.rules.promotions import Choice, Promotion, PromotionKind, PromotionOptions, PromotionSet
 from ballast.domain.rules.risk import Action, RiskOptions, RiskRule, RiskSet
+from ballast.domain.sourcing import PlaceRow, SourcingOptions, SourcingSet, Strategy, StrategyRow
 from ballast.rules.books import Kind, RuleSet
 
 LETTERS = "abzAZ019 =+-@'\"`\\_.{}$#|&<>茶é€😀:!?%"
@@ -101,8 +102,27 @@ risk_sets = st.builds(
     rules=st.lists(risk_rules, max_size=5, unique_by=lambda rule: rule.name).map(tuple),
     options=st.builds(RiskOptions, hold_from=maybe(st.integers(0, 10**6)), review_from=maybe(st.integers(0, 10**6))),
 )
+counts = st.integers(1, 5)
+places = st.builds(
+    PlaceRow,
+    name=names, warehouse=names, provinces=words, rank=maybe(counts), priority=st.integers(0, 200),
+    parcel_cost=maybe(amounts), piece_cost=maybe(amounts), on=st.booleans(),
+)  # fmt: skip
+strategies = st.builds(
+    StrategyRow,
+    name=names, channels=words, tiers=words, provinces=words, skus=words,
+    order=st.lists(st.sampled_from(Strategy), min_size=1, unique=True).map(tuple), split=st.booleans(),
+    most_parcels=counts, partial=st.booleans(), reroute=st.booleans(), on=st.booleans(),
+)  # fmt: skip
+sourcing_sets = st.builds(
+    SourcingSet,
+    places=st.lists(places, max_size=4, unique_by=lambda row: row.name).map(tuple),
+    strategies=st.lists(strategies, max_size=4, unique_by=lambda row: row.name).map(tuple),
+    options=st.builds(SourcingOptions, currency=st.sampled_from(["CNY", "JPY"])),
+)
 SETS: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.PRICE: price_sets, Kind.PROMOTION: promotion_sets, Kind.RISK: risk_sets,
+    Kind.SOURCING: sourcing_sets,
 }  # fmt: skip
 
 

@@ -1,0 +1,28 @@
+"""What sales channels cost, by day and source"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0027"
+down_revision = "0026"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "channel_cost",
+        sa.Column("channel", sa.String(), primary_key=True),
+        sa.Column("day", sa.Date(), primary_key=True),
+        sa.Column("source", sa.String(), primary_key=True),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("imported_by", sa.String(), nullable=False),
+        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("amount >= 0", name="cost_not_negative"),
+    )
+    op.create_index("cost_day", "channel_cost", ["day"])
+
+
+def downgrade() -> None:
+    op.drop_table("channel_cost")

@@ -1,0 +1,103 @@
+"""What a shop may promise: the answer of `POST /orders/check`, and the door that pushed orders come in through."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.storefronts.direct.questions import AskedOrder
+from adapters.storefronts.direct.status import PLACED
+from ballast.clock import SHANGHAI
+from ballast.db import reservations
+from ballast.db.reservations import Terms
+from ballast.domain.promising import Answer, Basket, LineAnswer, Piece
+from ballast.ports import Message, Order
+from ballast.wiring import House
+
+NOBODY: Final = ""
+"""Who only asks has no order number."""
+
+
+def terms(here: House) -> Terms:
+    """What the settings let us promise."""
+    return Terms(split=here.settings.door.split, unknown=here.settings.door.unknown)
+
+
+def basket_of(order: Order) -> Basket:
+    """What an order wants."""
+    return Basket(order.order_no, [Piece(line.line_no, line.sku, line.quantity) for line in order.lines])
+
+
+async def check(here: House, asked: AskedOrder) -> dict[str, Any]:
+    """Whether these pieces can be promised, line by line, as JSON. With `reserve` they are kept, if all of them can.
+
+    Nothing is reserved for an order that is in the books already: it has its pieces, or its hold.
+    """
+    lines = [Piece(line.line_no or place, line.sku, line.quantity) for place, line in enumerate(asked.lines, 1)]
+    basket, now = Basket(asked.order_no or NOBODY, lines), here.clock.now()
+    lasts = here.settings.door.lasts(asked.channel) if asked.reserve else timedelta(0)
+    there = False
+    if lasts:
+        async with here.transaction() as tx:
+            await reservations.lock_levels(tx, basket.needs)
+            there = bool(await reservations.known(tx, [basket.order_no]))
+            keeping = {} if there else {basket.order_no: lasts}
+            [answer] = await reservations.keep(tx, [basket], terms(here), now=now, lasts=keeping)
+    else:
+        async with here.looking() as tx:
+            [answer] = await reservations.look(tx, [basket], terms(here), now=now)
+    until = (now + lasts).astimezone(SHANGHAI).isoformat(timespec="seconds")
+    kept = answer.ok and bool(answer.takes) and bool(lasts) and not there
+    return {
+        "ok": answer.ok,
+        "order_no": asked.order_no,
+        "known": there,
+        "lines": [as_json(line) for line in answer.lines],
+        "reserved_until": until if kept else None,
+        "reserved": [
+            {"sku": sku, "warehouse": warehouse, "quantity": quantity}
+            for (sku, warehouse), quantity in sorted(answer.takes.items())
+        ]
+        if kept
+        else [],
+    }
+
+
+def as_json(line: LineAnswer) -> dict[str, Any]:
+    """What can be promised of one line."""
+    return {
+        "line_no": line.line_no,
+        "sku": line.sku,
+        "wanted": line.wanted,
+        "can": line.can,
+        "in": [{"warehouse": warehouse, "quantity": pieces} for warehouse, pieces in sorted(line.places.items())],
+        "from": line.day.isoformat() if line.day else None,
+        "why": line.why,
+    }
+
+
+async def admit(here: House, tx: AsyncConnection, letters: Sequence[tuple[str, Message]]) -> dict[str, Answer]:
+    """Order number -> why a pushed order among these messages is refused; the pieces of the others are kept for them.
+
+    Whoever was stored before is let in as ever: a shop repeats what it has no answer to.
+    """
+    placed = {m.order_no: (source, m) for source, m in letters if m.topic == PLACED}
+    if not placed or here.settings.door.intake != "refuse":
+        return {}
+    baskets = {number: _basket(message) for number, (_, message) in placed.items()}
+    await reservations.lock_levels(tx, {line.sku for basket in baskets.values() for line in basket.lines})
+    events = [(source, message.event_id) for source, message in placed.values()]
+    there = await reservations.known(tx, list(placed), events)
+    lasts = {number: here.settings.door.lasts(message.payload["channel"]) for number, (_, message) in placed.items()}
+    fresh = [basket for number, basket in baskets.items() if number not in there]
+    if not fresh:
+        return {}
+    answers = await reservations.keep(tx, fresh, terms(here), now=here.clock.now(), lasts=lasts)
+    return {answer.order_no: answer for answer in answers if not answer.ok}
+
+
+def _basket(message: Message) -> Basket:
+    """The hook has read the order as a whole before: its fields are there, and what they should be."""
+    lines = [Piece(line["line_no"], line["sku"], line["quantity"]) for line in message.payload["lines"]]
+    return Basket(message.order_no, lines)

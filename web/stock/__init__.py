@@ -1,0 +1,1 @@
+"""`GET /stock`: what can be promised, for shops that show it."""
