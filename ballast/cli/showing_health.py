@@ -83,7 +83,12 @@ def _orders(seen: Seen, words: HealthWords, *, zh: bool) -> Table:
         )
     )
     for one in seen.hardest:
-        hurt = ", ".join(f"{words.of(RULES[part].label)} {per_cent} %" for part, per_cent in one.hurts.items())
+        hurt = "\n".join(
+            f"{words.of(RULES[part].label)} {per_cent} %: {escape(', '.join(one.evidence.get(part, ())))}".removesuffix(
+                ": "
+            )
+            for part, per_cent in one.hurts.items()
+        )
         table.add_row(escape(one.order_no), _day(one.placed_at), words.value(one.total), hurt)
     return table
 

@@ -20,6 +20,7 @@ from ballast.domain.health import (
     PartScore,
 )
 from ballast.domain.money import Money
+from ballast.domain.words import HoldReason
 
 DAILY: Final = timedelta(days=90)
 """So long every row of the history stays; of what is older, the last of each week."""
@@ -68,9 +69,18 @@ _KEEP_SOME: Final = _keeping(SOME, "c.customer_no = any(cast(:customers as text[
 _ROW: Final = "customer_no, score, newer, older, orders, value, currency, parts"
 _NAMED: Final = "select f.*, c.name, c.owner from fresh f join customer c using (customer_no)"
 _HARDEST: Final = f"""{SOME}
-select order_no, placed_at, total, currency, weight, {", ".join(Part)} from weighed
-where {" + ".join(Part)} > 0
-order by weight * ({" + ".join(f"{part} * {RULES[part].cap}.0 / {RULES[part].full}" for part in Part)}) desc, id
+select w.order_no, w.placed_at, w.total, w.currency, {", ".join(f"w.{part}" for part in Part)},
+  (select jsonb_agg(jsonb_build_array(part, said) order by part, said) from (
+    select '{Part.LATE}' as part, b.clock || ' ' || b.level as said from sla_breach b
+    where b.order_id = w.id and b.clock = any(cast(:clocks as text[]))
+    union select case h.reason when '{HoldReason.COURIER_DAMAGED}' then '{Part.DAMAGED}'
+      when '{HoldReason.COMPLAINT}' then '{Part.COMPLAINTS}' else '{Part.HELD}' end, h.reason
+    from hold h where h.order_id = w.id
+    union select '{Part.RETURNS}', left(r.why, 80) from return_case r where r.order_id = w.id
+    union select '{Part.COMPLAINTS}', c.ticket from complained c where c.order_id = w.id) said) as evidence
+from weighed w
+where {" + ".join(f"w.{part}" for part in Part)} > 0
+order by w.weight * ({" + ".join(f"w.{part} * {RULES[part].cap}.0 / {RULES[part].full}" for part in Part)}) desc, w.id
 limit :most
 """  # noqa: S608  # made of constants of the domain
 
@@ -136,13 +146,13 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HurtOrder:
-    """An order that cost points. `weight`: thousandths of an ordinary order, times how much its age counts."""
+    """An order that cost points. `evidence`: clocks, hold reasons, words of returns and tickets, by their part."""
 
     order_no: str
     placed_at: datetime
     total: Money
-    weight: int
     hurts: Mapping[Part, int]
+    evidence: Mapping[Part, tuple[str, ...]]
 
     def as_dict(self) -> dict[str, Any]:
         """For scripts: the total in minor units, how much it was hurt in per cent."""
@@ -152,6 +162,7 @@ class HurtOrder:
             "total": self.total.amount,
             "currency": self.total.currency,
             "hurts": {str(part): per_cent for part, per_cent in self.hurts.items()},
+            "evidence": {str(part): list(said) for part, said in self.evidence.items()},
         }
 
 
@@ -195,8 +206,12 @@ async def hardest_orders(tx: AsyncConnection, window: Window, customer_no: str, 
             order_no=row.order_no,
             placed_at=row.placed_at,
             total=Money(row.total, row.currency),
-            weight=row.weight,
             hurts={part: row._mapping[part] for part in Part if row._mapping[part]},
+            evidence={
+                part: said
+                for part in Part
+                if row._mapping[part] and (said := tuple(text for of, text in row.evidence or () if of == part))
+            },
         )
         for row in found
     ]

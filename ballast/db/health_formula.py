@@ -52,11 +52,11 @@ from sales_order o
 where o.placed_at > :since and o.placed_at <= :now and o.paid_at is not null {scope}
 """
 _COMPLAINED: Final = """
-select o.id as order_id, t.severity from ticket t
+select o.id as order_id, t.severity, t.source || ' ' || t.ticket_no as ticket from ticket t
 join recent o on o.order_no = t.order_no and o.customer_no = t.customer_no
 where t.kind = 'complaint' and t.opened_at <= :now {of_customers}
 union all
-(select distinct on (t.source, t.ticket_no) o.id, t.severity from ticket t
+(select distinct on (t.source, t.ticket_no) o.id, t.severity, t.source || ' ' || t.ticket_no from ticket t
 join recent o on o.customer_no = t.customer_no and o.placed_at <= t.opened_at
 where t.kind = 'complaint' and t.order_no is null and t.opened_at > :since and t.opened_at <= :now {of_customers}
 order by t.source, t.ticket_no, o.placed_at desc, o.id desc)

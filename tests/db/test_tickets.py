@@ -15,8 +15,8 @@ from ballast.db.health import look_at
 from ballast.domain.health import Part
 from ballast.wiring import House
 from tasks.tickets import FileTaken, NobodyKnows, import_owners, import_tickets, known_people
+from tests.db.health_stage import HALF, an_order, put
 from tests.db.stage import column, table
-from tests.db.test_health import HALF, an_order, put
 
 HEAD = "ticket_no,customer_no,order_no,kind,severity,opened_at,closed_at,text"
 
