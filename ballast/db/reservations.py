@@ -129,15 +129,13 @@ on conflict (order_no, sku, warehouse) do update
 """
 
 
-async def taken_by_others(
-    tx: AsyncConnection, skus: Sequence[str], order_ids: Sequence[int], *, now: datetime
-) -> dict[Place, int]:
-    """What is kept for orders other than these, where reservations count. Ask under the row locks of the levels."""
-    found = await rows(tx, _TAKEN, skus=list(skus), ids=list(order_ids), now=now)
+async def read_reserved(tx: AsyncConnection, skus: Sequence[str], *, now: datetime) -> dict[Place, int]:
+    """What is kept for anybody, where reservations count. Ask under the row locks of the levels."""
+    found = await rows(tx, _RESERVED, skus=list(skus), now=now)
     return {(row.sku, row.warehouse): int(row.quantity) for row in found}
 
 
-_TAKEN = """
+_RESERVED = """
 select r.sku, r.warehouse, sum(r.quantity) as quantity from stock_reservation r
 left join stock_limit a on a.sku = r.sku and a.warehouse = r.warehouse
 left join stock_limit b on b.sku = r.sku and b.warehouse = ''
@@ -145,8 +143,6 @@ left join stock_limit c on c.sku = '' and c.warehouse = r.warehouse
 left join stock_limit d on d.sku = '' and d.warehouse = ''
 where r.sku = any(cast(:skus as text[])) and r.expires_at > :now
   and coalesce(a.counts_reservations, b.counts_reservations, c.counts_reservations, d.counts_reservations, true)
-  and not exists (
-    select from sales_order o where o.order_no = r.order_no and o.id = any(cast(:ids as bigint[])))
 group by r.sku, r.warehouse
 """
 

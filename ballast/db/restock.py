@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ballast.db import cases, moves
 from ballast.db.case import Case
 from ballast.db.engine import rows
-from ballast.db.reservations import taken_by_others
+from ballast.db.reservations import held_by, read_reserved
 from ballast.db.stock import lock_stock
 from ballast.domain.schedule import Waits
-from ballast.domain.stock import Place, Want, allocate
+from ballast.domain.stock import Place, Want, allocate, less_reserved
 from ballast.domain.words import Event, HoldReason, State
 
 
@@ -19,11 +19,15 @@ async def wake_short(tx: AsyncConnection, *, now: datetime, waits: Waits, most: 
     """Let up to `most` short orders that are paid go on that fit into what is free; those that went on.
 
     Each gets its pieces locked in the transaction that lets it go on: nobody can take them on the way, so that it is
-    not held again for the same cause. Free is what both the ledger and the ERP's last figures have.
+    not held again for the same cause. Free is what both the ledger and the ERP's last figures have, and what is not
+    reserved for somebody else.
     """
     wants = await _short(tx)
-    free, said = await _free(tx, wants, now)
-    fitting = [made.order_id for made in allocate(wants, free) if made.warehouse][:most]
+    skus = sorted({sku for want in wants for sku in want.pieces})
+    there, said = await _there(tx, skus)
+    free = less_reserved(there, await read_reserved(tx, skus, now=now))
+    held = await held_by(tx, [want.order_id for want in wants], now=now)
+    fitting = [made.order_id for made in allocate(wants, free, held=held, there=there) if made.warehouse][:most]
     if not fitting:
         return []
     loaded = await cases.load(tx, now=now, waits=waits, ids=fitting)
@@ -68,18 +72,14 @@ async def _short(tx: AsyncConnection) -> list[Want]:
     return [Want.of(row.id, [(sku, pieces) for sku, pieces in row.lines]) for row in found]
 
 
-async def _free(tx: AsyncConnection, wants: Sequence[Want], now: datetime) -> tuple[dict[Place, int], dict[Place, int]]:
-    """(what ledger and ERP both have free and nobody else has reserved, what the ERP says is available) of what is
-    wanted.
-    """
+async def _there(tx: AsyncConnection, skus: Sequence[str]) -> tuple[dict[Place, int], dict[Place, int]]:
+    """(what ledger and ERP both have, what the ERP says is available) of these SKUs."""
     found = await rows(
         tx,
         """
         select sku, warehouse, least(on_hand - locked, available) as free, available from stock_level
         where sku = any(cast(:skus as text[]))""",
-        skus=sorted({sku for want in wants for sku in want.pieces}),
+        skus=skus,
     )
-    ids = [want.order_id for want in wants]
-    taken = await taken_by_others(tx, [row.sku for row in found], ids, now=now)
-    free = {(row.sku, row.warehouse): max(0, row.free - taken.get((row.sku, row.warehouse), 0)) for row in found}
-    return free, {(row.sku, row.warehouse): row.available for row in found}
+    there = {(row.sku, row.warehouse): max(0, row.free) for row in found}
+    return there, {(row.sku, row.warehouse): row.available for row in found}

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, rows, run
-from ballast.db.reservations import end_reservations, held_by, taken_by_others
-from ballast.domain.stock import Allocation, Place, Want, allocate, take_reserved
+from ballast.db.reservations import end_reservations, held_by, read_reserved
+from ballast.domain.stock import Allocation, Place, Want, allocate, less_reserved
 from ballast.ports import StockFigure
 
 
@@ -37,13 +37,11 @@ async def lock_stock(
     )
     kept = await _locks_of(tx, [want.order_id for want in wants])  # under the row locks: nobody adds one now
     fresh = [want for want in wants if want.order_id not in kept]
-    ids = [want.order_id for want in wants]
-    taken, held = await taken_by_others(tx, skus, ids, now=now), await held_by(tx, ids, now=now)
-    free = {(r.sku, r.warehouse): max(0, r.free - taken.get((r.sku, r.warehouse), 0)) for r in levels}
-    free = {place: min(count, (most or {}).get(place, count)) for place, count in free.items()}
-    made = take_reserved(fresh, held, free)
-    reserved = {one.order_id for one in made}
-    made += allocate([want for want in fresh if want.order_id not in reserved], free)
+    there = {(r.sku, r.warehouse): max(0, r.free) for r in levels}
+    there = {place: min(pieces, (most or {}).get(place, pieces)) for place, pieces in there.items()}
+    kept_for = await held_by(tx, [want.order_id for want in fresh], now=now)
+    free = less_reserved(there, await read_reserved(tx, skus, now=now))
+    made = allocate(fresh, free, held=kept_for, there=there)
     await _write(tx, [a for a in made if a.warehouse], now)
     return kept | {a.order_id: a for a in made}
 

@@ -34,35 +34,73 @@ class Allocation:
     missing: Mapping[str, int]
 
 
-def allocate(wants: Sequence[Want], free: Mapping[Place, int]) -> list[Allocation]:
-    """First come, first served, in the order given; each order whole from the first warehouse (by name) that has it."""
-    left = dict(free)
-    warehouses = sorted({warehouse for _, warehouse in free})
-    return [_allocate_one(want, left, warehouses) for want in wants]
+def less_reserved(there: Mapping[Place, int], reserved: Mapping[Place, int]) -> dict[Place, int]:
+    """What is there for anybody: without what is kept for somebody, and never less than nothing."""
+    return {place: max(0, pieces - reserved.get(place, 0)) for place, pieces in there.items()}
 
 
-def take_reserved(
-    wants: Iterable[Want], held: Mapping[int, Mapping[Place, int]], free: dict[Place, int]
-) -> list[Allocation]:
-    """What one warehouse keeps for an order is the order's, whoever stands before it; taken off `free`.
+class Pool:
+    """What is left while orders are served one after the other. What is kept for an order is not in `free`: it is lent
+    to it in its turn, whoever stood before it, as long as the pieces are there.
 
-    `held`: order id -> its reservation. Orders for which not everything is kept, or is not there any more, are left to
-    `allocate`.
+    `free`: for anybody. `there`: on the shelf and not locked, whoever they are kept for; left out, as much as is free.
+    `held`: order id -> what is kept for it.
     """
+
+    def __init__(
+        self,
+        free: Mapping[Place, int],
+        *,
+        held: Mapping[int, Mapping[Place, int]] | None = None,
+        there: Mapping[Place, int] | None = None,
+    ) -> None:
+        self.left = dict(free)
+        self._there, self._held = dict(free if there is None else there), held or {}
+        self._lent: dict[Place, int] = {}
+
+    def open(self, order_id: int) -> None:
+        """The turn of this order: what is kept for it is in `left` until `close`."""
+        for place, kept in self._held.get(order_id, {}).items():
+            if place in self.left:
+                there = self._there[place]
+                most = min(max(self.left[place] + kept, min(kept, there)), there)
+                self._lent[place] = max(0, most - self.left[place])
+                self.left[place] += self._lent[place]
+
+    def close(self, taken: Mapping[Place, int]) -> None:
+        """The order takes these pieces, and what was kept for it is anybody's; nothing: it stays kept."""
+        for place, pieces in taken.items():
+            self.left[place] -= pieces
+            self._there[place] -= pieces
+        if not taken:
+            for place, pieces in self._lent.items():
+                self.left[place] -= pieces
+        self._lent = {}
+
+
+def allocate(
+    wants: Sequence[Want],
+    free: Mapping[Place, int],
+    *,
+    held: Mapping[int, Mapping[Place, int]] | None = None,
+    there: Mapping[Place, int] | None = None,
+) -> list[Allocation]:
+    """First come, first served, in the order given; each order whole from the first warehouse (by name) that has it.
+
+    `free`, `held`, `there`: see `Pool`.
+    """
+    pool = Pool(free, held=held, there=there)
+    warehouses = sorted({warehouse for _, warehouse in free})
     made: list[Allocation] = []
     for want in wants:
-        for warehouse in sorted({warehouse for _, warehouse in held.get(want.order_id, {})}):
-            places = {(sku, warehouse): pieces for sku, pieces in want.pieces.items()}
-            kept = held[want.order_id]
-            if all(min(kept.get(place, 0), free.get(place, 0)) >= pieces for place, pieces in places.items()):
-                for place, pieces in places.items():
-                    free[place] -= pieces
-                made.append(Allocation(want.order_id, warehouse, want.pieces, {}))
-                break
+        pool.open(want.order_id)
+        one = _allocate_one(want, pool.left, warehouses)
+        pool.close({(sku, one.warehouse): pieces for sku, pieces in one.pieces.items()} if one.warehouse else {})
+        made.append(one)
     return made
 
 
-def _allocate_one(want: Want, left: dict[Place, int], warehouses: Sequence[str]) -> Allocation:
+def _allocate_one(want: Want, left: Mapping[Place, int], warehouses: Sequence[str]) -> Allocation:
     best: dict[str, int] | None = None
     for warehouse in warehouses:
         missing = {
@@ -71,8 +109,6 @@ def _allocate_one(want: Want, left: dict[Place, int], warehouses: Sequence[str])
             if left.get((sku, warehouse), 0) < quantity
         }
         if not missing:
-            for sku, quantity in want.pieces.items():
-                left[sku, warehouse] -= quantity
             return Allocation(want.order_id, warehouse, want.pieces, {})
         if best is None or sum(missing.values()) < sum(best.values()):
             best = missing
