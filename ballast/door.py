@@ -36,11 +36,11 @@ class Kept(NamedTuple):
     known: bool
 
 
-Reserve = Callable[[Basket, timedelta], Awaitable[Kept]]
-"""Keeps what a basket wants for so long, if all of it can be promised."""
+Ask = Callable[[Basket, timedelta], Awaitable[Kept]]
+"""Answers one basket; kept for so long, if all of it can be promised, or for no time: it was only asked."""
 
 
-async def check(here: House, asked: AskedOrder, reserve: Reserve) -> dict[str, Any]:
+async def check(here: House, asked: AskedOrder, ask: Ask) -> dict[str, Any]:
     """Whether these pieces can be promised, line by line, as JSON. With `reserve` they are kept, if all of them can.
 
     Nothing is reserved for an order that is in the books already: it has its pieces, or its hold.
@@ -48,12 +48,7 @@ async def check(here: House, asked: AskedOrder, reserve: Reserve) -> dict[str, A
     lines = [Piece(line.line_no or place, line.sku, line.quantity) for place, line in enumerate(asked.lines, 1)]
     basket = Basket(asked.order_no or NOBODY, lines)
     lasts = here.settings.door.lasts(asked.channel) if asked.reserve else timedelta(0)
-    if lasts:
-        answer, known = await reserve(basket, lasts)
-    else:
-        async with here.looking() as tx:
-            [answer] = await reservations.look(tx, [basket], terms(here), now=here.clock.now())
-        known = False
+    answer, known = await ask(basket, lasts)
     kept = answer.ok and bool(answer.takes) and bool(lasts) and not known
     until = (here.clock.now() + lasts).astimezone(SHANGHAI).isoformat(timespec="seconds")
     return {
@@ -69,6 +64,14 @@ async def check(here: House, asked: AskedOrder, reserve: Reserve) -> dict[str, A
         if kept
         else [],
     }
+
+
+async def look_together(here: House, asked: Sequence[tuple[Basket, timedelta]]) -> list[Kept]:
+    """Several questions at once; each is answered as if it were the only one."""
+    async with here.looking() as tx:
+        baskets = [basket for basket, _ in asked]
+        answers = await reservations.look_at_each(tx, baskets, terms(here), now=here.clock.now())
+    return [Kept(answer, False) for answer in answers]
 
 
 async def reserve_together(here: House, asked: Sequence[tuple[Basket, timedelta]]) -> list[Kept]:

@@ -17,7 +17,7 @@ from web.hooks.control import ControlDoor
 from web.hooks.door import Door
 from web.metrics import Metrics
 from web.orders.page import OrderPage
-from web.quotes.desk import Desk
+from web.quotes.desk import Desks
 from web.quotes.door import ShopDoor, check_of, quote_of
 
 
@@ -29,7 +29,7 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
     collector = Collector(store_into(house), gather=gather)
     orders = Collector(store_into(house), gather=gather)
     door = Door(hooks(house.settings), collector, house.clock, house.settings.limits, orders=orders)
-    control, desk = _control(house), Desk(house)
+    control, desks = _control(house), Desks(house)
     routes = [
         *([Route("/hooks/prefect", control.answer, methods=["POST"])] if control else []),
         Route("/hooks/{source}", door.answer, methods=["GET", "POST"]),
@@ -41,7 +41,7 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         key = reveal(house.settings.quote_key, "BALLAST_QUOTE_KEY")
         bearer = Bearer(key, house.settings.limits, house.clock)
         routes.append(Route("/quote", ShopDoor(house, bearer, quote_of).answer, methods=["POST"]))
-        routes.append(Route("/orders/check", ShopDoor(house, bearer, check_of(desk)).answer, methods=["POST"]))
+        routes.append(Route("/orders/check", ShopDoor(house, bearer, check_of(desks)).answer, methods=["POST"]))
     if house.settings.console_key is not None:
         secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")
         gate = Gate(house.settings.limits, house.clock)
@@ -53,7 +53,7 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         yield
         await collector.close()
         await orders.close()
-        await desk.close()
+        await desks.close()
         door.close()
         if control is not None:
             control.close()

@@ -30,11 +30,29 @@ class Terms:
 
 
 async def look(tx: AsyncConnection, baskets: Sequence[Basket], terms: Terms, *, now: datetime) -> list[Answer]:
-    """What could be promised of these baskets now. Locks nothing, keeps nothing."""
+    """What could be promised of these baskets now, one after the other. Locks nothing, keeps nothing."""
+    asking, shelves = await _read(tx, baskets, now)
+    answers = promise(asking, shelves, split=terms.split, lets_in_unknown=terms.unknown)
+    return await _with_days(tx, answers, terms, now)
+
+
+async def look_at_each(tx: AsyncConnection, baskets: Sequence[Basket], terms: Terms, *, now: datetime) -> list[Answer]:
+    """The same, of each basket as if it were the only one: who only asks takes nothing from the next."""
+    asking, shelves = await _read(tx, baskets, now)
+    holders = [replace(basket, lines=()) for basket in asking if basket.held]
+    answers = []
+    for basket in asking:
+        others = [one for one in holders if one.order_no != basket.order_no]
+        found = promise([basket, *others], shelves, split=terms.split, lets_in_unknown=terms.unknown)
+        answers.append(found[0])
+    return await _with_days(tx, answers, terms, now)
+
+
+async def _read(tx: AsyncConnection, baskets: Sequence[Basket], now: datetime) -> tuple[list[Basket], list[Shelf]]:
+    """The baskets with what is kept for them, and the shelves of what they want, without that."""
     skus = sorted({line.sku for basket in baskets for line in basket.lines})
-    numbers = [basket.order_no for basket in baskets if basket.order_no]
+    numbers = sorted({basket.order_no for basket in baskets if basket.order_no})
     held = await _held(tx, numbers, now) if numbers else {}
-    found = await read_promises(tx, skus, now=now, but=numbers)
     shelves = [
         Shelf(
             sku=one.sku,
@@ -43,10 +61,12 @@ async def look(tx: AsyncConnection, baskets: Sequence[Basket], terms: Terms, *, 
             reservable=one.counts_reservations,
             stale=not one.sells and one.to_promise > 0,
         )
-        for one in found
+        for one in await read_promises(tx, skus, now=now, but=numbers)
     ]
-    asking = [replace(basket, held=held.get(basket.order_no, {})) for basket in baskets]
-    answers = promise(asking, shelves, split=terms.split, lets_in_unknown=terms.unknown)
+    return [replace(basket, held=held.get(basket.order_no, {})) for basket in baskets], shelves
+
+
+async def _with_days(tx: AsyncConnection, answers: list[Answer], terms: Terms, now: datetime) -> list[Answer]:
     short = sorted({line.sku for answer in answers for line in answer.lines if line.short})
     return with_days(answers, await read_coming(tx, short, now=now), split=terms.split) if short else answers
 

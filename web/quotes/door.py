@@ -19,7 +19,7 @@ from ballast.wiring import House
 from web.gate import Bearer, Shut
 from web.hooks.body import Body, BodyReader
 from web.hooks.refusals import Refusal
-from web.quotes.desk import Desk
+from web.quotes.desk import Desks
 
 MOST_BYTES: Final = 128 * 1024
 """500 lines have 50 KB."""
@@ -36,11 +36,11 @@ async def quote_of(here: House, question: object) -> dict[str, Any]:
     return await answer(here, read_question(question))
 
 
-def check_of(desk: Desk) -> Reply:
+def check_of(desks: Desks) -> Reply:
     """What of an order can be promised; with `reserve` it is kept."""
 
     async def reply(here: House, question: object) -> dict[str, Any]:
-        return await check(here, read_check(question), desk.reserve)
+        return await check(here, read_check(question), desks.ask)
 
     return reply
 
