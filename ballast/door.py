@@ -1,8 +1,8 @@
 """What a shop may promise: the answer of `POST /orders/check`, and the door that pushed orders come in through."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,30 +29,32 @@ def basket_of(order: Order) -> Basket:
     return Basket(order.order_no, [Piece(line.line_no, line.sku, line.quantity) for line in order.lines])
 
 
-async def check(here: House, asked: AskedOrder) -> dict[str, Any]:
+class Kept(NamedTuple):
+    """What became of a reservation. `known`: the order is in the books already, so nothing was kept for it here."""
+
+    answer: Answer
+    known: bool
+
+
+Ask = Callable[[Basket, timedelta], Awaitable[Kept]]
+"""Answers one basket; kept for so long, if all of it can be promised, or for no time: it was only asked."""
+
+
+async def check(here: House, asked: AskedOrder, ask: Ask) -> dict[str, Any]:
     """Whether these pieces can be promised, line by line, as JSON. With `reserve` they are kept, if all of them can.
 
     Nothing is reserved for an order that is in the books already: it has its pieces, or its hold.
     """
     lines = [Piece(line.line_no or place, line.sku, line.quantity) for place, line in enumerate(asked.lines, 1)]
-    basket, now = Basket(asked.order_no or NOBODY, lines), here.clock.now()
+    basket = Basket(asked.order_no or NOBODY, lines)
     lasts = here.settings.door.lasts(asked.channel) if asked.reserve else timedelta(0)
-    there = False
-    if lasts:
-        async with here.transaction() as tx:
-            await reservations.lock_levels(tx, basket.needs)
-            there = bool(await reservations.known(tx, [basket.order_no]))
-            keeping = {} if there else {basket.order_no: lasts}
-            [answer] = await reservations.keep(tx, [basket], terms(here), now=now, lasts=keeping)
-    else:
-        async with here.looking() as tx:
-            [answer] = await reservations.look(tx, [basket], terms(here), now=now)
-    until = (now + lasts).astimezone(SHANGHAI).isoformat(timespec="seconds")
-    kept = answer.ok and bool(answer.takes) and bool(lasts) and not there
+    answer, known = await ask(basket, lasts)
+    kept = answer.ok and bool(answer.takes) and bool(lasts) and not known
+    until = (here.clock.now() + lasts).astimezone(SHANGHAI).isoformat(timespec="seconds")
     return {
         "ok": answer.ok,
         "order_no": asked.order_no,
-        "known": there,
+        "known": known,
         "lines": [as_json(line) for line in answer.lines],
         "reserved_until": until if kept else None,
         "reserved": [
@@ -62,6 +64,29 @@ async def check(here: House, asked: AskedOrder) -> dict[str, Any]:
         if kept
         else [],
     }
+
+
+async def look_together(here: House, asked: Sequence[tuple[Basket, timedelta]]) -> list[Kept]:
+    """Several questions at once; each is answered as if it were the only one."""
+    async with here.looking() as tx:
+        baskets = [basket for basket, _ in asked]
+        answers = await reservations.look_at_each(tx, baskets, terms(here), now=here.clock.now())
+    return [Kept(answer, False) for answer in answers]
+
+
+async def reserve_together(here: House, asked: Sequence[tuple[Basket, timedelta]]) -> list[Kept]:
+    """One transaction for several baskets of different orders, first come, first served."""
+    now, wanted = here.clock.now(), [basket for basket, _ in asked]
+    async with here.transaction() as tx:
+        await reservations.lock_levels(tx, {line.sku for basket in wanted for line in basket.lines})
+        there = await reservations.known(tx, [basket.order_no for basket in wanted])
+        fresh = [basket for basket in wanted if basket.order_no not in there]
+        old = [basket for basket in wanted if basket.order_no in there]
+        lasts = {basket.order_no: time for basket, time in asked}
+        answers = await reservations.keep(tx, fresh, terms(here), now=now, lasts=lasts) if fresh else []
+        answers += await reservations.look(tx, old, terms(here), now=now) if old else []
+    by_order = {answer.order_no: answer for answer in answers}
+    return [Kept(by_order[basket.order_no], basket.order_no in there) for basket in wanted]
 
 
 def as_json(line: LineAnswer) -> dict[str, Any]:

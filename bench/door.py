@@ -8,8 +8,8 @@ production; beside it a process that takes the ERP's figures of all levels, over
 new figures for a tenth of its levels. `POST /orders/check` is asked on a fixed schedule, three lines at a time, whether
 the last one was answered or not; latency counts from when a question should have been sent.
 
-Three rounds: without the sync, with it, and with it and every question a reservation. Exit code 1 when an answer was
-missing, or the p99 of the second is above 50 ms.
+Four rounds: questions without the sync, with it, with it and every question a reservation, and, with it, orders that
+are pushed at a quarter of the rate. Exit code 1 when an answer was missing, or the p99 of the second is above 50 ms.
 """
 
 import asyncio
@@ -20,18 +20,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import orjson
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from adapters.storefronts.direct.webhook import sign
 from ballast.db.embedded import embedded_server
 from ballast.db.engine import make_engine, rows, run
 from ballast.db.stock import take_figures
@@ -88,19 +90,24 @@ def measure(
     quick: bool = False,
     json: Annotated[Path | None, Parameter(help="write the figures here")] = None,
 ) -> int:
-    """Measure `POST /orders/check`."""
+    """Measure `POST /orders/check`, and the door that orders are pushed through."""
     console = Console()
     if quick:
         seconds, articles, warehouses = 5.0, 2_000, 3
     with _ground(articles, warehouses) as (url, database, meter):
-        asyncio.run(_ask(url, rate, WARM_UP, articles, reserve=False))
+
+        def measured(make: Callable[..., Request], *, share: float = 1.0, lasts: float = seconds) -> Heard:
+            return asyncio.run(_send(url, rate * share, lasts, articles, make))
+
+        measured(_question, lasts=WARM_UP)
         with meter.measure() as spent:
-            rounds = {"quiet": asyncio.run(_ask(url, rate, seconds, articles, reserve=False))}
+            rounds = {"questions": measured(_question)}
         with _syncing(database) as taken:
-            rounds["while syncing"] = asyncio.run(_ask(url, rate, seconds, articles, reserve=False))
-            rounds["reserving while syncing"] = asyncio.run(_ask(url, rate, seconds, articles, reserve=True))
+            rounds["the same while syncing"] = measured(_question)
+            rounds["reservations while syncing"] = measured(_reservation)
+            rounds["orders pushed while syncing"] = measured(_order, share=0.25)
         figures = {name: _figures(heard) for name, heard in rounds.items()}
-    asked = len(rounds["quiet"].took)
+    asked = len(rounds["questions"].took)
     said = {
         "rate": rate, "seconds": seconds, "levels": articles * warehouses, "figures_per_second": taken(),
         "rounds": figures, "cpu_ms_per_question": {n: round(c.cpu_s / asked * 1000, 2) for n, c in spent.items()},
@@ -108,7 +115,7 @@ def measure(
     _show(said, console)
     if json is not None:
         json.write_text(json_of.dumps(said, indent=2) + "\n")
-    late = rounds["while syncing"].at(0.99) > BOUND and not quick
+    late = rounds["the same while syncing"].at(0.99) > BOUND and not quick
     return 1 if late or any(heard.failed for heard in rounds.values()) else 0
 
 
@@ -123,7 +130,12 @@ def _ground(articles: int, warehouses: int) -> Iterator[tuple[str, str, Meter]]:
         database = server.url("ballast")
         asyncio.run(_fill(server.url("postgres"), database, articles, warehouses))
         port = free_port()
-        env = {"BALLAST_DATABASE_URL": database, "BALLAST_HOME": str(folder), "BALLAST_QUOTE_KEY": KEY}
+        env = {
+            "BALLAST_DATABASE_URL": database,
+            "BALLAST_HOME": str(folder),
+            "BALLAST_QUOTE_KEY": KEY,
+            "BALLAST_DIRECT__SECRET": KEY,
+        }
         web = stack.enter_context(child("web", modules("web", "--port", str(port)), env=env, logs=folder / "logs"))
         url = f"http://127.0.0.1:{port}"
         wait_until_up(web, f"{url}/health")
@@ -147,34 +159,59 @@ async def _fill(server: str, database: str, articles: int, warehouses: int) -> N
 # -- asking --------------------------------------------------------------------------------------------------------
 
 
-async def _ask(url: str, rate: int, seconds: float, articles: int, *, reserve: bool) -> Heard:
+Request = tuple[str, bytes, dict[str, str]]
+"""(path, body, headers)."""
+
+
+def _question(number: int, lines: list[dict[str, Any]]) -> Request:
+    return "/orders/check", orjson.dumps({"lines": lines}), {"Authorization": f"Bearer {KEY}"}
+
+
+def _reservation(number: int, lines: list[dict[str, Any]]) -> Request:
+    body = {"lines": lines, "order_no": f"R{number}", "reserve": True}
+    return "/orders/check", orjson.dumps(body), {"Authorization": f"Bearer {KEY}"}
+
+
+def _order(number: int, lines: list[dict[str, Any]]) -> Request:
+    """As a shop pushes it."""
+    wanted = [
+        {**line, "line_no": place, "name": "x", "unit_price": 100, "amount": 100 * line["quantity"]}
+        for place, line in enumerate(lines, 1)
+    ]
+    order = {
+        "order_no": f"SO{number}", "channel": "wechat", "placed_at": datetime.now(UTC).isoformat(),
+        "total": sum(line["amount"] for line in wanted), "customer": {"no": f"C{number}"}, "lines": wanted,
+        "receiver": {"name": "王", "mobile": "13800000000", "province": "上海", "city": "上海市", "address": "1"},
+    }  # fmt: skip
+    body = orjson.dumps({"event": "order.placed", "event_id": f"E{number}", "order": order})
+    timestamp = str(int(time.time()))
+    signature = sign(KEY.encode(), timestamp, body)
+    return "/hooks/direct", body, {"X-Ballast-Timestamp": timestamp, "X-Ballast-Signature": signature}
+
+
+async def _send(url: str, rate: float, seconds: float, articles: int, make: Callable[..., Request]) -> Heard:
     heard, loop, chance = Heard(), asyncio.get_running_loop(), random.Random(1)  # noqa: S311  # the same every time
-    headers = {"Authorization": f"Bearer {KEY}"}
-    began = time.time_ns()
     async with (
-        ClientSession(
-            timeout=TIMEOUT, connector=TCPConnector(limit=200), cookie_jar=DummyCookieJar(), headers=headers
-        ) as session,
+        ClientSession(timeout=TIMEOUT, connector=TCPConnector(limit=200), cookie_jar=DummyCookieJar()) as session,
         asyncio.TaskGroup() as group,
     ):
-        begin = loop.time() + 0.2
+        begin, first = loop.time() + 0.2, time.time_ns() // 1000
         for number in range(round(rate * seconds)):
             due = begin + number / rate
             if (left := due - loop.time()) > 0:
                 await asyncio.sleep(left)
-            body: dict[str, Any] = {"lines": [
+            lines = [
                 {"sku": f"SKU-{chance.randint(1, articles):06}", "quantity": chance.randint(1, 5)} for _ in range(LINES)
-            ]}  # fmt: skip
-            if reserve:
-                body |= {"order_no": f"B{began}-{number}"[-32:], "reserve": True}
-            group.create_task(_ask_one(session, f"{url}/orders/check", body, due, heard))
+            ]
+            group.create_task(_send_one(session, url, make(first + number, lines), due, heard))
     return heard
 
 
-async def _ask_one(session: ClientSession, url: str, body: dict[str, Any], due: float, heard: Heard) -> None:
+async def _send_one(session: ClientSession, url: str, request: Request, due: float, heard: Heard) -> None:
+    path, body, headers = request
     try:
-        async with session.post(url, json=body) as answer:
-            good = answer.status == 200 and b'"lines"' in await answer.read()
+        async with session.post(f"{url}{path}", data=body, headers=headers) as answer:
+            good = answer.status == 200 and bool(await answer.read())
     except (ClientError, OSError, TimeoutError):
         good = False
     heard.took.append(asyncio.get_running_loop().time() - due)

@@ -17,6 +17,7 @@ from web.hooks.control import ControlDoor
 from web.hooks.door import Door
 from web.metrics import Metrics
 from web.orders.page import OrderPage
+from web.quotes.desk import Desks
 from web.quotes.door import ShopDoor, check_of, quote_of
 from web.reports.files import ReportFiles
 from web.returns.door import ReturnDoor
@@ -31,7 +32,7 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
     collector = Collector(store_into(house), gather=gather)
     orders = Collector(store_into(house), gather=gather)
     door = Door(hooks(house.settings), collector, house.clock, house.settings.limits, orders=orders)
-    control = _control(house)
+    control, desks = _control(house), Desks(house)
     routes = [
         *([Route("/hooks/prefect", control.answer, methods=["POST"])] if control else []),
         Route("/hooks/{source}", door.answer, methods=["GET", "POST"]),
@@ -44,7 +45,7 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         key = reveal(house.settings.quote_key, "BALLAST_QUOTE_KEY")
         bearer = Bearer(key, house.settings.limits, house.clock)
         routes.append(Route("/quote", ShopDoor(house, bearer, quote_of).answer, methods=["POST"]))
-        routes.append(Route("/orders/check", ShopDoor(house, bearer, check_of).answer, methods=["POST"]))
+        routes.append(Route("/orders/check", ShopDoor(house, bearer, check_of(desks)).answer, methods=["POST"]))
     if house.settings.stock_key is not None:
         stock = StockDoor(house, reveal(house.settings.stock_key, "BALLAST_STOCK_KEY"))
         routes.append(Route("/stock", stock.answer, methods=["GET"]))
@@ -67,6 +68,7 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         await orders.close()
         for close in closing:
             await close()
+        await desks.close()
         door.close()
         if control is not None:
             control.close()

@@ -30,11 +30,29 @@ class Terms:
 
 
 async def look(tx: AsyncConnection, baskets: Sequence[Basket], terms: Terms, *, now: datetime) -> list[Answer]:
-    """What could be promised of these baskets now. Locks nothing, keeps nothing."""
+    """What could be promised of these baskets now, one after the other. Locks nothing, keeps nothing."""
+    asking, shelves = await _read(tx, baskets, now)
+    answers = promise(asking, shelves, split=terms.split, lets_in_unknown=terms.unknown)
+    return await _with_days(tx, answers, terms, now)
+
+
+async def look_at_each(tx: AsyncConnection, baskets: Sequence[Basket], terms: Terms, *, now: datetime) -> list[Answer]:
+    """The same, of each basket as if it were the only one: who only asks takes nothing from the next."""
+    asking, shelves = await _read(tx, baskets, now)
+    holders = [replace(basket, lines=()) for basket in asking if basket.held]
+    answers = []
+    for basket in asking:
+        others = [one for one in holders if one.order_no != basket.order_no]
+        found = promise([basket, *others], shelves, split=terms.split, lets_in_unknown=terms.unknown)
+        answers.append(found[0])
+    return await _with_days(tx, answers, terms, now)
+
+
+async def _read(tx: AsyncConnection, baskets: Sequence[Basket], now: datetime) -> tuple[list[Basket], list[Shelf]]:
+    """The baskets with what is kept for them, and the shelves of what they want, without that."""
     skus = sorted({line.sku for basket in baskets for line in basket.lines})
-    numbers = [basket.order_no for basket in baskets if basket.order_no]
+    numbers = sorted({basket.order_no for basket in baskets if basket.order_no})
     held = await _held(tx, numbers, now) if numbers else {}
-    found = await read_promises(tx, skus, now=now, but=numbers)
     shelves = [
         Shelf(
             sku=one.sku,
@@ -43,10 +61,12 @@ async def look(tx: AsyncConnection, baskets: Sequence[Basket], terms: Terms, *, 
             reservable=one.counts_reservations,
             stale=not one.sells and one.to_promise > 0,
         )
-        for one in found
+        for one in await read_promises(tx, skus, now=now, but=numbers)
     ]
-    asking = [replace(basket, held=held.get(basket.order_no, {})) for basket in baskets]
-    answers = promise(asking, shelves, split=terms.split, lets_in_unknown=terms.unknown)
+    return [replace(basket, held=held.get(basket.order_no, {})) for basket in baskets], shelves
+
+
+async def _with_days(tx: AsyncConnection, answers: list[Answer], terms: Terms, now: datetime) -> list[Answer]:
     short = sorted({line.sku for answer in answers for line in answer.lines if line.short})
     return with_days(answers, await read_coming(tx, short, now=now), split=terms.split) if short else answers
 
@@ -129,44 +149,34 @@ on conflict (order_no, sku, warehouse) do update
 """
 
 
-async def taken_by_others(
-    tx: AsyncConnection, skus: Sequence[str], order_ids: Sequence[int], *, now: datetime
-) -> dict[Place, int]:
-    """What is kept for orders other than these, where reservations count. Ask under the row locks of the levels."""
-    found = await rows(tx, _TAKEN, skus=list(skus), ids=list(order_ids), now=now)
+async def read_reserved(tx: AsyncConnection, skus: Sequence[str], *, now: datetime) -> dict[Place, int]:
+    """What is kept for anybody, where reservations count. Ask under the row locks of the levels."""
+    found = await rows(tx, _RESERVED, skus=list(skus), now=now)
     return {(row.sku, row.warehouse): int(row.quantity) for row in found}
 
 
-_COUNTING = """
-stock_reservation r
+_RESERVED = """
+select r.sku, r.warehouse, sum(r.quantity) as quantity from stock_reservation r
 left join stock_limit a on a.sku = r.sku and a.warehouse = r.warehouse
 left join stock_limit b on b.sku = r.sku and b.warehouse = ''
 left join stock_limit c on c.sku = '' and c.warehouse = r.warehouse
 left join stock_limit d on d.sku = '' and d.warehouse = ''
-cross join lateral (select coalesce(
-  a.counts_reservations, b.counts_reservations, c.counts_reservations, d.counts_reservations, true) as counts) e
-"""
-"""Reservations, and whether they count by the limits of their SKU and warehouse."""
-
-_TAKEN_FROM = """
-select r.sku, r.warehouse, sum(r.quantity) as quantity from {counting}
-where r.sku = any(cast(:skus as text[])) and r.expires_at > :now and e.counts
-  and not exists (
-    select from sales_order o where o.order_no = r.order_no and o.id = any(cast(:ids as bigint[])))
+where r.sku = any(cast(:skus as text[])) and r.expires_at > :now
+  and coalesce(a.counts_reservations, b.counts_reservations, c.counts_reservations, d.counts_reservations, true)
 group by r.sku, r.warehouse
 """
-_TAKEN = _TAKEN_FROM.format(counting=_COUNTING)
-
-_HELD_FROM = """
-select o.id, r.sku, r.warehouse, r.quantity from sales_order o, {counting}
-where o.id = any(cast(:ids as bigint[])) and r.order_no = o.order_no and r.expires_at > :now and e.counts
-"""
-_HELD_BY = _HELD_FROM.format(counting=_COUNTING)
 
 
 async def held_by(tx: AsyncConnection, order_ids: Sequence[int], *, now: datetime) -> dict[int, dict[Place, int]]:
-    """Order id -> what is kept for it where reservations count, of those for whom something is."""
-    found = await rows(tx, _HELD_BY, ids=list(order_ids), now=now)
+    """Order id -> what is kept for it, of those for whom something is."""
+    found = await rows(
+        tx,
+        """
+        select o.id, v.sku, v.warehouse, v.quantity from stock_reservation v join sales_order o using (order_no)
+        where o.id = any(cast(:ids as bigint[])) and v.expires_at > :now""",
+        ids=list(order_ids),
+        now=now,
+    )
     held: defaultdict[int, dict[Place, int]] = defaultdict(dict)
     for row in found:
         held[row.id][row.sku, row.warehouse] = row.quantity

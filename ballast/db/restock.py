@@ -1,6 +1,6 @@
 """Orders that were short of stock go on by themselves when it is there again: the oldest first, only those that fit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,13 +10,13 @@ from ballast.db import cases, moves
 from ballast.db.case import Case
 from ballast.db.deliveries import add, first, put
 from ballast.db.engine import rows
-from ballast.db.reservations import taken_by_others
+from ballast.db.reservations import held_by, read_reserved
 from ballast.db.sourcing import choose_again, fit_locks
 from ballast.db.stock import lock_stock
 from ballast.domain.deliveries import DeliveryOrder, DeliveryState, by_line
 from ballast.domain.schedule import Waits
 from ballast.domain.sourcing import Ask, in_words
-from ballast.domain.stock import Allocation, Place, Want, allocate
+from ballast.domain.stock import Allocation, Place, Want, allocate, less_reserved
 from ballast.domain.words import Event, HoldReason, State
 
 
@@ -24,12 +24,16 @@ async def wake_short(tx: AsyncConnection, *, now: datetime, waits: Waits, most: 
     """Let up to `most` short orders that are paid go on that fit into what is free; those that went on.
 
     Each gets its pieces locked in the transaction that lets it go on: nobody can take them on the way, so that it is
-    not held again for the same cause. Free is what both the ledger and the ERP's last figures have.
+    not held again for the same cause. Free is what both the ledger and the ERP's last figures have, and what is not
+    reserved for somebody else.
     """
     wants = await _short(tx)
-    skus = [sku for want in wants for sku in want.pieces]
-    free, said = await _free(tx, skus, [want.order_id for want in wants], now)
-    fitting = [made.order_id for made in allocate(wants, free, waits.sourcing) if made.warehouse][:most]
+    skus = sorted({sku for want in wants for sku in want.pieces})
+    there, said = await _there(tx, skus)
+    free = less_reserved(there, await read_reserved(tx, skus, now=now))
+    held = await held_by(tx, [want.order_id for want in wants], now=now)
+    made_of = allocate(wants, free, waits.sourcing, held=held, there=there)
+    fitting = [made.order_id for made in made_of if made.warehouse][:most]
     if not fitting:
         return []
     loaded = await cases.load(tx, now=now, waits=waits, ids=fitting)
@@ -66,8 +70,7 @@ async def wake_backordered(tx: AsyncConnection, *, now: datetime, waits: Waits, 
     asking = sorted((case for case in loaded if case.id in waiting), key=lambda case: (case.placed_at, case.id))
     if not asking:
         return []
-    skus = [line.line.sku for case in asking for line in case.lines]
-    _, said = await _free(tx, skus, [case.id for case in asking], now)
+    _, said = await _there(tx, sorted({line.line.sku for case in asking for line in case.lines}))
     wanted = {case.id: waiting[case.id].items for case in asking}
     made = await choose_again(tx, wanted, asking, waits.sourcing, now=now, most=said)
     woken = [case for case in asking if made[case.id].parts]
@@ -137,17 +140,14 @@ async def _short(tx: AsyncConnection) -> list[Want]:
     ]
 
 
-async def _free(
-    tx: AsyncConnection, skus: Iterable[str], order_ids: Sequence[int], now: datetime
-) -> tuple[dict[Place, int], dict[Place, int]]:
-    """(what ledger and ERP both have free and nobody but these orders has reserved, what the ERP says is available)."""
+async def _there(tx: AsyncConnection, skus: Sequence[str]) -> tuple[dict[Place, int], dict[Place, int]]:
+    """(what ledger and ERP both have, what the ERP says is available) of these SKUs."""
     found = await rows(
         tx,
         """
         select sku, warehouse, least(on_hand - locked, available) as free, available from stock_level
         where sku = any(cast(:skus as text[]))""",
-        skus=sorted(set(skus)),
+        skus=skus,
     )
-    taken = await taken_by_others(tx, [row.sku for row in found], order_ids, now=now)
-    free = {(row.sku, row.warehouse): max(0, row.free - taken.get((row.sku, row.warehouse), 0)) for row in found}
-    return free, {(row.sku, row.warehouse): row.available for row in found}
+    there = {(row.sku, row.warehouse): max(0, row.free) for row in found}
+    return there, {(row.sku, row.warehouse): row.available for row in found}

@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ballast.db.case import Case
 from ballast.db.deliveries import ask_of, deliveries_of, pieces_by_sku
 from ballast.db.engine import dumps, run
-from ballast.db.stock import free_of_others, free_under_lock
+from ballast.db.reservations import read_reserved
+from ballast.db.stock import free_under_lock
 from ballast.domain.deliveries import Pieces
 from ballast.domain.sourcing import SourcingSet
-from ballast.domain.stock import Allocation, Place, Want, allocate
+from ballast.domain.stock import Allocation, Place, Want, allocate, less_reserved
 
 
 async def choose_again(
@@ -35,7 +36,7 @@ async def choose_again(
     await fit_locks(tx, cases, now)
     free = await free_under_lock(tx, {line.line.sku for case in cases for line in case.lines})
     wants = [Want.of(case.id, pieces_by_sku(case, wanted[case.id]), ask_of(case)) for case in cases]
-    free = await free_of_others(tx, free, [case.id for case in cases], now)
+    free = less_reserved(free, await read_reserved(tx, sorted({sku for sku, _ in free}), now=now))
     bounded = {place: min(count, (most or {}).get(place, count)) for place, count in free.items()}
     return {made.order_id: made for made in allocate(wants, bounded, rules)}
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, rows, run
-from ballast.db.reservations import end_reservations, held_by, taken_by_others
+from ballast.db.reservations import end_reservations, held_by, read_reserved
 from ballast.domain.sourcing import Part, SourcingSet
-from ballast.domain.stock import NO_ROWS, Allocation, Place, Want, allocate
+from ballast.domain.stock import NO_ROWS, Allocation, Place, Want, allocate, less_reserved
 from ballast.ports import StockFigure
 
 
@@ -33,10 +33,10 @@ async def lock_stock(
     levels = await free_under_lock(tx, {sku for want in wants for sku in want.pieces})
     kept = await _locks_of(tx, wants)  # under the row locks: nobody adds one now
     fresh = [want for want in wants if want.order_id not in kept]
-    ids = [want.order_id for want in wants]
-    levels = await free_of_others(tx, levels, ids, now)
-    free = {place: min(count, (most or {}).get(place, count)) for place, count in levels.items()}
-    made = allocate(fresh, free, rules, await held_by(tx, ids, now=now))
+    there = {place: min(pieces, (most or {}).get(place, pieces)) for place, pieces in levels.items()}
+    kept_for = await held_by(tx, [want.order_id for want in fresh], now=now)
+    free = less_reserved(there, await read_reserved(tx, sorted({sku for sku, _ in there}), now=now))
+    made = allocate(fresh, free, rules, held=kept_for, there=there)
     await _write(tx, [a for a in made if a.parts], now)
     return kept | {a.order_id: a for a in made}
 
@@ -53,14 +53,6 @@ async def free_under_lock(tx: AsyncConnection, skus: Iterable[str]) -> dict[Plac
         skus=wanted,
     )
     return {(r.sku, r.warehouse): max(0, r.free) for r in levels}
-
-
-async def free_of_others(
-    tx: AsyncConnection, free: Mapping[Place, int], order_ids: Sequence[int], now: datetime
-) -> dict[Place, int]:
-    """Of what is free, what is not reserved for orders other than these. Ask under the locks of the levels."""
-    taken = await taken_by_others(tx, sorted({sku for sku, _ in free}), order_ids, now=now)
-    return {place: max(0, count - taken.get(place, 0)) for place, count in free.items()}
 
 
 async def _locks_of(tx: AsyncConnection, wants: Sequence[Want]) -> dict[int, Allocation]:

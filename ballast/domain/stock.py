@@ -12,7 +12,6 @@ Place = tuple[str, str]
 
 NOTHING_SAID = Ask()
 NO_ROWS = SourcingSet()
-NOTHING_RESERVED: Mapping[int, Mapping[Place, int]] = {}
 
 
 class FigureFault(StrEnum):
@@ -71,58 +70,75 @@ class Allocation:
         return dict(taken)
 
 
+def less_reserved(there: Mapping[Place, int], reserved: Mapping[Place, int]) -> dict[Place, int]:
+    """What is there for anybody: without what is kept for somebody, and never less than nothing."""
+    return {place: max(0, pieces - reserved.get(place, 0)) for place, pieces in there.items()}
+
+
+class Pool:
+    """What is left while orders are served one after the other. What is kept for an order is not in `free`: it is lent
+    to it in its turn, whoever stood before it, as long as the pieces are there.
+
+    `free`: for anybody. `there`: on the shelf and not locked, whoever they are kept for; left out, as much as is free.
+    `held`: order id -> what is kept for it.
+    """
+
+    def __init__(
+        self,
+        free: Mapping[Place, int],
+        *,
+        held: Mapping[int, Mapping[Place, int]] | None = None,
+        there: Mapping[Place, int] | None = None,
+    ) -> None:
+        self.left = dict(free)
+        self._there, self._held = dict(free if there is None else there), held or {}
+        self._lent: dict[Place, int] = {}
+
+    def open(self, order_id: int) -> None:
+        """The turn of this order: what is kept for it is in `left` until `close`."""
+        for place, kept in self._held.get(order_id, {}).items():
+            if place in self.left:
+                there = self._there[place]
+                most = min(max(self.left[place] + kept, min(kept, there)), there)
+                self._lent[place] = max(0, most - self.left[place])
+                self.left[place] += self._lent[place]
+
+    def close(self, taken: Mapping[Place, int]) -> None:
+        """The order takes these pieces, and what was kept for it is anybody's; nothing: it stays kept."""
+        for place, pieces in taken.items():
+            self.left[place] -= pieces
+            self._there[place] -= pieces
+        if not taken:
+            for place, pieces in self._lent.items():
+                self.left[place] -= pieces
+        self._lent = {}
+
+
 def allocate(
     wants: Sequence[Want],
     free: Mapping[Place, int],
     rules: SourcingSet = NO_ROWS,
-    reserved: Mapping[int, Mapping[Place, int]] = NOTHING_RESERVED,
+    *,
+    held: Mapping[int, Mapping[Place, int]] | None = None,
+    there: Mapping[Place, int] | None = None,
 ) -> list[Allocation]:
     """First come, first served, in the order given; each order from where the sourcing rows want it.
 
-    Without rows: whole from the first warehouse, by name, that has it. `reserved`: order id -> what is kept for it of
-    what is `free`: that is this order's, whoever stands before it, until it is served; where less is there than is
-    kept, first come, first served again.
+    Without rows: whole from the first warehouse, by name, that has it. `free`, `held`, `there`: see `Pool`.
     """
-    shelf = _Shelf(free, reserved, [want.order_id for want in wants])
-    return [_allocate_one(want, shelf, rules) for want in wants]
+    pool = Pool(free, held=held, there=there)
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for sku, warehouse in free:
+        places[sku].append(warehouse)
+    return [_allocate_one(want, pool, places, rules) for want in wants]
 
 
-class _Shelf:
-    """What is free while orders are served one after the other, and what of it is kept for those that follow."""
-
-    def __init__(
-        self, free: Mapping[Place, int], reserved: Mapping[int, Mapping[Place, int]], order_ids: Iterable[int]
-    ) -> None:
-        self._left, self._reserved = dict(free), reserved
-        self._kept: defaultdict[Place, int] = defaultdict(int)
-        for order_id in set(order_ids):
-            for place, count in reserved.get(order_id, {}).items():
-                self._kept[place] += count
-        self._warehouses: defaultdict[str, list[str]] = defaultdict(list)
-        for sku, warehouse in free:
-            self._warehouses[sku].append(warehouse)
-
-    def seen_by(self, want: Want) -> dict[str, dict[str, int]]:
-        """Warehouse -> SKU -> what this order may take."""
-        own, seen = self._reserved.get(want.order_id, {}), defaultdict[str, dict[str, int]](dict)
-        for sku in want.pieces:
-            for warehouse in self._warehouses[sku]:
-                place = (sku, warehouse)
-                left, mine = self._left[place], own.get(place, 0)
-                seen[warehouse][sku] = max(left - (self._kept[place] - mine), min(mine, left), 0)
-        return dict(seen)
-
-    def serve(self, want: Want, parts: Iterable[Part]) -> None:
-        """Take these pieces off; what was kept for the order is kept no more."""
-        for part in parts:
-            for sku, count in part.pieces.items():
-                self._left[sku, part.warehouse] -= count
-        for place, count in self._reserved.get(want.order_id, {}).items():
-            self._kept[place] -= count
-
-
-def _allocate_one(want: Want, shelf: _Shelf, rules: SourcingSet) -> Allocation:
-    chosen = choose(want.pieces, shelf.seen_by(want), want.ask, rules)
-    if chosen.parts:
-        shelf.serve(want, chosen.parts)
+def _allocate_one(want: Want, pool: Pool, places: Mapping[str, Sequence[str]], rules: SourcingSet) -> Allocation:
+    pool.open(want.order_id)
+    left: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for sku in want.pieces:
+        for warehouse in places.get(sku, ()):
+            left[warehouse][sku] = pool.left[sku, warehouse]
+    chosen = choose(want.pieces, left, want.ask, rules)
+    pool.close({(sku, part.warehouse): count for part in chosen.parts for sku, count in part.pieces.items()})
     return Allocation(want.order_id, chosen.parts, chosen.missing, chosen.why, chosen.rejected)

@@ -73,6 +73,15 @@ async def test_within_a_chunk_what_is_kept_goes_to_whom_it_is_kept_for(a_house: 
     assert [made[ids[number]].warehouse for number in ("SO-1", "SO-2")] == [None, "CK001"]
 
 
+async def test_when_the_figures_fall_who_pays_first_gets_what_was_kept_for_several(a_house: House) -> None:
+    ids = await place(a_house, make_order("SO-1"), make_order("SO-2"))
+    await fill_shelf(a_house, {SKU: 6})
+    assert await reserve(a_house, "SO-1", 3) and await reserve(a_house, "SO-2", 3)
+    await fill_shelf(a_house, {SKU: 3})
+    made = await lock(a_house, (ids["SO-2"], 3), (ids["SO-1"], 3))
+    assert [made[ids[number]].warehouse for number in ("SO-1", "SO-2")] == [None, "CK001"]
+
+
 async def test_an_expired_reservation_has_to_compete_again(a_house: House, clock: SettableClock) -> None:
     ids = await place(a_house, make_order("SO-1"), make_order("SO-2"))
     await fill_shelf(a_house, {SKU: 2})

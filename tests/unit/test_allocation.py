@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ballast.domain.stock import Allocation, Want, allocate
+from ballast.domain.stock import Allocation, Want, allocate, less_reserved
 
 SKUS = ("A", "B", "C")
 wants = st.lists(st.dictionaries(st.sampled_from(SKUS), st.integers(1, 6), min_size=1), max_size=8).map(
@@ -64,3 +64,27 @@ def test_pieces_of_two_warehouses_are_not_put_together() -> None:
 
 def test_what_nobody_sells_is_missing_whole() -> None:
     assert allocate([Want(1, {"A": 3})], {}) == [Allocation(1, (), {"A": 3})]
+
+
+@given(wants, shelves, st.sets(st.integers(0, 9)), st.dictionaries(st.sampled_from("ABC"), st.integers(0, 3)))
+def test_what_is_kept_for_an_order_is_its_own_whoever_stands_before_it(
+    orders: list[Want], there: dict[tuple[str, str], int], holders: set[int], gone: dict[str, int]
+) -> None:
+    """Some of the orders were promised everything; then, perhaps, pieces of some SKUs went missing."""
+    promised = allocate([want for place, want in enumerate(orders) if place in holders], there)
+    held = {
+        one.order_id: {(sku, one.warehouse): pieces for sku, pieces in one.pieces.items()}
+        for one in promised
+        if one.warehouse
+    }
+    reserved: Counter[tuple[str, str]] = Counter()
+    for kept in held.values():
+        reserved.update(kept)
+    now_there = {(sku, place): max(0, pieces - gone.get(sku, 0)) for (sku, place), pieces in there.items()}
+    made = allocate(orders, less_reserved(now_there, reserved), held=held, there=now_there)
+    taken = Counter[tuple[str, str]]()
+    for one in made:
+        taken.update({(sku, one.warehouse or ""): pieces for sku, pieces in one.pieces.items()})
+    assert all(taken[place] <= now_there[place] for place in taken), "oversold"
+    if not any(gone.values()):
+        assert all(one.warehouse for one in made if one.order_id in held), "a promise was broken"

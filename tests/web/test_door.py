@@ -12,13 +12,16 @@ from pydantic import SecretStr
 
 from ballast.clock import SHANGHAI
 from ballast.db.incoming import put_incoming
-from ballast.domain.promising import Incoming
+from ballast.db.reservations import lock_levels
+from ballast.domain.promising import Basket, Incoming, Piece
+from ballast.door import look_together, reserve_together
 from ballast.settings import DoorSettings
 from ballast.wiring import House
 from tests.adapters.wire import sample
-from tests.db.stage import column, fill_shelf, make_order, place, table
+from tests.db.stage import column, fill_shelf, make_order, place, statements, table
 from tests.web.senders import direct_order
 from tests.web.stage import Stage, make_house, open_stage
+from web.quotes.desk import Desk
 
 KEY = "key-of-the-shop"
 LINE = {"sku": "SKU-1", "quantity": 2}
@@ -207,3 +210,36 @@ async def test_of_buyers_at_once_so_many_get_pieces_as_there_are(shop: Stage) ->
     assert sum(won) == 20
     assert await column(shop.house, "select sum(quantity) from stock_reservation") == [20]
     assert len(await shop.inbox()) == sum(won[1::2])
+
+
+async def test_a_rush_of_reservations_is_a_handful_of_transactions(shop: Stage) -> None:
+    """Some ask twice at once. Each desk serves who waits together: one by one they would lock the row 100 times."""
+    await fill_shelf(shop.house, {"SKU-1": 30})
+    desk = Desk(shop.house, reserve_together)
+    baskets = [Basket(f"SO-{number % 80}", [Piece(1, "SKU-1", 1)]) for number in range(100)]
+    with statements(shop.house.engine) as heard:
+        found = await asyncio.gather(*(desk.ask(basket, timedelta(minutes=5)) for basket in baskets))
+    assert len({one.answer.order_no for one in found if one.answer.ok}) == 30
+    assert await column(shop.house, "select sum(quantity) from stock_reservation") == [30]
+    assert sum("for update" in statement for statement, _ in heard) == 2
+
+
+async def test_questions_at_once_are_one_query_and_take_nothing_from_each_other(shop: Stage) -> None:
+    await fill_shelf(shop.house, {"SKU-1": 3})
+    await check(shop, lines=[LINE], order_no="SO-1", reserve=True)
+    desk = Desk(shop.house, look_together)
+    baskets = [Basket(number, [Piece(1, "SKU-1", pieces)]) for number, pieces in (("", 1), ("", 2), ("SO-1", 3))]
+    with statements(shop.house.engine) as heard:
+        found = await asyncio.gather(*(desk.ask(basket, timedelta(0)) for basket in baskets))
+    assert [one.answer.ok for one in found] == [True, False, True], "one is free, two are kept for SO-1"
+    assert sum("from stock_level" in statement for statement, _ in heard) == 1
+
+
+async def test_a_database_that_does_not_answer_is_no_promise(shop: Stage) -> None:
+    await fill_shelf(shop.house, {"SKU-1": 5})
+    async with shop.house.transaction() as tx:
+        await lock_levels(tx, ["SKU-1"])
+        said = await check(shop, 503, lines=[LINE], order_no="SO-1", reserve=True)
+        assert "ask again" in said["error"]
+        assert (await check(shop, lines=[LINE]))["ok"] is True, "a question waits for nobody"
+    assert await kept(shop) == {}

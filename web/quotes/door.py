@@ -19,6 +19,7 @@ from ballast.wiring import House
 from web.gate import Bearer, Shut
 from web.hooks.body import Body, BodyReader
 from web.hooks.refusals import Refusal
+from web.quotes.desk import Desks
 
 MOST_BYTES: Final = 128 * 1024
 """500 lines have 50 KB."""
@@ -35,9 +36,13 @@ async def quote_of(here: House, question: object) -> dict[str, Any]:
     return await answer(here, read_question(question))
 
 
-async def check_of(here: House, question: object) -> dict[str, Any]:
+def check_of(desks: Desks) -> Reply:
     """What of an order can be promised; with `reserve` it is kept."""
-    return await check(here, read_check(question))
+
+    async def reply(here: House, question: object) -> dict[str, Any]:
+        return await check(here, read_check(question), desks.ask)
+
+    return reply
 
 
 class ShopDoor:
