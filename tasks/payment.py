@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import OutsideError, UnknownCode
 from ballast.db import cases as orders
-from ballast.db import moves, news, refunding
+from ballast.db import money_news, moves, news, refunding
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case, ChargeCase
 from ballast.db.claims import Chunk
@@ -111,7 +111,7 @@ def _ask_again(case: Case, at: datetime) -> None:
 def _judge(chunk: Chunk, case: Case) -> str:
     total = Money(case.head["total"], case.head["currency"])
     accepted = {evidence for reason, evidence in case.overridden if reason == HoldReason.PAYMENT_MISMATCH}
-    verdict = judge(total, news.captured(case), accepted)
+    verdict = judge(total, money_news.captured(case), accepted)
     counted = {transaction_key(charge.provider, charge.transaction_id) for charge in verdict.counted}
     paid_at = verdict.paid_at if total.amount else case.placed_at  # nothing to pay is paid when placed
     if paid_at is None:

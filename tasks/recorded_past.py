@@ -2,7 +2,7 @@
 
 from adapters.files.past import FileOrder, Passage
 from ballast.db.case import Case, ChargeCase, ParcelCase
-from ballast.db.news import add_charge
+from ballast.db.money_news import add_charge
 from ballast.domain.words import Event, HoldReason, State, System
 from ballast.ports import News
 

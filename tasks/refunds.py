@@ -8,7 +8,7 @@ from prefect import task
 
 from adapters.errors import OutsideError, Unavailable, UnknownCode
 from ballast.db import cases as orders
-from ballast.db import moves, news, refunding
+from ballast.db import money_news, moves, news, refunding
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.payments import OpenRefund, ask_later
@@ -53,10 +53,10 @@ def _apply(case: Case, refund: OpenRefund, answer: Answer) -> str:
     if knows_nothing(answer):
         case.send_once_more("payment.refund", refunding.part_of(refund.refund_no))
         return "not known, asked for again"
-    ended = [one for one in answer if one.event in news.REFUND_STATES]
+    ended = [one for one in answer if one.event in money_news.REFUND_STATES]
     for one in ended:
         news.apply(case, one)
-    return news.REFUND_STATES[ended[-1].event] if ended else "under way"
+    return money_news.REFUND_STATES[ended[-1].event] if ended else "under way"
 
 
 def _puzzles(batch: Sequence[OpenRefund], answers: Mapping[str, Answer]) -> list[dict[str, Any]]:

@@ -3,13 +3,13 @@
 from collections import defaultdict
 from datetime import datetime
 
-from ballast.db import cancelling, deliveries, refunding, returning
-from ballast.db.case import Case, ChargeCase, ParcelCase, RefundCase, Trouble
-from ballast.domain.life_cycle import ASKED_ANEW, EARLY, ENDS_WITH, HELD_BECAUSE, TooEarly, outweighs
-from ballast.domain.money import Money
-from ballast.domain.payments import Captured, all_went_back, clean_transaction, transaction_key
-from ballast.domain.words import Event, HoldReason, State, System
-from ballast.ports import GoodsBack, News, Parcel, Refund, ReturnAsked
+from ballast.db import cancelling, deliveries, money_news, returning
+from ballast.db.case import Case, ParcelCase, Trouble
+from ballast.db.heard import cause_of as cause_of
+from ballast.db.heard import evidence_of, record, take
+from ballast.domain.life_cycle import EARLY, ENDS_WITH, HELD_BECAUSE, TooEarly, outweighs
+from ballast.domain.words import Event, HoldReason, State
+from ballast.ports import GoodsBack, News, Parcel, ReturnAsked
 
 AGES = frozenset(
     {
@@ -25,27 +25,6 @@ AGES = frozenset(
 age."""
 
 ON_ITS_WAY = frozenset({State.OUTBOUND, State.IN_TRANSIT})
-
-REFUND_STATES = {Event.REFUNDED: "done", Event.HELD: "failed"}
-"""What the news of a refund makes of it; any other event: it is under way."""
-
-
-def cause_of(news: News) -> str:
-    """The same thing said twice, by webhook or when asked, is one cause."""
-    about = news.waybill or news.delivery
-    part = f":{about}" if about else ""
-    if news.charge:
-        at = f":{news.charge.provider}" if news.charge.provider else ""  # two may give out the same number
-        part = f"{at}:{news.charge.transaction_id}"
-    if news.refund:
-        part = f":{news.refund.refund_no}"
-    if news.goods_back:
-        part = f":{news.goods_back.return_no}:{news.text}"
-    if news.return_asked:
-        part = f":{news.return_asked.request_id}"
-    if news.parcels:
-        part += ":" + ",".join(sorted(parcel.waybill for parcel in news.parcels)) + ("" if news.final else ":part")
-    return f"{news.system}:{news.field}:{news.said}{part}:{news.happened_at.isoformat()}"
 
 
 def apply(case: Case, news: News) -> bool:
@@ -64,14 +43,14 @@ def apply(case: Case, news: News) -> bool:
     older = _is_older(case, news)
     case.remember(news)
     if (why := deliveries.beside_the_point(case, news)) is not None:
-        return _record(case, news, why)
+        return record(case, news, why)
     _first_scan(case, news)
     if news.refund is not None:
-        return _refund(case, news, news.refund)
+        return money_news.take_refund(case, news, news.refund)
     if older:
-        return _record(case, news, "older than what is known")
+        return record(case, news, "older than what is known")
     if news.charge is not None:
-        return _charge(case, news)
+        return money_news.take_charge(case, news)
     if news.event in (Event.CANCEL_ASKED, Event.CANCELLED):  # nobody outside can close an order for all the others
         return _cancel(case, news)
     if news.parcels or news.event in (Event.SHIPPED, Event.PARTLY_SHIPPED):
@@ -79,10 +58,10 @@ def apply(case: Case, news: News) -> bool:
     if news.waybill is not None:
         return _courier(case, news, news.waybill)
     if deliveries.goes_elsewhere(case, news):
-        return _record(case, news, "to be stopped there, and sourced from elsewhere")
+        return record(case, news, "to be stopped there, and sourced from elsewhere")
     if news.event is Event.WAREHOUSE_PROGRESS:
         case.progress, case.touched = news.said, True
-    return _take(case, news, news.event)
+    return take(case, news, news.event)
 
 
 def _before_its_parcel(case: Case, news: News) -> bool:
@@ -119,173 +98,11 @@ def _is_older(case: Case, news: News) -> bool:
     return news.event in AGES and any(news.happened_at < at for at in known)
 
 
-def _take(
-    case: Case,
-    news: News,
-    event: Event,
-    *,
-    reason: HoldReason | None = None,
-    text: str = "",
-    at: datetime | None = None,
-) -> bool:
-    return case.take(
-        event,
-        cause=cause_of(news),
-        actor=news.system,
-        happened_at=at or news.happened_at,
-        text=text or news.text or news.said,
-        reason=reason or news.reason,
-        evidence=_evidence(news),
-    )
-
-
-def _evidence(news: News) -> str:
-    """What a person lets pass, or not. A refusal has to be asked anew anyway: there the reason says more."""
-    about = news.waybill or (news.refund.refund_no if news.refund else "")
-    found = f"{news.system} {news.said} {about}".rstrip()
-    return f"{found}: {news.text}"[:500] if news.reason in ASKED_ANEW and news.text else found
-
-
-def _record(case: Case, news: News, why: str) -> bool:
-    """History only."""
-    case.events.append(
-        {
-            "order_id": case.id,
-            "cause": cause_of(news),
-            "event": news.event,
-            "from_state": case.standing.state,
-            "to_state": case.standing.state,
-            "moved": False,
-            "actor": news.system,
-            "happened_at": news.happened_at,
-            "recorded_at": case.now,
-            "text": f"{news.text or news.said} ({why})",
-        }
-    )
-    return False
-
-
-def _charge(case: Case, news: News) -> bool:
-    """A charge is put into the books once. On a paid or closed order it goes back, and people are told."""
-    charge = news.charge
-    assert charge is not None
-    provider, number = charge.provider or news.system, clean_transaction(charge.transaction_id)
-    if any(known.key == transaction_key(provider, number) for known in case.charges):
-        return _record(case, news, "this transaction is known")
-    paid, closed = case.milestones["paid_at"] is not None, case.standing.state is State.CLOSED
-    state = "surplus" if paid or closed else "captured"
-    add_charge(
-        case,
-        ChargeCase(provider, number, charge.amount.amount, charge.amount.currency, state, charge.paid_at),
-        merchant=charge.merchant,
-    )
-    if state == "surplus":
-        why = refunding.SECOND_CHARGE if paid else "charge for a closed order"
-        refunding.give_back(case, case.charges[-1], why=why)
-    moved = _take(
-        case, news, Event.PAYMENT_CAPTURED, text=f"{charge.amount} captured at {provider}, transaction {number}"
-    )
-    if state == "captured" and all_went_back(paying(case)):
-        text = "its refund was here before it: nothing is left of what was paid"
-        case.take(Event.REFUNDED, cause=f"{cause_of(news)}:gone", actor=news.system, text=text)
-    return moved
-
-
-def _refund(case: Case, news: News, refund: Refund) -> bool:
-    """A refund is put into the books under its number. It acts on the order when nothing that counted is left.
-
-    A failed one asks a person, if it was of money that counted: whoever asked for it does not want the goods to go out.
-    """
-    known, state = case.refunds.get(refund.refund_no), REFUND_STATES.get(news.event)
-    if known is not None and known.state == "done":
-        return _record(case, news, "this refund is known")
-    if state is None:
-        return _record(case, news, "under way")
-    charge = _charge_of(case, refund, known.provider if known else news.system)
-    _write_down(case, news, refund, charge, state)
-    if charge is None:
-        return _record(case, news, "no charge of this order has this transaction")
-    if charge.state == "surplus":
-        return _record(case, news, "of a second charge: the order stays as it is")
-    if state == "failed":
-        return _take(case, news, Event.HELD)
-    if not all_went_back(paying(case)):
-        return _record(case, news, "a part of what was paid: the order stays as it is")
-    return _all_refunded(case, news)
-
-
-def _all_refunded(case: Case, news: News) -> bool:
-    """Nobody pays for the order any more. Once it was confirmed, ERP or warehouse may know of it: it is called off."""
-    if case.standing.state is State.CLOSED and case.milestones["outbound_at"] is None:
-        case.send("shop.refunded")
-    if case.place is State.PENDING_PAYMENT and case.milestones["paid_at"]:
-        return _take(case, news, Event.HELD, reason=HoldReason.REFUNDED_ON_THE_WAY)
-    return _take(case, news, Event.REFUNDED)
-
-
 def _cancel(case: Case, news: News) -> bool:
     before = case.standing
     why, evidence = news.text or news.said, f"{news.system} {news.said}"
     cancelling.ask(case, cause=cause_of(news), actor=news.system, why=why, evidence=evidence, at=news.happened_at)
     return case.standing != before
-
-
-def _charge_of(case: Case, refund: Refund, provider: str) -> ChargeCase | None:
-    """The charge that a refund is of. A file has no transactions: there it is one of just that amount."""
-    exact = (c for c in case.charges if c.key == transaction_key(provider, refund.transaction_id))
-    alike = (c for c in case.charges if (c.provider, c.amount) == (System.IMPORT, refund.captured.amount))
-    return next(exact, None) or next((c for c in alike if case.returned(c) < c.amount), None)
-
-
-def _write_down(case: Case, news: News, refund: Refund, charge: ChargeCase | None, state: str) -> None:
-    """Under the charge's name in our books, when it has one there."""
-    provider, transaction = news.system.value, clean_transaction(refund.transaction_id)
-    if charge is not None:
-        provider, transaction = charge.provider, charge.transaction_id
-        if state == "done" and refund.refund_no not in case.refunds:
-            refunding.overtake(case, charge, refund, news.happened_at)
-    told = RefundCase(provider, transaction, refund.amount.amount, state, "not asked for by Ballast")
-    note = news.said if state == "failed" else ""
-    refunding.tell(case, refund.refund_no, told, currency=refund.amount.currency, at=news.happened_at, note=note)
-
-
-def captured(case: Case) -> list[Captured]:
-    """The charges of an order, and what went back of each."""
-    return [
-        Captured(
-            provider=charge.provider,
-            transaction_id=charge.transaction_id,
-            amount=Money(charge.amount, charge.currency),
-            paid_at=charge.paid_at,
-            counted=charge.state == "counted",
-            returned=case.returned(charge),
-        )
-        for charge in case.charges
-    ]
-
-
-def paying(case: Case) -> list[Captured]:
-    """The charges that the order lives on: all but the surplus ones."""
-    return [seen for seen, charge in zip(captured(case), case.charges, strict=True) if charge.state != "surplus"]
-
-
-def add_charge(case: Case, charge: ChargeCase, *, merchant: str, method: str = "") -> None:
-    """Put a charge into the books of its order."""
-    case.charges.append(charge)
-    case.payments.append(
-        {
-            "order_id": case.id,
-            "provider": charge.provider,
-            "transaction_id": charge.transaction_id,
-            "method": method,
-            "amount": charge.amount,
-            "currency": charge.currency,
-            "merchant": merchant,
-            "state": charge.state,
-            "paid_at": charge.paid_at,
-            "recorded_at": case.now,
-        }
-    )
 
 
 def _before_its_answer(case: Case, news: News) -> bool:
@@ -298,10 +115,10 @@ def _goods_back(case: Case, news: News, back: GoodsBack) -> bool:
     """What came acts on its return when the case is stored."""
     if not any(one.number == back.return_no for one in case.known_returns):
         case.puzzles.append(f"the warehouse tells of goods for {back.return_no}, which is no return of this order")
-        return _record(case, news, "no return of this order has this number")
+        return record(case, news, "no return of this order has this number")
     case.goods_back.append(back)
     case.touched = True
-    _record(case, news, "see the return")
+    record(case, news, "see the return")
     return True
 
 
@@ -315,7 +132,7 @@ def _return_asked(case: Case, news: News, asked: ReturnAsked) -> bool:
         returning.ask(case, wanted, cause=cause_of(news), at=news.happened_at)
     except returning.ReturnRefused as no:
         case.puzzles.append(f"a return was asked for and refused: {no}")
-        return _record(case, news, f"refused: {no}")
+        return record(case, news, f"refused: {no}")
     return True
 
 
@@ -338,14 +155,14 @@ def _shipped(case: Case, news: News) -> bool:
         _count_pieces(case, everything=news.final and not any(parcel.items for parcel in case.parcels.values()))
     if case.all_shipped and not deliveries.is_open(case):
         left_at = max((parcel.shipped_at for parcel in case.parcels.values()), default=news.happened_at)
-        return _take(case, news, Event.SHIPPED, text=text, at=left_at)
+        return take(case, news, Event.SHIPPED, text=text, at=left_at)
     if news.final and news.event is Event.SHIPPED:
         missing = {
             line.line.sku: line.line.quantity - line.shipped for line in case.lines if line.shipped < line.line.quantity
         }
         if not deliveries.rest_follows(case, news):
-            return _take(case, news, Event.HELD, reason=HoldReason.SHIPPED_SHORT, text=f"not shipped: {missing}")
-    moved = _take(case, news, Event.PARTLY_SHIPPED, text=text)
+            return take(case, news, Event.HELD, reason=HoldReason.SHIPPED_SHORT, text=f"not shipped: {missing}")
+    moved = take(case, news, Event.PARTLY_SHIPPED, text=text)
     return moved or bool(fresh)
 
 
@@ -389,14 +206,14 @@ def _first_scan(case: Case, news: News) -> None:
 def _courier(case: Case, news: News, waybill: str) -> bool:
     parcel = case.parcels.get(waybill)
     if parcel is None:
-        return _record(case, news, "no parcel of this order has this waybill")
+        return record(case, news, "no parcel of this order has this waybill")
     if parcel.said_at is None or news.happened_at >= parcel.said_at:
         parcel.said, parcel.said_at = news.said, news.happened_at
     parcel.changed = True
     if news.event is Event.PARCEL_SIGNED:
         parcel.signed_at = parcel.signed_at or news.happened_at
     _trouble(case, parcel, news)
-    return _take(case, news, news.event)
+    return take(case, news, news.event)
 
 
 def _trouble(case: Case, parcel: ParcelCase, news: News) -> None:
@@ -407,6 +224,6 @@ def _trouble(case: Case, parcel: ParcelCase, news: News) -> None:
     if known is not None and news.event in ENDS_WITH.get(known.reason, frozenset()):
         parcel.trouble = None
     if news.event is Event.HELD:
-        told = Trouble(news.reason or HELD_BECAUSE[Event.HELD], _evidence(news))
+        told = Trouble(news.reason or HELD_BECAUSE[Event.HELD], evidence_of(news))
         parcel.trouble = known if known is not None and outweighs(known.reason, told.reason) else told
         returning.parcel_comes_back(case, parcel, news.reason, why=news.text or news.said, by=news.system)

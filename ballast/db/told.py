@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ballast.db import news
+from ballast.db import money_news, news
 from ballast.db.case import Case, ParcelCase
 from ballast.db.effects import BEFORE_IMPORT
 from ballast.db.engine import rows
@@ -112,7 +112,7 @@ def books_of(case: Case, traffic: Traffic, systems: Mapping[str, Witness]) -> Bo
         charges=frozenset(charge.key[1] for charge in ours),
         charged_elsewhere=len(ours) < len(case.charges),
         refunds={number: refund.state for number, refund in case.refunds.items()},
-        all_back=all_went_back(news.paying(case)),
+        all_back=all_went_back(money_news.paying(case)),
         under_way=frozenset(_under_way(case, traffic, systems)),
     )
 
