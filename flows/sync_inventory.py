@@ -4,10 +4,10 @@ from prefect import flow
 
 from ballast.db.stock_pulls import first_of_hour
 from flows.runs import Run, start
-from flows.stock_table import stock_table
 from tasks.chunks import Tally
 from tasks.plainly import seen
 from tasks.stock import wake_short_orders
+from tasks.stock_table import stock_table
 from tasks.stock_view import count_stock, read_stock, watch_lines
 
 
