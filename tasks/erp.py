@@ -13,7 +13,7 @@ from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing
 from ballast.domain.deliveries import DeliveryState
-from ballast.domain.sourcing import in_words
+from ballast.domain.sourcing import NOTHING_EXPECTED, Incoming, in_words, promised_for
 from ballast.domain.stock import Allocation, Want
 from ballast.domain.words import Event, HoldReason
 from ballast.ports import Order, Receipt
@@ -88,15 +88,18 @@ def _request(case: Case, allocation: Allocation) -> Order | None:
     return draft.order()
 
 
-def _source(case: Case, allocation: Allocation) -> None:
-    """From one warehouse, or in deliveries when there are several, or when a part waits.
+def _source(case: Case, allocation: Allocation, incoming: Incoming = NOTHING_EXPECTED) -> None:
+    """From one warehouse, or in deliveries when there are several, or when a part waits: until then it is promised.
 
     The same locks give the same deliveries, whoever dies in between.
     """
     parts = sorted(allocation.parts, key=lambda part: part.warehouse)
     case.warehouse = parts[0].warehouse
     if (len(parts) > 1 or allocation.missing) and not case.deliveries:
-        deliveries.add(case, parts, deliveries.wanted(case), DeliveryState.PLANNED, allocation.why)
+        deliveries.add(
+            case, parts, deliveries.wanted(case), DeliveryState.PLANNED, allocation.why,
+            promised_at=promised_for(allocation.missing, incoming),
+        )  # fmt: skip
 
 
 def _told(case: Case, allocation: Allocation) -> str:

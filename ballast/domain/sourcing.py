@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from itertools import combinations
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from ballast.domain.money import Money
 
@@ -226,6 +228,27 @@ def _cost(places: Sequence[PlaceRow], spread: Mapping[str, int]) -> tuple[int, i
     pieces = {place.warehouse: spread.get(place.warehouse, sum(spread.values())) for place in places}
     unknown = sum(place.parcel_cost is None and place.piece_cost is None for place in places)
     return unknown, sum((p.parcel_cost or 0) + (p.piece_cost or 0) * pieces[p.warehouse] for p in places)
+
+
+Incoming: TypeAlias = Mapping[str, Sequence[tuple[datetime, int]]]
+"""SKU -> what is expected of it: (time, pieces)."""
+
+NOTHING_EXPECTED: Final[Incoming] = MappingProxyType({})
+
+
+def promised_for(missing: Mapping[str, int], incoming: Incoming) -> datetime | None:
+    """When all that is missing ought to be there; None: nobody knows."""
+    times: list[datetime] = []
+    for sku, count in missing.items():
+        left = count
+        for at, pieces in sorted(incoming.get(sku, ())):
+            left -= pieces
+            if left <= 0:
+                times.append(at)
+                break
+        else:
+            return None
+    return max(times, default=None)
 
 
 # -- in words ------------------------------------------------------------------------------------------------------

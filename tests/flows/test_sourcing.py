@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ballast.domain.words import HoldReason, State, Step
 from ballast.ports import StockFigure
 from ballast.rules.books import Kind
 from tasks.calling_off import cancel_order
+from tasks.policy import SystemDown
 from tasks.stock import wake_short_orders
 from tests.flows.stage import Stage
 from tests.flows.test_gates import put
@@ -218,6 +220,48 @@ async def test_a_warehouse_that_cannot_be_stopped_goes_on_and_a_person_looks(sta
     await ship_out(stage)
     assert (await stage.order(order_no)).hold_reason == HoldReason.WAREHOUSE_REFUSED
     assert await deliveries(stage) == [("1", "CK001", "with_warehouse")]
+
+
+async def weather(stage: Stage, *done: str) -> None:
+    """Work in a storm until the deliveries are so far: calls fail, are done and not answered, answered and not done."""
+    await stage.world.faults(
+        system="*", error_rate=0.15, timeout_after_effect=0.15, success_without_effect=0.1, hang_seconds=0.0
+    )
+    for _ in range(80):
+        await turn(stage)
+        if sorted(row[2] for row in await deliveries(stage)) == sorted(done):
+            break
+    await stage.world.calm()
+    for _ in range(4):  # a yes to the last handing over may have been none: that shows when the warehouse is asked
+        await turn(stage)
+    assert sorted(row[2] for row in await deliveries(stage)) == sorted(done)
+
+
+async def turn(stage: Stage) -> None:
+    for step in (Step.LOCK_STOCK, Step.SHIP_OUT):
+        with suppress(SystemDown):
+            await stage.work(step)
+    await stage.rows("update sales_order set due_at = now(), lease_owner = null where due_at is not null returning 1")
+
+
+async def test_in_a_storm_every_piece_leaves_once(stage: Stage) -> None:
+    stage.patience(attempts=1000)
+    await rows_in_force(stage, split=True, reroute=True)
+    await shelf(stage, {(A, "CK001"): 3, (A, "CK002"): 9, (B, "CK001"): 9, (B, "CK002"): 0})
+    numbers = [await stage.paid(((A, 4), (B, 1))), await stage.paid(((A, 1), (B, 1)))]
+    await weather(stage, *["with_warehouse"] * 4)
+    [second] = [row.code for row in await stage.rows("select code from delivery where warehouse = 'CK002' limit 1")]
+    await shelf(stage, {(A, "CK001"): 20})
+    await stage.world.act(second, "report", status="REJECT")
+    await stage.read()
+    await weather(stage, "ended", *["with_warehouse"] * 4)
+    for row in await stage.rows("select code, items as pieces from delivery where state = 'with_warehouse'"):
+        await leave(stage, row.code, {(A, B)[int(line) - 1]: pieces for line, pieces in row.pieces.items()})
+    for number in numbers:
+        assert await stage.state(number) is State.OUTBOUND
+    await stage.send()
+    for number in numbers:
+        await nothing_twice(stage, number)
 
 
 async def test_people_see_the_deliveries(stage: Stage) -> None:

@@ -1,11 +1,12 @@
 """Which warehouses ship what: never more than is there or wanted, the strategies in their order, why not the others."""
 
 from collections import Counter
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ballast.domain.sourcing import Ask, Choice, PlaceRow, SourcingSet, Strategy, StrategyRow, choose
+from ballast.domain.sourcing import Ask, Choice, PlaceRow, SourcingSet, Strategy, StrategyRow, choose, promised_for
 
 SKUS, PLACES = ("A", "B", "C"), ("W1", "W2", "W3", "W4")
 wanted = st.dictionaries(st.sampled_from(SKUS), st.integers(1, 6), min_size=1)
@@ -135,3 +136,11 @@ def test_the_first_row_that_fits_counts() -> None:
     assert rules.strategy(Ask(), ("A", "B")).name == "heavy"
     assert rules.strategy(Ask(channel="direct"), ("A",)).name == "rest"
     assert rules.strategy(Ask(channel="wechat"), ("A",)).name == "default"
+
+
+def test_a_backorder_is_promised_for_when_the_last_piece_is_expected() -> None:
+    first, second = (datetime(2026, 12, day, tzinfo=UTC) for day in (1, 5))
+    incoming = {"A": [(second, 5), (first, 1)], "B": [(first, 9)]}
+    assert promised_for({"A": 1, "B": 2}, incoming) == first
+    assert promised_for({"A": 2, "B": 2}, incoming) == second
+    assert promised_for({"A": 7}, incoming) is None and promised_for({"C": 1}, incoming) is None
