@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
+from ballast.db.archive import Place, archive_chunk
 from ballast.db.case import Trouble
 from ballast.db.engine import make_engine, rows
 from ballast.db.status_map import added_codes, publish
@@ -210,3 +212,25 @@ async def test_a_code_that_people_add_replaces_and_counts(a_house: House) -> Non
             await publish(tx, [entry], base=None, note="", by="li", now=NOON)
         assert await added_codes(tx) == {"kdniao": {("State", "9"): Meaning(event, reason)}}
     assert await column(a_house, "select version from status_map") == [2]
+
+
+async def test_the_archive_of_an_older_version_gives_its_money_to_the_sums(server_url: str) -> None:
+    url = await fresh(server_url, "ballast_old_archive")
+    await upgrade(url)
+    house = House(Settings(_env_file=None), SettableClock(), make_engine(url))
+    money = "select order_no, kind, amount, currency, state, at from archived_money order by kind, order_no"
+    try:
+        await bring(house, State.CLOSED)
+        async with house.transaction() as tx:
+            await rows(tx, "update sales_order set sla_due_at = null returning id")
+            await rows(tx, "update outbox set due_at = null, done_at = now() returning id")
+            put = await archive_chunk(tx, before=NOON + timedelta(days=99), after=Place(), now=NOON)
+            kept = [tuple(row) for row in await rows(tx, money)]
+        assert put.archived == ("SO-1",) and [row[1:3] for row in kept] == [("captured", 2000), ("due", 2000)]
+        async with connected(url) as connection:
+            await connection.run_sync(downgrade, "0020")
+        await upgrade(url)
+        async with house.transaction() as tx:
+            assert [tuple(row) for row in await rows(tx, money)] == kept
+    finally:
+        await house.engine.dispose()

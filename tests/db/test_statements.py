@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from adapters.files.statement import read_statement, read_statement_mapping
 from adapters.payments.wechatpay.bill import read_bill
 from ballast.db.engine import rows
-from ballast.db.statements import Item, items, match_all_open, one_statement
+from ballast.db.statements import Item, UnknownStatement, items, match_all_open, one_statement
 from ballast.domain.money import Money
 from ballast.domain.statements import LineKind, Verdict
 from ballast.domain.words import State
@@ -20,8 +20,8 @@ from ballast.ports.statements import StatementRefused
 from ballast.wiring import House
 from sim.systems.wechatpay.bill import HEAD, SUMS
 from tasks.ledger import read_ledger
-from tasks.statements import Imported, import_statement, read_bytes, read_file, write_rejects
-from tests.db.stage import bring, captured, column, make_order, place, refunded, tell
+from tasks.statements import Imported, book_lines, import_statement, read_bytes, read_file, write_rejects
+from tests.db.stage import bring, captured, column, make_order, pay, place, refunded, tell
 from tests.db.test_refunds import ask, through
 
 MAPPING = Path(__file__).resolve().parents[2] / "mappings" / "statement.yaml"
@@ -222,3 +222,41 @@ async def test_a_refund_that_we_gave_up_and_they_made(a_house: House) -> None:
         a_house, bill(line("T-1", "20.00"), line("T-1", "3.00", refund="RF-T-1-1"), paid="20.00", back="3.00")
     )
     assert verdicts(found) == [("T-1", Verdict.NOT_DONE, "SO-1")]
+
+
+async def test_thirty_seven_double_charges_are_found_before_a_customer_rings(a_house: House) -> None:
+    numbers = [f"SO-{number:02}" for number in range(40)]
+    await place(a_house, *(make_order(number) for number in numbers))
+    for number in numbers:
+        await pay(a_house, number, f"T-{number}")
+    twice = numbers[:37]
+    lines = [line(f"T-{number}", "20.00", order=number) for number in numbers]
+    lines += [line(f"D-{number}", "20.00", order=number) for number in twice]
+    found = await take(a_house, bill(*lines, paid=f"{77 * 20}.00"))
+    assert sorted(item.named_order for item in found.open) == twice
+    assert len(await column(a_house, "select 1 from alert where key like 'unheard:%'")) == 37
+    assert len(await book_lines(a_house, found.head.id, [], by="li")) == 37
+    day = await read_ledger(a_house, a_house.clock.now().date())
+    assert day.adds_up and not day.open_items
+    assert [one.facts.order_no for one in day.seen] == twice
+    assert sum(one.account.on_its_way for one in day.seen) == 37 * 2000
+
+
+async def test_a_charge_that_only_the_statement_knows_is_booked_and_goes_back(a_house: House) -> None:
+    """Every notice of the second charge was lost: the customer would be the first to see it."""
+    await bring(a_house, State.SIGNED)
+    raw = bill(line("T-1", "20.00"), line("T-2", "20.00"), line("T-9", "1.00", order="X"), paid="41.00")
+    found = await take(a_house, raw)
+    await take(a_house, raw)
+    rung = "select title from alert where key like 'unheard:%'"
+    assert await column(a_house, rung) == ["SO-1: charged by wechatpay's statement, and not in our books"]
+    with pytest.raises(UnknownStatement, match="line 4: is no open charge of an order in the books"):
+        await book_lines(a_house, found.head.id, [3, 4], by="li")
+    [said] = await book_lines(a_house, found.head.id, [], by="li")
+    assert said.startswith("SO-1: 20.00 CNY of charge T-2, by statement") and said.endswith("too much, and goes back")
+    assert await book_lines(a_house, found.head.id, [], by="li") == [], "once"
+    assert await column(a_house, "select kind from outbox where kind = 'payment.refund'") == ["payment.refund"]
+    assert await tell(a_house, captured(2000, "T-2", minutes=9)) == ["noted"], "its notice comes after all"
+    assert [item.verdict for item in await everything(a_house, found)] == [
+        Verdict.MATCHED, Verdict.MATCHED, Verdict.UNKNOWN,
+    ]  # fmt: skip
