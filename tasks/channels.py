@@ -77,19 +77,20 @@ def _good(found: Iterator[Cost | Problem], left_out: RejectsFile, done: CostsImp
 def read_period(first: str, last: str, month: str, now: datetime) -> Period:
     """Days in China as people type them; with nothing said the last whole month. Raises `NoWindow`."""
     today = now.astimezone(SHANGHAI).date()
-    if month.strip():
-        if first.strip() or last.strip():
-            raise NoWindow("say a month, or from and to, not both")
-        return _month(month.strip())
-    if not first.strip() and not last.strip():
-        return _month(f"{today.replace(day=1) - timedelta(days=1):%Y-%m}")
-    begins = _day("from", first)
-    ends = _day("to", last) if last.strip() else today
-    if begins > ends:
-        raise NoWindow(f"the period would begin on {begins} and end on {ends}: say the earlier day with from")
-    if begins > today:
-        raise NoWindow(f"the period would begin on {begins}, which has not come yet")
-    return Period(begins, ends)
+    found = _said(first.strip(), last.strip(), month.strip(), today)
+    if found.first > found.last:
+        raise NoWindow(f"the period would begin on {found.first} and end on {found.last}: say the earlier day first")
+    if found.first > today:
+        raise NoWindow(f"the period would begin on {found.first}, which has not come yet")
+    return found
+
+
+def _said(first: str, last: str, month: str, today: date) -> Period:
+    if month and (first or last):
+        raise NoWindow("say a month, or from and to, not both")
+    if first or last:
+        return Period(_day("from", first), _day("to", last) if last else today)
+    return _month(month or f"{today.replace(day=1) - timedelta(days=1):%Y-%m}")
 
 
 def week_before(now: datetime) -> Period:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.files.xlsx_table import Share
 from ballast.domain.channels import (
     AXES,
     AgeCount,
@@ -22,7 +23,10 @@ from ballast.domain.channels import (
     measure,
     scores,
 )
-from tasks.channel_words import ChannelWords
+from ballast.domain.money import Money
+from tasks.channel_words import ChannelWords, grouped
+from tasks.channels import read_period, thirty_days, week_before
+from tasks.window import NoWindow
 
 NOON = datetime(2026, 3, 1, 4, tzinfo=UTC)
 
@@ -154,3 +158,57 @@ def test_the_radar_has_one_scale_for_both_periods() -> None:
     assert of[Measure.REPURCHASE_ALL] == (75.0, None)
     assert of[Measure.COST_SHARE] == (0.0, 100.0)
     assert of[Measure.CONTRIBUTION] == (25.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "month", "period"),
+    [
+        ("", "", "", ("2026-02-01", "2026-02-28")),
+        ("", "", " 2026-03 ", ("2026-03-01", "2026-03-31")),
+        ("", "", "2025-12", ("2025-12-01", "2025-12-31")),
+        ("2026-02-27", "", "", ("2026-02-27", "2026-03-01")),
+        ("2026/02/27", "2026-02-27", "", ("2026-02-27", "2026-02-27")),
+    ],
+)
+def test_a_period_as_people_type_it(first: str, last: str, month: str, period: tuple[str, str]) -> None:
+    found = read_period(first, last, month, NOON)
+    assert (str(found.first), str(found.last)) == period
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "month", "why"),
+    [
+        ("2026-02-28", "2026-02-27", "", "the earlier day first"), ("2026-03-02", "2026-03-09", "", "not come yet"),
+        ("", "", "2026-04", "not come yet"), ("", "", "2026-13", "no month"), ("", "", "May", "no month"),
+        ("2026-02-01", "", "2026-02", "not both"), ("7d", "", "", "no day"), ("", "2026-02-01", "", "from ''"),
+    ],
+)  # fmt: skip
+def test_what_is_no_period_is_said(first: str, last: str, month: str, why: str) -> None:
+    with pytest.raises(NoWindow, match=why):
+        read_period(first, last, month, NOON)
+
+
+def test_weeks_and_days_are_those_of_china() -> None:
+    """At 20:00 on a Sunday in London it is Monday in China."""
+    monday = datetime(2026, 3, 1, 20, tzinfo=UTC)
+    assert week_before(NOON) == Period(date(2026, 2, 16), date(2026, 2, 22))
+    assert week_before(monday) == Period(date(2026, 2, 23), date(2026, 3, 1))
+    assert thirty_days(monday) == Period(date(2026, 2, 1), date(2026, 3, 2))
+
+
+def test_a_workbook_has_numbers_and_says_what_is_missing() -> None:
+    now = one(orders=4, revenue=10001, returned=1, cost=2500, cost_days=28)
+    report = ChannelReport(
+        period=Period(date(2026, 2, 1), date(2026, 2, 28)), as_of=NOON, before_as_of=NOON,
+        channels=[Compared(now, one())],
+    )  # fmt: skip
+    head, [row] = ChannelWords("en").sheet(report)
+    cells = dict(zip(head, row, strict=True))
+    assert (cells["orders"], cells["orders, before"], cells["revenue"]) == (4, 0, Money(10001))
+    assert cells["revenue, before"] == "no data" and cells["return rate"] == Share(0.25)
+    assert isinstance(cells["return rate"], Share)
+
+
+def test_large_amounts_are_in_groups() -> None:
+    said = {"1234567.00": "1,234,567.00", "-4749.55": "-4,749.55", "999.99": "999.99", "12 (minor units)": None}
+    assert {text: grouped(text) for text in said} == {text: want or text for text, want in said.items()}
