@@ -17,6 +17,8 @@ def read_pieces(value: object) -> int | FigureFault:
     """`3`, `3.0` and `"3.0000"` are three pieces."""
     if type(value) is int and 0 <= value <= MOST_PIECES:
         return value
+    if type(value) is float and 0 <= value <= MOST_PIECES and value.is_integer():
+        return int(value)  # of half a million cells nearly all
     try:
         quantity = Decimal(str(value))
     except InvalidOperation:

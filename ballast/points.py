@@ -12,11 +12,12 @@ passes there); no file can set it. KIND is the kind of an effect, a step, or a d
 | steps, as `lock_stock` | claimed | - | the answers are there | results and moves in | committed |
 | `inbox`, `orders` | nothing taken | - | - | changes and `done` in | committed |
 | `refunds` | claimed | - | the answers are there | what they say in | committed |
+| `returns` | claimed | - | - | what was decided about a chunk is in | committed |
 | `sla` | nothing claimed | - | - | breaches and alerts in | committed |
 | `reconcile` | nothing asked | - | the answers are there | what they say, and is done about it, in | committed |
 | `alerts` | nothing claimed | claimed, counted | the call came back | sent | committed |
 | `prune` | nothing locked | - | - | a chunk of orders is in the archive | committed |
-| `cancel`, `hold`, `rerun` | nothing read | - | - | what was asked for is in | committed |
+| `answer`, `cancel`, `hold`, `rerun` | nothing read | - | - | what was asked for is in | committed |
 | `figures`, `restock` | - | - | `figures` are there | figures, or who goes on, in | committed |
 
 Where results and moves are one transaction, `stored` lies before its commit and `moved` after it. Steps have `called`

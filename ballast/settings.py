@@ -245,6 +245,13 @@ class DoorSettings(Part):
         return max(self.reserves_of.get(channel, self.reserves), timedelta(0))
 
 
+class ReportSettings(Part):
+    """Reports and charts as files, which artifacts link to and the web process hands out."""
+
+    folder: Path = Path(".ballast/reports")  # of all processes: those that write them, and the web process
+    keep: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=1))  # then a file is removed
+
+
 class LimitSettings(Part):
     """How much the web process takes from one sender: an IPv4 address or an IPv6 network (/64)."""
 
@@ -254,12 +261,6 @@ class LimitSettings(Part):
     pages_per_minute: int = Field(default=240, ge=1)  # order pages
     wrong_keys_per_minute: int = Field(default=10, ge=1)  # order pages asked for with a wrong key
     senders: int = Field(default=10_000, ge=1)  # remembered at once, so that memory has an end
-
-
-class ReportSettings(Part):
-    """Where reports for people are written as files."""
-
-    folder: Path = Path(".ballast/reports")
 
 
 class Settings(BaseSettings):

@@ -134,6 +134,13 @@ class House:
             return ""
         return f"{self.settings.web_url}/alerts/{alert_id}?key={alert_key(key.get_secret_value(), alert_id)}"
 
+    def report_link(self, name: str) -> str:
+        """The address of a report's file; empty when pages are switched off."""
+        key = self.settings.console_key
+        if key is None:
+            return ""
+        return f"{self.settings.web_url}/reports/{name}?key={report_key(key.get_secret_value(), name)}"
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One transaction. No network call belongs inside.
@@ -207,6 +214,11 @@ def page_key(secret: str, order_no: str) -> str:
 def alert_key(secret: str, alert_id: int) -> str:
     """What opens the page of one alert, and of no other."""
     return page_key(secret, f"alert/{alert_id}")  # no order number has a slash
+
+
+def report_key(secret: str, name: str) -> str:
+    """What opens one file of a report, and no other."""
+    return page_key(secret, f"report/{name}")
 
 
 def _need(part: T | None, name: str) -> T:

@@ -37,6 +37,8 @@ FLOWS = (
     "list-refunds",
     "close-day",
     "report",
+    "report-channels",
+    "draw-charts",
     "ask-refunds",
     "handle-returns",
     "reconcile",

@@ -1,9 +1,10 @@
 """Channel return in words: what a marketing manager reads, in English or Chinese."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
-from adapters.files.xlsx_table import Value
+from adapters.files.xlsx_table import Share, Value
 from ballast.domain.channels import (
     DAYS,
     LESS_IS_BETTER,
@@ -17,9 +18,10 @@ from ballast.domain.channels import (
     measure,
 )
 from ballast.domain.money import MINOR_DIGITS, Money
-from tasks.report_words import Pair, local, money
+from tasks.report_words import Pair, Part, local, markdown_table, money
 
 NO_DATA: Final[Pair] = ("no data", "无数据")
+_THOUSANDS: Final = re.compile(r"(?<=[0-9])(?=([0-9]{3})+(?![0-9]))(?<!\.[0-9])(?<!\.[0-9]{2})")
 ALL: Final[Pair] = ("all channels", "全部渠道")
 LABELS: Final[dict[Measure, Pair]] = {
     Measure.ORDERS: ("orders", "订单数"),
@@ -27,6 +29,7 @@ LABELS: Final[dict[Measure, Pair]] = {
     Measure.REFUNDS: ("refunds", "退款"),
     Measure.NET: ("net revenue", "净销售额"),
     Measure.COST: ("acquisition cost", "获客成本"),
+    Measure.NEW: ("new customers", "新客数"),
     Measure.COST_PER_NEW: ("cost per new customer", "单个新客成本"),
     Measure.AVERAGE: ("average order value", "客单价"),
     Measure.RETURN_RATE: ("return rate", "退货率"),
@@ -85,10 +88,10 @@ class ChannelWords:
         if found is None:
             return self.of(NO_DATA)
         if name in MONEY:
-            return money(int(found), of.currency)
+            return grouped(money(int(found), of.currency))
         if name in SHARES:
             return f"{found * 100:.1f} %"
-        return f"{found:g}" + (self.of((" d", " 天")) if name in DAYS else "")
+        return f"{found:,}".removesuffix(".0") + (self.of((" d", " 天")) if name in DAYS else "")
 
     def moved(self, name: Measure, one: Compared) -> str:
         """`+12.0 %`, of shares `+1.2 pp` (percentage points), of cycles `+3 d`; empty without data."""
@@ -104,8 +107,16 @@ class ChannelWords:
         found = change(name, one.now, one.before)
         return None if not found else (found < 0) is (name in LESS_IS_BETTER)
 
+    def table(self, report: ChannelReport) -> list[list[tuple[str, str]]]:
+        """A measure per row, a channel per column: (figure, change) in each cell, the measure's name in front."""
+        of = (*report.channels, *self.sums(report))
+        return [
+            [(self.of(LABELS[name]), ""), *((self.value(name, one.now), self.moved(name, one)) for one in of)]
+            for name in Measure
+        ]
+
     def sheet(self, report: ChannelReport) -> tuple[list[str], list[list[Value]]]:
-        """For a workbook: a column of figures and one of the period before; money as numbers."""
+        """For a workbook: a column of figures and one of the period before; all figures are numbers."""
         before = self.of(("before", "上期"))
         head = [self.of(("channel", "渠道")), self.of(("currency", "币种"))]
         head += [text for one in Measure for text in (self.of(LABELS[one]), f"{self.of(LABELS[one])}, {before}")]
@@ -121,9 +132,11 @@ class ChannelWords:
 
     def _number(self, name: Measure, of: ChannelReturn) -> Value:
         found = measure(name, of)
-        if found is not None and name in MONEY and of.currency in MINOR_DIGITS:
-            return Money(int(found), of.currency)
-        return self.value(name, of)
+        if found is None:
+            return self.of(NO_DATA)
+        if name in MONEY:
+            return Money(int(found), of.currency) if of.currency in MINOR_DIGITS else int(found)
+        return Share(found) if name in SHARES else found
 
     def notes(self, report: ChannelReport) -> list[str]:
         """What the figures are made of, and what they do not hold."""
@@ -146,6 +159,11 @@ class ChannelWords:
         return ", ".join(said)
 
 
+def grouped(amount: str) -> str:
+    """`1234567.00` -> `1,234,567.00`."""
+    return _THOUSANDS.sub(",", amount)
+
+
 def _is_sum(report: ChannelReport, total: Compared) -> bool:
     return sum(one.now.currency == total.now.currency for one in report.channels) > 1
 
@@ -154,11 +172,11 @@ def _made_of(report: ChannelReport) -> Pair:
     at, then = local(report.as_of), local(report.before_as_of)
     return (
         "Orders by day of payment, China time. Refunds and returns are those of these orders as known at "
-        f"{at}; the period before is shown as it stood at {then}, when it was as old. In brackets: the change, "
-        "pp = percentage points. Contribution = revenue - refunds - acquisition cost; the cost of the goods is not in "
-        "the books. ROI = contribution / acquisition cost.",
+        f"{at}; the period before is shown as it stood at {then}, when it was as old. In brackets or below: "
+        "the change, pp = percentage points. Contribution = revenue - refunds - acquisition cost; the cost of goods "
+        "is not in the books. ROI = contribution / acquisition cost.",
         f"订单按支付日 (北京时间) 归集。退款与退货为这些订单截至 {at} 的情况; "
-        f"上期按其同样时长后 ({then}) 的情况统计。括号内为变化。"
+        f"上期按其同样时长后 ({then}) 的情况统计。括号内或下方小字为变化。"
         "贡献 = 销售额 - 退款 - 获客成本 (不含商品成本)。ROI = 贡献 / 获客成本。",
     )
 
@@ -190,3 +208,11 @@ def _archived(report: ChannelReport) -> Pair:
         en += f"; NOT counted at all: {report.archived} orders that were under way in these periods"
         zh += f"; 完全未计入: 这两期内另有 {report.archived} 单已归档"
     return en, zh
+
+
+def as_markdown(words: ChannelWords, report: ChannelReport, links: str) -> str:
+    """For an artifact: title, where the files are, a row per measure, the notes."""
+    columns = ("", *(f"{words.name(one)} {one.now.currency}" for one in (*report.channels, *words.sums(report))))
+    rows = [tuple(f"{value} ({moved})" if moved else value for value, moved in row) for row in words.table(report)]
+    table = markdown_table(Part("channels", "", columns, rows, "", tuple(words.notes(report))))
+    return f"# {words.title(report)}\n\n{links}\n\n{table}"

@@ -99,6 +99,12 @@ def week_before(now: datetime) -> Period:
     return Period(last - timedelta(days=6), last)
 
 
+def thirty_days(now: datetime) -> Period:
+    """Up to today, in China."""
+    today = now.astimezone(SHANGHAI).date()
+    return Period(today - timedelta(days=29), today)
+
+
 def _month(said: str) -> Period:
     found = _MONTH.fullmatch(said)
     try:

@@ -30,9 +30,12 @@ WORDS: Final[dict[str, str]] = {
     "verdict": "结论", "all": "合计", "adds up": "勾稽", "yes": "相符", "NO": "不符", "charge": "收款",
     "fee": "手续费", "act": "需处理", "watch": "关注", "note": "说明", "surplus": "重复收款", "counted": "已确认",
     "not yet checked": "待核对", "requested": "已受理", "asked": "已申请", "by_hand": "待人工", "failed": "失败",
-    "overtaken": "已由他处退回", "account": "商户号", "file": "文件", "days": "账期", "lines": "行数",
-    "agree": "一致", "repeated": "重复", "left out": "未读行", "no": "编号", "fees": "手续费合计",
+    "overtaken": "已由他处退回", "account": "商户号", "file": "文件", "days": "账期",
+    "lines": "行数", "statement lines": "对账明细", "open items": "未决", "agree": "一致", "repeated": "重复",
+    "left out": "未读行", "no": "编号", "fees": "手续费合计",
     "difference": "差额",
+    "nothing moved on this day": "当日无款项变动", "all money agrees with its orders": "款项与订单状态全部一致",
+    "every line agrees, and nothing is missing": "逐行一致, 无缺漏", "no statement was imported": "尚未导入对账单",
 }  # fmt: skip
 """English -> Chinese, of column heads and small words."""
 
@@ -171,8 +174,8 @@ class DayWords:
 
     def statements(self, found: Sequence[StatementHead]) -> Sheet:
         columns = self.heads(
-            "no", "provider", "account", "days", "file", "lines", "agree", "open", "repeated", "left out", "captured",
-            "refunded", "fees",
+            "no", "provider", "account", "days", "file", "lines", "agree", "open items", "repeated", "left out",
+            "captured", "refunded", "fees",
         )  # fmt: skip
         return Sheet(self.say("statement"), columns, [self._statement(one) for one in found])
 
@@ -189,7 +192,7 @@ class DayWords:
             "no", "line", "kind", "verdict", "amount", "our amount", "transaction", "refund", "their order",
             "our order", "time", "what to do",
         )  # fmt: skip
-        return Sheet(self.say("lines"), columns, [self._item(one) for one in found])
+        return Sheet(self.say("statement lines"), columns, [self._item(one) for one in found])
 
     def _item(self, one: Item) -> list[Value]:
         label = VERDICT_LABELS[one.verdict]
@@ -217,7 +220,7 @@ class DayWords:
             f"{found.day} {len({one.facts.order_no for one in found.orders})} {self.say('orders')}",
             money,
             f"{len(found.to_act_on())} {self.say('act')}" if found.to_act_on() else "",
-            f"{len(found.open_items)} {self.say('open')}" if found.open_items else "",
+            f"{len(found.open_items)} {self.say('open items')}" if found.open_items else "",
             "" if found.adds_up else f"{self.say('adds up')}: {self.say('NO')}",
         ]
         return ", ".join(part for part in parts if part)

@@ -5,19 +5,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from prefect import task
+
+from adapters.errors import OutsideError
 from adapters.files.errors import check_size
 from adapters.files.rejects import RejectsFile
 from adapters.files.rows import Problem
 from adapters.files.statement import MOST_BYTES, read_statement, read_statement_mapping
 from adapters.payments.wechatpay.bill import read_bill
 from ballast.clock import SHANGHAI
+from ballast.db.alerts import raise_alerts
+from ballast.db.booking import Unheard, book, unheard
 from ballast.db.statements import Item, StatementHead, add_statement, items, match, one_statement
 from ballast.domain.statements import OPEN, Verdict
 from ballast.domain.words import System
 from ballast.ports.statements import Bills, Statement, StatementRefused
-from ballast.wiring import House
+from ballast.wiring import House, house
+from tasks.alarms import hold_alerts, refund_alerts, surplus_alerts
+from tasks.policy import ALONE
 
 OWN_FORMATS: Final = {System.WECHATPAY.value: read_bill}
 """Providers whose own file is read without a mapping."""
@@ -98,6 +105,7 @@ async def import_statement(here: House, read: ReadFile, *, by: str, dry_run: boo
                 await match(tx, [kept.id])
             head = await one_statement(tx, kept.id)
             open_ones = await items(tx, [head], only_open=True, most=MOST)
+            await raise_alerts(tx, _unheard_alerts(kept.id, await unheard(tx, kept.id)), here.clock.now())
             found = Imported(head=head, known=kept.known, items=open_ones)
             if dry_run:
                 raise _NotKept(found)
@@ -106,11 +114,53 @@ async def import_statement(here: House, read: ReadFile, *, by: str, dry_run: boo
     return found
 
 
+def _unheard_alerts(statement_id: int, found: Sequence[Unheard]) -> list[dict[str, Any]]:
+    """Money that was taken from a customer, and of which no notice came: he will ring when we do not."""
+    return [
+        {
+            "key": f"unheard:{one.provider}:{one.transaction_id.lower()}",
+            "level": "urgent",
+            "order_id": one.order_id,
+            "title": f"{one.order_no}: charged by {one.provider}'s statement, and not in our books",
+            "text": f"{one.amount}, {one.transaction_id}: book it with `ballast finance statement book {statement_id} "
+            f"{one.line_no}`; what is too much goes back",
+        }
+        for one in found
+    ]
+
+
+async def book_lines(here: House, statement_id: int, lines: Sequence[int], *, by: str) -> list[str]:
+    """Book charges that no notice told of; a sentence for each. People hear of what is too much, as at a notice."""
+    async with here.transaction() as tx:
+        now = here.clock.now()
+        booked = await book(tx, statement_id, list(lines), by=by, now=now, waits=here.waits)
+        cases = [*{one.case.id: one.case for one in booked}.values()]
+        await raise_alerts(tx, hold_alerts(cases) + surplus_alerts(cases) + refund_alerts(cases), now)
+    return [one.text for one in booked]
+
+
 def write_rejects(path: Path, problems: Sequence[Problem]) -> None:
     """The rows that were left out, for the person who mends them. No file when there are none."""
     with RejectsFile(path) as rejects:
         for problem in problems:
             rejects.add(problem)
+
+
+@task(name="fetch statement", tags=["payment"], **ALONE)
+async def fetch_day(day: date) -> str:
+    """Have the day's statement here, if the provider gives one; a sentence. A day is closed without it, too: what it
+    lacks is fetched by the next run of that day."""
+    here = await house()
+    if here.settings.wechatpay is None:
+        return "no provider of which statements can be fetched"
+    try:
+        read = await fetch_statement(here, day)
+        found = await import_statement(here, read, by="close-day") if read is not None else None
+    except (OutsideError, StatementRefused) as no:
+        return f"no statement of {day}: {no}"
+    if found is None:
+        return f"no statement of {day}: nothing happened on it"
+    return f"statement {found.head.id}: {found.head.lines} lines, {len(found.open)} open"
 
 
 async def fetch_statement(here: House, day: date) -> ReadFile | None:

@@ -104,8 +104,8 @@ def _refused(case: Case, chunk: Chunk, one: DeliveryOrder, why: str) -> str:
 
 
 async def ask_warehouses(here: House, case: Case) -> Sequence[News]:
-    """What the warehouses say of all deliveries that one of them may have."""
-    codes = [one.code for one in deliveries.to_stop(case)] if case.deliveries else [case.order_no]
+    """What the warehouses say of the deliveries by which the order stands where it does."""
+    codes = deliveries.codes_asked_about(case)
     return [one for answer in await asyncio.gather(*map(here.wms.ask, codes)) for one in answer]
 
 

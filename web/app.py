@@ -18,6 +18,7 @@ from web.hooks.door import Door
 from web.metrics import Metrics
 from web.orders.page import OrderPage
 from web.quotes.door import ShopDoor, check_of, quote_of
+from web.reports.files import ReportFiles
 from web.returns.door import ReturnDoor
 from web.stock.door import StockDoor
 
@@ -56,6 +57,7 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")
         gate = Gate(house.settings.limits, house.clock)
         routes.append(Route("/orders/{order_no}", OrderPage(house, secret, gate).answer))
+        routes.append(Route("/reports/{name}", ReportFiles(house, secret, gate).answer))
         routes.append(Route("/alerts/{alert_id}", AlertPage(house, secret, gate).answer, methods=["GET", "POST"]))
 
     @asynccontextmanager

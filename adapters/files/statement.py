@@ -25,6 +25,8 @@ MOST_PREAMBLE: Final = 50
 """Lines before the head in which an export may speak of itself."""
 COMMENTS: Final = ("#", "`#")
 MOST_BYTES: Final = 200_000_000
+MOST_NUMBER: Final = 64
+"""Characters of a transaction's number."""
 
 
 class StatementMapping(Part):
@@ -115,6 +117,7 @@ def _rows(name: str, text: str, mapping: StatementMapping) -> Iterator[tuple[Row
                     break
             elif any(bare) and not cells[0].lstrip().startswith(COMMENTS):
                 wrong = f"{len(cells)} cells, the head has {len(head)}" if len(cells) != len(head) else ""
+                wrong = "holds a NUL character" if any("\0" in cell for cell in cells) else wrong
                 row = Row(name, str(reader.line_num), tuple(cells), wrong)
                 yield row, dict(zip(head, bare, strict=False))
     except csv.Error as wrong:
@@ -135,6 +138,8 @@ def _line(place: int, cells: Mapping[str, str], mapping: StatementMapping) -> St
     for field in NEEDED:
         if is_empty(fields[field]) and not (field == "transaction_id" and _kind(fields, 0, mapping) is LineKind.FEE):
             raise wrong(field, "is empty")
+    if len(fields["transaction_id"]) > MOST_NUMBER:
+        raise wrong("transaction_id", f"has more than {MOST_NUMBER} characters: is it a number?")
     try:
         amount = read_money(fields["amount"], mapping.money, mapping.format.decimal)
     except CellError as no:
@@ -154,8 +159,8 @@ def _line(place: int, cells: Mapping[str, str], mapping: StatementMapping) -> St
         raise wrong("fee", no) from None
     return StatementLine(
         line_no=place, kind=kind, transaction_id=clean_transaction(read_text(fields["transaction_id"])),
-        amount=Money(abs(amount), mapping.money.currency), at=at, order_no=fields["order_no"][:64],
-        refund_no=fields["refund_no"][:64], fee=fee, said=fields["said"][:64],
+        amount=Money(abs(amount), mapping.money.currency), at=at, order_no=fields["order_no"][:MOST_NUMBER],
+        refund_no=fields["refund_no"][:MOST_NUMBER], fee=fee, said=fields["said"][:64],
     )  # fmt: skip
 
 
@@ -172,6 +177,11 @@ def _fee(text: str, mapping: StatementMapping) -> int:
     digits = 0 if mapping.money.minor else MINOR_DIGITS[mapping.money.currency]
     sign, plain = (-1, text[1:]) if text.startswith("-") else (1, text)
     whole, _, part = plain.replace(mapping.format.decimal, ".").partition(".")
-    if not (whole + part).isascii() or not (whole + part).isdigit() or len(part.rstrip("0")) > digits + 3:
+    if (
+        not (whole + part).isascii()
+        or not (whole + part).isdigit()
+        or len(part.rstrip("0")) > digits + 3
+        or len(whole) > 12
+    ):
         raise CellError(f"{text!r} is not a fee")
     return sign * int((whole or "0") + part[: digits + 3].ljust(digits + 3, "0"))

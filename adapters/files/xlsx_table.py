@@ -17,9 +17,15 @@ from ballast.domain.money import MINOR_DIGITS, Money
 if TYPE_CHECKING:
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-Value: TypeAlias = str | int | Money | None
 WIDEST, NARROWEST = 60, 9
 """Of a column, in characters."""
+
+
+class Share(float):
+    """A part of one, shown in per cent."""
+
+
+Value: TypeAlias = str | Money | Share | int | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +72,17 @@ def _width(value: Value) -> int:
 
 
 def _cell(sheet: "WriteOnlyWorksheet", value: Value) -> object:
-    if isinstance(value, int):
-        return value
     if isinstance(value, Money):
         cell = WriteOnlyCell(sheet)
         cell.value = Decimal(value.major())
         cell.number_format = f'{Decimal(0).scaleb(-MINOR_DIGITS[value.currency])} "{value.currency}"'
         return cell
+    if isinstance(value, Share):
+        share = WriteOnlyCell(sheet, float(value))
+        share.number_format = "0.0%"
+        return share
+    if isinstance(value, int | float):
+        return value
     if value is None:
         return None
     text = ILLEGAL_CHARACTERS_RE.sub("", value.encode("utf-8", "backslashreplace").decode())

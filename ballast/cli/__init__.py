@@ -24,6 +24,7 @@ def main() -> None:
     import ballast.cli.backups
     import ballast.cli.cancelling
     import ballast.cli.channels
+    import ballast.cli.charting
     import ballast.cli.customers
     import ballast.cli.incoming
     import ballast.cli.ledger
@@ -94,6 +95,7 @@ def _is_plain(error: Exception) -> bool:
         "RefundRefused",
         "ReturnRefused",
         "ReplayFailed",
+        "ReportNotWritten",
         "RulesError",
         "RunFailed",
         "SettingsError",

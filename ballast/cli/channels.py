@@ -57,9 +57,10 @@ def report(
     last: Annotated[str, Parameter(name="--to", help="last day; default: today")] = "",
     month: Annotated[str, Parameter(help="such as 2026-01; with nothing said: the last whole month")] = "",
     xlsx: Annotated[Path | None, Parameter(help="write a workbook, too")] = None,
+    charts: Annotated[Path | None, Parameter(help="write page, radar and workbook into this folder")] = None,
     json: bool = False,
 ) -> None:
-    """What each channel brought and cost in a period, compared with the period before."""
+    """What each channel brought and cost in a period, compared with the period before: table and radar."""
     from rich.console import Console
 
     from ballast.cli.opening import print_json, with_house
@@ -83,4 +84,10 @@ def report(
 
         write_table(xlsx, "channels", *ChannelWords(language).sheet(found))
         notes.print(f"the table is in {xlsx}", markup=False)
+    if charts is not None:
+        from ballast.report_folder import ReportFolder
+        from tasks.chart_files import channel_files
+
+        for name in channel_files(found, language, ReportFolder(charts)).names:
+            notes.print(str(charts / name), markup=False, highlight=False)
     print_json(found.as_dict()) if json else show_channels(found, language, Console())

@@ -9,7 +9,6 @@ from cyclopts import App, Parameter
 from ballast.cli.money import finance
 
 if TYPE_CHECKING:
-    from adapters.files.xlsx_table import Sheet
     from ballast.db.ledger import OrderMoney
     from tasks.ledger import DayLedger
     from tasks.statements import Imported, ReadFile
@@ -31,6 +30,7 @@ def show_day(
 
     Exit 1 when something has to be done, or the sums do not add up. Exit 2 when it is no day.
     """
+    from ballast.cli.showing_ledger import show_day_in_words
     from tasks.ledger import write_day
 
     found, language = _read_day(day)
@@ -39,7 +39,7 @@ def show_day(
     if json:
         _print_day(found)
     else:
-        _show_day(found, language, xlsx)
+        show_day_in_words(found, language, xlsx)
     return 1 if found.to_act_on() or found.open_items or not found.adds_up else 0
 
 
@@ -49,6 +49,7 @@ def show_findings(*, day: Day = "", json: bool = False) -> int:
 
     Exit 1 when one of them asks for somebody to act.
     """
+    from ballast.cli.showing_ledger import show_sheets
     from tasks.ledger_words import DayWords
 
     found, language = _read_day(day)
@@ -57,7 +58,8 @@ def show_findings(*, day: Day = "", json: bool = False) -> int:
 
         print_json([_order_json(one) for one in found.seen])
     else:
-        _show([DayWords(language).findings(found.seen)], "nothing: all money agrees with its orders")
+        words = DayWords(language)
+        show_sheets([words.findings(found.seen)], words.say("all money agrees with its orders"))
     return 1 if found.to_act_on() else 0
 
 
@@ -67,7 +69,8 @@ def show_order(order_no: str, *, json: bool = False) -> int:
     import sys
 
     from ballast.cli.opening import print_json, with_house
-    from ballast.db.ledger import money_of
+    from ballast.cli.showing_ledger import show_account
+    from ballast.db.ledger import OrderMoney, money_of
     from ballast.wiring import House
     from tasks.ledger_words import DayWords
 
@@ -82,7 +85,7 @@ def show_order(order_no: str, *, json: bool = False) -> int:
     if json:
         print_json([_order_json(one) for one in found])
     else:
-        _show_account(found, DayWords(language))
+        show_account(found, DayWords(language))
     return 0
 
 
@@ -124,7 +127,7 @@ def fetch(day: Day = "", *, by: str = "operator", json: bool = False) -> int:
     from ballast.cli.opening import with_house
     from ballast.wiring import House
     from tasks.ledger import read_day
-    from tasks.statements import fetch_statement, import_statement
+    from tasks.statements import Imported, ReadFile, fetch_statement, import_statement
 
     async def get(here: House) -> tuple[ReadFile | None, Imported | None, str]:
         read = await fetch_statement(here, read_day(day, here.clock.now()))
@@ -142,6 +145,7 @@ def fetch(day: Day = "", *, by: str = "operator", json: bool = False) -> int:
 def list_statements(*, since: date = date(1, 1, 1), until: date = date(9999, 1, 1), json: bool = False) -> None:
     """Statements with the counts of their lines: agree, open, repeated. The newest first."""
     from ballast.cli.opening import print_json, with_house
+    from ballast.cli.showing_ledger import show_sheets
     from ballast.db import statements
     from ballast.wiring import House
     from tasks.ledger_words import DayWords
@@ -155,7 +159,8 @@ def list_statements(*, since: date = date(1, 1, 1), until: date = date(9999, 1, 
     if json:
         print_json([_plain(one) for one in found])
     else:
-        _show([DayWords(language).statements(found)], "no statement was imported")
+        words = DayWords(language)
+        show_sheets([words.statements(found)], words.say("no statement was imported"))
 
 
 @statement.command(name="show")
@@ -167,6 +172,7 @@ def show_statement(
     Exit 1 when there is one. Exit 2 when there is no such statement.
     """
     from ballast.cli.opening import print_json, with_house
+    from ballast.cli.showing_ledger import show_sheets
     from ballast.db import statements
     from ballast.domain.statements import OPEN, Verdict
     from ballast.wiring import House
@@ -184,9 +190,30 @@ def show_statement(
     if json:
         print_json({**_plain(head), "items": [_plain(one) for one in items]})
     else:
-        _show([words.statements([head])], "")
-        _show([words.items(items)], "every line agrees, and nothing is missing in it")
+        show_sheets([words.statements([head])], "")
+        show_sheets([words.items(items)], words.say("every line agrees, and nothing is missing"))
     return 1 if any(one.verdict in (*OPEN, Verdict.MISSING) for one in items) else 0
+
+
+@statement.command(name="book")
+def book_charges(number: int, *lines: int, by: str = "operator", json: bool = False) -> None:
+    """Put charges into the books that only the statement knows, as if their notices had come: LINES, or all that name
+    an order in the books. What is too much goes back to the customer.
+
+    Exit 2 when a line is no open charge of an order in the books; then nothing was booked.
+    """
+    from ballast.cli.opening import print_json, with_house
+    from ballast.wiring import House
+    from tasks.statements import book_lines
+
+    async def put(here: House) -> list[str]:
+        return await book_lines(here, number, lines, by=by)
+
+    said = with_house(put)
+    if json:
+        print_json(said)
+    else:
+        print("\n".join(said) or "nothing to book: no line of it is an open charge of an order in the books")
 
 
 # -- what they share ---------------------------------------------------------------------------------------------
@@ -208,6 +235,7 @@ def _say_imported(
     read: "ReadFile", found: "Imported", language: str, *, dry_run: bool, json: bool, rejects: Path | None
 ) -> int:
     from ballast.cli.opening import print_json
+    from ballast.cli.showing_ledger import show_sheets
     from tasks.ledger_words import DayWords
 
     words = DayWords(language)
@@ -219,8 +247,8 @@ def _say_imported(
             print(f"this file is here already, as statement {found.head.id}; nothing was imported")
         if dry_run:
             print("would be:")
-        _show([words.statements([found.head])], "")
-        _show([words.items(found.open)], "every line agrees, and nothing is missing in it")
+        show_sheets([words.statements([found.head])], "")
+        show_sheets([words.items(found.open)], words.say("every line agrees, and nothing is missing"))
         if read.problems:
             left = f"{len(read.problems)} row(s) could not be read"
             print(left if dry_run else f"{left}: they are in {rejects}")
@@ -258,56 +286,3 @@ def _print_day(found: "DayLedger") -> None:
             "open_items": [_plain(one) for one in found.open_items],
         }
     )
-
-
-def _show_day(found: "DayLedger", language: str, xlsx: Path | None) -> None:
-    from tasks.ledger_words import DayWords
-
-    words = DayWords(language)
-    _show([words.summary(found)], "")
-    _show([words.standing(found)], "nothing moved on this day")
-    _show([words.findings(found.seen)], "nothing: all money agrees with its orders")
-    if found.statements:
-        _show([words.statements(found.statements), words.items(found.open_items)], "every line agrees")
-    if xlsx is not None:
-        print(f"the workbook is {xlsx}")
-
-
-def _show_account(found: "list[OrderMoney]", words: Any) -> None:
-    from rich.console import Console
-
-    from tasks.ledger_words import text_of
-
-    console = Console()
-    sheet = words.orders(found)
-    for row in sheet.rows:
-        for name, value in zip(sheet.columns, row, strict=True):
-            if text := text_of(value):
-                console.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
-    for one in found:
-        for finding in words.findings([one]).rows:
-            console.print(f"{finding[1]}: {finding[-1]}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _show(sheets: "list[Sheet]", empty: str) -> None:
-    """Tables; a column that is empty in every row is left out, numbers stay whole for whoever copies them."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    from tasks.ledger_words import as_texts
-
-    console = Console()
-    for sheet in sheets:
-        rows = as_texts(sheet)
-        if not rows:
-            if empty:
-                console.print(f"{sheet.title}: {empty}", highlight=False)
-            continue
-        names = [name for name in sheet.columns if any(row[name] for row in rows)]
-        table = Table(title=sheet.title, title_justify="left")
-        for name in names:
-            table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*(escape(row[name]) for name in names))
-        console.print(table)

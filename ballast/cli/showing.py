@@ -12,11 +12,12 @@ from ballast.clock import to_local
 from ballast.db.clocks import LateOrder
 from ballast.db.holds import HeldRow
 from ballast.db.inbox import Waiting
-from ballast.db.timeline import At, Timeline
+from ballast.db.timeline import At, DeliverySeen, Timeline
+from ballast.domain.deliveries import DeliveryState
 from ballast.domain.money import Money
 from ballast.domain.sla import Clock, Level, Limits, Policy
 from ballast.domain.stock_check import RULE_LABELS
-from ballast.domain.words import HOLD_LABELS, PAID_WAITING, STATE_LABELS, HoldReason, Label, State
+from ballast.domain.words import DELIVERY_LABELS, HOLD_LABELS, PAID_WAITING, STATE_LABELS, HoldReason, Label, State
 
 if TYPE_CHECKING:
     from ballast.db.finance import FinanceRow
@@ -60,6 +61,7 @@ def show_order(seen: Timeline, language: str, console: Console) -> None:
         ("system", "field", "code", "means", "time", "words"),
         [(s.system, s.part, s.said, s.event, local(s.happened_at), s.text) for s in seen.said],
     )
+    _deliveries(seen, language, console)
     _table(
         console,
         "Parcels",
@@ -80,6 +82,19 @@ def _events(seen: Timeline, console: Console) -> None:
         for e in seen.events
     ]
     _table(console, "Timeline (China Standard Time)", ("time", "source", "event", "moved", "what"), rows)
+
+
+def _deliveries(seen: Timeline, language: str, console: Console) -> None:
+    """One row for each; pieces by SKU, and of them those that left."""
+    skus = {str(line.line_no): line.sku for line in seen.lines}
+
+    def row(one: DeliverySeen) -> Sequence[str]:
+        items = ", ".join(f"{one.shipped.get(no, 0)}/{count} x {skus[no]}" for no, count in one.items.items())
+        state = label(DELIVERY_LABELS[DeliveryState(one.state)], language)
+        return one.code, one.warehouse, items, f"{one.state} {state}", local(one.promised_at), one.why
+
+    columns = ("delivery", "warehouse", "left", "state", "promised", "why")
+    _table(console, "Deliveries", columns, [row(one) for one in seen.deliveries])
 
 
 def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

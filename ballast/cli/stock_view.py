@@ -114,25 +114,45 @@ def _row(one: "Promise", count: "Count | None", now: datetime) -> dict[str, Any]
     }  # fmt: skip
 
 
+SHOWN = {
+    "on_hand": "on hand",
+    "locked": "locked",
+    "reserved": "resv'd",
+    "safety_line": "line",
+    "to_promise": "to promise",
+    "counted": "counted",
+    "drift": "drift",
+    "age_s": "age",
+}
+"""What has room in a terminal, and what it is called there."""
+
+
 def _print_table(found: Sequence[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     if not found:
         print(NO_DATA)
         return
-    table = Table()
-    for name in found[0]:
-        table.add_column(name, justify="left" if name in ("sku", "warehouse", "region") else "right")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False)
+    for name in ("SKU", "warehouse"):
+        table.add_column(name, no_wrap=True)
+    for name in SHOWN.values():
+        table.add_column(name, justify="right", overflow="fold")
     for row in found[:MOST_SHOWN]:
-        table.add_row(*map(_cell, row, row.values()), style="red" if row["below_line"] else None)
+        where = f"{row['warehouse']} {row['region']}".rstrip()
+        cells = [_cell(name, row[name]) + ("!" if name == "age_s" and row["stale"] else "") for name in SHOWN]
+        table.add_row(row["sku"], where, *cells, style="red" if row["below_line"] else None)
     Console().print(table)
+    if any(row["stale"] for row in found):
+        print("! older than its limit")
     if len(found) > MOST_SHOWN:
         print(f"the first {MOST_SHOWN} rows; more with --json or --xlsx")
 
 
 def _cell(name: str, value: object) -> str:
-    """A line or a reserve that nobody set is nothing; a figure that nobody told is no data."""
+    """A line that nobody set is nothing; a figure that nobody told is no data."""
     return "" if value is None and name == "safety_line" else _text(value)
 
 

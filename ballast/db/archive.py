@@ -44,7 +44,7 @@ OF_ORDER: Final = (
 )
 """Tables whose rows belong to an order by `order_id`: all of them go with it."""
 
-OF_MONEY: Final = ("sales_order", "parcel", "payment", "refund")
+OF_MONEY: Final = ("sales_order", "order_line", "parcel", "order_event", "payment", "refund")
 """Tables of which `archived_money` is made."""
 
 TAKEN: Final[Mapping[str, str]] = {

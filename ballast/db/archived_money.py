@@ -7,6 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import dumps, run
 
+PAID_BY_FILE: Final = "import:PAYMENT_CONFIRMED"
+"""The cause in an order's history when a file says that it was paid."""
+
 Document = Mapping[str, Sequence[Mapping[str, Any]]]
 
 ADD: Final = """
@@ -24,10 +27,13 @@ def entries_of(document: Document) -> Iterator[dict[str, Any]]:
     """What stays of an order's money when it is put away: what it was due, its charges, and refunds that are done."""
     [order] = document["sales_order"]
     head = {"order_no": order["order_no"], "channel": order["channel"]}
-    left = order["outbound_at"] is not None or bool(document.get("parcel"))
+    shipped = any(line["shipped"] for line in document.get("order_line", ()))
+    left = order["outbound_at"] is not None or bool(document.get("parcel")) or shipped
+    recorded = any(event["cause"] == PAID_BY_FILE for event in document.get("order_event", ()))
     yield {
         **head, "kind": "due", "amount": order["total"] if left else 0, "currency": order["currency"],
         "at": order["placed_at"], "paid_at": order["paid_at"], "goods_left": left,
+        "state": "recorded" if recorded else "",
     }  # fmt: skip
     for charge in document.get("payment", ()):
         yield {**head, "kind": "captured", "at": charge["paid_at"], **_money(charge)}

@@ -18,6 +18,7 @@ def parts_of(document: Mapping[str, Rows]) -> dict[str, Any]:
             {**parcel, "said_text": _words_of(parcel["waybill"], said)}
             for parcel in _sorted(document, "parcel", "shipped_at", "waybill")
         ],
+        "deliveries": _sorted(document, "delivery", "number"),
         "holds": _sorted(document, "hold", "id"),
         "payments": _sorted(document, "payment", "paid_at", "id"),
         "refunds": _sorted(document, "refund", "requested_at", "refund_no"),

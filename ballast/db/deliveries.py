@@ -130,11 +130,6 @@ def first(case: Case, *states: DeliveryState) -> DeliveryOrder | None:
     return next((one for one in deliveries_of(case) if one.state in states), None)
 
 
-def at_warehouse(case: Case) -> list[DeliveryOrder]:
-    """What a warehouse may know of and has not ended: it is asked about these."""
-    return [one for one in deliveries_of(case) if one.state in AT_WAREHOUSE]
-
-
 def never_spoken_of(case: Case) -> list[DeliveryOrder]:
     """What was handed over and of which the warehouse has said nothing since. Any progress counts for the first one."""
     silent = []
@@ -149,6 +144,14 @@ def never_spoken_of(case: Case) -> list[DeliveryOrder]:
 def to_stop(case: Case) -> list[DeliveryOrder]:
     """What a warehouse has, or may have been given: it must not ship once the order is called off."""
     return [one for one in deliveries_of(case) if one.state in AT_WAREHOUSE or one.state is DeliveryState.PLANNED]
+
+
+def codes_asked_about(case: Case) -> list[str]:
+    """What the warehouses are asked about: what may still leave; once all of it has, what left."""
+    if not case.deliveries:
+        return [case.order_no]
+    left = [one.code for one in deliveries_of(case) if one.state is DeliveryState.LEFT]
+    return [one.code for one in to_stop(case)] or left
 
 
 def is_open(case: Case) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ballast.db.archived_money import PAID_BY_FILE
 from ballast.db.engine import rows
 from ballast.domain.ledger import Account, Facts, Finding, Pot, account, findings
 from ballast.domain.money import Money
@@ -19,7 +20,9 @@ from ballast.domain.words import State
 PAGE: Final = 1000
 """Orders that are looked at in one statement."""
 
-_LEFT: Final = "(o.outbound_at is not null or exists (select from parcel w where w.order_id = o.id))"
+_LEFT: Final = """(o.outbound_at is not null or exists (select from parcel w where w.order_id = o.id)
+    or exists (select from order_line n where n.order_id = o.id and n.shipped > 0))"""
+"""Some goods left: as `cancelling.has_left` sees it. A file may know that, and not when."""
 
 _ENTRIES = f"""
 select o.order_no, o.channel, '' as provider, o.currency, 'due' as kind,
@@ -85,10 +88,11 @@ where order_no > :after order by order_no limit :most
 _FACTS = f"""
 with head as materialized (
   select o.order_no, o.id, o.channel, o.state, o.held_from, o.currency, o.total, o.placed_at, o.paid_at,
-    {_LEFT} as goods_left
+    {_LEFT} as goods_left,
+    exists (select from order_event e where e.order_id = o.id and e.cause = '{PAID_BY_FILE}') as recorded
   from sales_order o where o.order_no = any(cast(:nos as text[]))
   union all
-  select order_no, null, channel, 'CLOSED', null, currency, amount, at, paid_at, goods_left
+  select order_no, null, channel, 'CLOSED', null, currency, amount, at, paid_at, goods_left, state = 'recorded'
   from archived_money where kind = 'due' and order_no = any(cast(:nos as text[]))),
 charge as (
   select h.order_no, p.currency, p.provider, lower(p.transaction_id) as number, p.state, p.amount
@@ -219,6 +223,7 @@ def _read(row: Any, now: datetime) -> OrderMoney:
         order_no=row.order_no, channel=row.channel, state=State(row.state),
         held_from=State(row.held_from) if row.held_from else None, currency=row.counted_in, own_currency=own,
         total=row.total if own else 0, placed_at=row.placed_at, paid_at=row.paid_at, left=row.goods_left,
+        recorded=row.recorded,
         paying=_pot(pots.get("paying")), second=_pot(pots.get("second")), loose=_pot(pots.get("loose")),
         counted=_sum(pots, "counted"), failed=_sum(pots, "failed"), by_hand=_sum(pots, "by_hand"),
         asked_at=min(asked, default=None),

@@ -41,6 +41,8 @@ def cause_of(news: News) -> str:
         part = f":{news.refund.refund_no}"
     if news.goods_back:
         part = f":{news.goods_back.return_no}:{news.text}"
+    if news.return_asked:
+        part = f":{news.return_asked.request_id}"
     if news.parcels:
         part += ":" + ",".join(sorted(parcel.waybill for parcel in news.parcels)) + ("" if news.final else ":part")
     return f"{news.system}:{news.field}:{news.said}{part}:{news.happened_at.isoformat()}"
@@ -55,6 +57,10 @@ def apply(case: Case, news: News) -> bool:
         raise TooEarly(f"{news.system} says {news.said} of {case.order_no}, which is only {case.place}")
     if _before_its_answer(case, news):
         raise TooEarly(f"{news.system} says {news.said} of {case.order_no}, whose return nobody agreed to yet")
+    if news.goods_back is not None:  # of a return, which has a life of its own: it says nothing of the order
+        return _goods_back(case, news, news.goods_back)
+    if news.return_asked is not None:
+        return _return_asked(case, news, news.return_asked)
     older = _is_older(case, news)
     case.remember(news)
     if (why := deliveries.beside_the_point(case, news)) is not None:
@@ -62,10 +68,6 @@ def apply(case: Case, news: News) -> bool:
     _first_scan(case, news)
     if news.refund is not None:
         return _refund(case, news, news.refund)
-    if news.goods_back is not None:
-        return _goods_back(case, news, news.goods_back)
-    if news.return_asked is not None:
-        return _return_asked(case, news, news.return_asked)
     if older:
         return _record(case, news, "older than what is known")
     if news.charge is not None:

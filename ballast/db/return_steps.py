@@ -21,7 +21,7 @@ from ballast.domain.returns import (
     spread,
     worth_of,
 )
-from ballast.domain.words import Event, State
+from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import GoodsBack, PiecesBack
 
 ARRIVED: Final = frozenset({"done", "overtaken"})
@@ -140,10 +140,33 @@ def _inspected(case: Case, row: Return) -> None:
     row.due_at = case.now
     if any(line.good for line in row.lines.values()):
         case.send("erp.return", row.return_no)
+    _close_if_all_is_back(case, row)
 
 
 def _said(told: GoodsBack) -> str:
     return ", ".join(f"{one.good} good and {one.damaged} damaged of {one.sku}" for one in told.pieces) or "nothing"
+
+
+def _close_if_all_is_back(case: Case, row: Return) -> None:
+    """What was refused and is in the warehouse again is on no way any more: its order ends, whatever is paid back.
+
+    Not while it is held for anything else: then a person looks at it anyway.
+    """
+    back = Counter(row.pieces)
+    for known in case.known_returns:
+        if known.number != row.return_no and known.counts and known.state in _IS_BACK:
+            back.update(known.pieces)
+    on_its_way = case.place in (State.OUTBOUND, State.IN_TRANSIT) and case.standing.reason in _ENDS_WITH_IT
+    if on_its_way and all(back[one.line.line_no] >= one.shipped for one in case.lines):
+        case.take(
+            Event.RETURNED, cause=f"returned:{case.order_no}", actor="ballast", text="everything that left came back"
+        )
+
+
+_IS_BACK: Final = frozenset({ReturnState.INSPECTED, ReturnState.REFUNDED, ReturnState.EXCHANGED, ReturnState.CLOSED})
+_ENDS_WITH_IT: Final = frozenset(
+    {None, HoldReason.COURIER_REFUSED, HoldReason.COURIER_RETURNED, HoldReason.REFUNDED_ON_THE_WAY}
+)
 
 
 def waits_for_person(row: Return) -> str:

@@ -78,6 +78,22 @@ class ParcelSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySeen:
+    """What one warehouse ships of the order, by line number. None of these: whole, from `Head.warehouse`."""
+
+    code: str
+    warehouse: str
+    items: dict[str, int]
+    shipped: dict[str, int]
+    waybills: tuple[str, ...]
+    state: str
+    why: str
+    promised_at: At | None
+    made_at: At
+    ended_at: At | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldSeen:
     reason: str
     evidence: str
@@ -193,6 +209,7 @@ class Timeline:
     effects: tuple[EffectSeen, ...]
     pending: tuple[PendingSeen, ...]
     letters: tuple[LetterSeen, ...]
+    deliveries: tuple[DeliverySeen, ...] = ()
     archived_at: At | None = None  # since when it is in the archive
 
     @property
@@ -231,6 +248,7 @@ _ARCHIVED = "select document, archived_at from archived_order where order_no = :
 
 FREE_TEXT = {
     "parcels": ("said_text",),
+    "deliveries": ("why",),
     "holds": ("evidence", "note"),
     "said": ("text",),
     "events": ("text",),
@@ -269,6 +287,8 @@ select
        where s.order_id = o.id and right(s.part, length(p.waybill) + 1) = ' ' || p.waybill
        order by s.happened_at desc limit 1), '')) order by p.shipped_at, p.waybill), '[]')
      from parcel p where p.order_id = o.id) as parcels,
+  (select coalesce(jsonb_agg(to_jsonb(d) order by d.number), '[]') from delivery d where d.order_id = o.id)
+    as deliveries,
   (select coalesce(jsonb_agg(to_jsonb(h) order by h.id), '[]') from hold h where h.order_id = o.id) as holds,
   (select coalesce(jsonb_agg(to_jsonb(y) order by y.paid_at, y.id), '[]')
      from payment y where y.order_id = o.id) as payments,

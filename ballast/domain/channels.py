@@ -153,6 +153,7 @@ class Measure(StrEnum):
     REFUNDS = "refunds"  # what of it went back
     NET = "net_revenue"  # revenue without refunds
     COST = "acquisition_cost"  # as imported by channel and day
+    NEW = "new_customers"  # whose first order in this channel it was
     COST_PER_NEW = "cost_per_new_customer"  # over customers whose first order it was
     AVERAGE = "average_order_value"  # revenue over orders
     RETURN_RATE = "return_rate"  # orders with a return over orders
@@ -184,6 +185,7 @@ def measure(name: Measure, of: ChannelReturn) -> float | None:
         Measure.REFUNDS: None if nothing else of.refunds,
         Measure.NET: of.net,
         Measure.COST: of.cost,
+        Measure.NEW: None if nothing else of.new_customers,
         Measure.COST_PER_NEW: None if of.cost is None else _money_per(of.cost, of.new_customers),
         Measure.AVERAGE: _money_per(of.revenue, of.orders),
         Measure.RETURN_RATE: share(of.returned, of.orders),
@@ -222,7 +224,6 @@ class Compared:
             "currency": self.now.currency,
             **{str(name): measure(name, self.now) for name in Measure},
             "customers": self.now.customers,
-            "new_customers": self.now.new_customers,
             "cost_days": self.now.cost_days,
             "came_back": self.now.repurchase.ended,
             "not_back_yet": self.now.repurchase.waiting,

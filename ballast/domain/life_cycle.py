@@ -44,6 +44,8 @@ MOVES: Final[dict[tuple[State, Event], State | None]] = {
     (_O, Event.RECEIPT_CONFIRMED): _S,
     (_T, Event.RECEIPT_CONFIRMED): _S,
     (_S, Event.RETURN_WINDOW_ENDED): _C,
+    (_O, Event.RETURNED): _C,  # refused, and in the warehouse again: nothing is on its way any more
+    (_T, Event.RETURNED): _C,
     # holds
     (_P, Event.HELD): _H,
     (_L, Event.HELD): _H,
@@ -85,7 +87,7 @@ LATE: Final[frozenset[tuple[State, Event]]] = frozenset(
         )
     ]
     + [(state, event) for state in _AFTER_WAREHOUSE for event in (Event.CANCEL_ASKED, Event.CANCELLED)]
-    + [(_C, Event.RETURN_WINDOW_ENDED)]
+    + [(_C, Event.RETURN_WINDOW_ENDED), (_S, Event.RETURNED), (_C, Event.RETURNED)]
     + [(state, Event.NOTED) for state in (_P, _L, _O, _T, _S, _C)]
 )
 """News that comes too late or again: kept in the timeline, moves nothing."""

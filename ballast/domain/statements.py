@@ -34,8 +34,8 @@ VERDICT_LABELS: Final[dict[Verdict, Label]] = {
     Verdict.UNKNOWN: Label(
         "not in our books",
         "我方无此记录",
-        "it becomes matched by itself when its news arrives; else ask whose it is",
-        "收到通知后自动匹配; 否则查明归属",
+        "`ballast finance statement book` puts it into its order; else ask the provider whose it is",
+        "用 `ballast finance statement book` 记入其订单; 否则向支付平台查明归属",
     ),
     Verdict.NOT_DONE: Label(
         "we hold it for failed", "我方记为失败", "see the refund in the payment console", "在支付后台核对该笔退款"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from ballast.domain.deliveries import DeliveryState
+
 TO_COME: Final[Mapping[str, str]] = {"answer": "to come"}
 """In the receipt of what a system took on and makes later: its news says whether it did."""
 
@@ -45,6 +47,7 @@ class Event(StrEnum):
     RELEASED = "RELEASED"  # a person, or the end of the cause, lets the order go on
     CANCEL_ASKED = "CANCEL_ASKED"  # shop, customer or seller do not want it any more: it has to be called off
     CANCELLED = "CANCELLED"  # called off everywhere it was known: the end
+    RETURNED = "RETURNED"  # every piece that left came back before anybody signed for it
     RETURN_WINDOW_ENDED = "RETURN_WINDOW_ENDED"  # nothing can come back any more
     NOTED = "NOTED"  # worth keeping in the timeline, moves nothing
 
@@ -123,6 +126,17 @@ STATE_LABELS: dict[State, Label] = {
     State.SIGNED: Label("signed", "客户签收"),
     State.ON_HOLD: Label("on hold", "异常挂起"),
     State.CLOSED: Label("closed", "已关闭"),
+}
+DELIVERY_LABELS: Final[Mapping[DeliveryState, Label]] = {
+    DeliveryState.BACKORDERED: Label("on backorder", "等货"),
+    DeliveryState.SOURCED: Label("locked, the ERP is to be told", "已锁定, 待通知 ERP"),
+    DeliveryState.PLANNED: Label("to be handed over", "待下发"),
+    DeliveryState.WITH_WAREHOUSE: Label("with the warehouse", "仓库处理中"),
+    DeliveryState.REFUSED: Label("refused, being stopped", "仓库拒单, 拦截中"),
+    DeliveryState.SHORT: Label("short, being stopped", "仓库缺货, 拦截中"),
+    DeliveryState.ENDED: Label("given up, the rest ships from elsewhere", "放弃, 其余由他仓发"),
+    DeliveryState.CANCELLED: Label("called off", "已取消"),
+    DeliveryState.LEFT: Label("left", "已发出"),
 }
 PAID_WAITING = Label("paid, waiting for stock", "已支付·待锁库")
 

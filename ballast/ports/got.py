@@ -137,8 +137,10 @@ class ReturnAsked:
     """A return as the customer asks for it. `lines`: line number -> pieces; None: everything that was delivered.
 
     `exchange`: SKU -> pieces that are wanted instead of the money. `customer_no`: who asks; None: not said.
+    `request_id`: the asker's own number for it, which tells a repeat from another wish.
     """
 
+    request_id: str = ""
     lines: tuple[tuple[int, int], ...] | None
     reason: ReturnReason
     exchange: Mapping[str, int] = field(default_factory=dict)

@@ -9,8 +9,8 @@ import pytest
 
 from adapters.errors import OutcomeUnknown, OutOfStock, Refused, Unavailable
 from ballast.domain.words import Event
-from ballast.ports import Erp, Order, Receipt, StockFigure
-from tests.contracts.orders import place_order, shipped
+from ballast.ports import Erp, Order, Receipt, Source, StockFigure
+from tests.contracts.orders import place_order, sent_back, shipped
 from tests.contracts.outside import World
 
 SIGNED_AT = datetime(2026, 1, 7, 3, 0, tzinfo=UTC)
@@ -76,6 +76,53 @@ class ErpContract:
         assert refused.value.order_no == order.order_no
         assert not isinstance(refused.value, OutOfStock)
         assert (await world.truth(order.order_no))["erp"]["sale_order"] is None
+
+    async def test_a_changed_sale_order_reserves_where_the_pieces_come_from_now(self, erp: Erp, world: World) -> None:
+        order = await place_order(world, [("SKU-004", 3)])
+        one, two = await _available(erp, "SKU-004")
+        await erp.reserve(order)
+        moved = replace(order, sources=(Source(1, "CK001", 1), Source(1, "CK002", 1), Source(1, "", 1)))
+        assert (await erp.change(moved)).reference == order.order_no
+        assert await _available(erp, "SKU-004") == (one - 1, two - 1), "what is not there yet is not reserved"
+        await erp.change(moved, look_first=True)
+        later = replace(order, sources=(Source(1, "CK002", 3),))
+        await erp.change(later)
+        assert await _available(erp, "SKU-004") == (one, two - 3)
+        assert await _sale_status(world, order) == AUDITED
+        assert await world.duplicates() == {}
+
+    @pytest.mark.parametrize("fault", ["timeout_after_effect", "success_without_effect"])
+    async def test_a_change_is_looked_up_and_not_believed(self, erp: Erp, world: World, fault: str) -> None:
+        order = await place_order(world, [("SKU-004", 2)])
+        await erp.reserve(order)
+        one, two = await _available(erp, "SKU-004")
+        moved = replace(order, sources=(Source(1, "CK002", 2),))
+        await world.faults(system="*", **{fault: 1.0}, hang_seconds=0.0)
+        with pytest.raises(OutcomeUnknown):
+            await erp.change(moved)
+        await world.calm()
+        await erp.change(moved, look_first=True)
+        assert await _available(erp, "SKU-004") == (one + 2, two - 2)
+        assert await _sale_status(world, order) == AUDITED
+        assert await world.duplicates() == {}
+
+    async def test_what_is_short_there_is_told_apart_and_another_place_is_taken(self, erp: Erp, world: World) -> None:
+        order = await place_order(world, [("SKU-005", 5)])
+        await erp.reserve(order)
+        await world.post("stock", {"sku": "SKU-005", "quantity": 4, "warehouse": "WH02"})
+        with pytest.raises(OutOfStock, match="SKU-005"):
+            await erp.change(replace(order, sources=(Source(1, "CK002", 5),)))
+        await erp.change(replace(order, sources=(Source(1, "CK001", 1), Source(1, "CK002", 4))), look_first=True)
+        assert await _sale_status(world, order) == AUDITED
+        assert (await _available(erp, "SKU-005"))[1] == 0
+
+    async def test_after_goods_left_in_its_books_nothing_is_changed(self, erp: Erp, world: World) -> None:
+        order = await place_order(world)
+        await erp.reserve(order)
+        await erp.post_outbound(shipped(order, "YT1"))
+        with pytest.raises(Refused):
+            await erp.change(replace(order, sources=(Source(1, "CK002", 2),)))
+        assert await _sale_status(world, order) == AUDITED
 
     async def test_an_outage_is_unavailable_and_nothing_happened(self, erp: Erp, world: World) -> None:
         order = await place_order(world)
@@ -186,6 +233,26 @@ class ErpContract:
         assert [bill["status"] for bill in told["outstock"]] == [AUDITED]
         assert told["receipt_told"]
 
+    @pytest.mark.parametrize("look_first", [True, False])
+    async def test_good_pieces_that_come_back_are_booked_once(self, erp: Erp, world: World, look_first: bool) -> None:
+        order = await place_order(world, [("SKU-004", 3)])
+        back, before = sent_back(order, good=2, damaged=1), (await _figure(erp, "SKU-004")).on_hand
+        first = await erp.post_return(back)
+        assert first.reference == back.return_no
+        assert await erp.post_return(back, look_first=look_first) == first
+        assert (await _figure(erp, "SKU-004")).on_hand == before + 2
+
+    async def test_a_return_is_booked_through_time_outs(self, erp: Erp, world: World) -> None:
+        order = await place_order(world, [("SKU-004", 3)])
+        back, before = sent_back(order, good=3), (await _figure(erp, "SKU-004")).on_hand
+        await world.faults(system="*", timeout_after_effect=1.0, hang_seconds=0.0)
+        unanswered = 0
+        while not await _succeeds(erp.post_return(back, look_first=unanswered > 0)):
+            unanswered += 1
+            assert unanswered < 5
+        await world.calm()
+        assert (await _figure(erp, "SKU-004")).on_hand == before + 3
+
     async def test_every_article_of_every_warehouse_has_one_figure(self, erp: Erp, world: World) -> None:
         articles = (await world.get("catalogue"))["articles"]
         figures = (await erp.stock()).figures
@@ -259,3 +326,9 @@ def _with_sku(order: Order, sku: str) -> Order:
 def _with_pieces(order: Order, pieces: int) -> Order:
     [parcel] = order.parcels
     return replace(order, parcels=(replace(parcel, items=dict.fromkeys(parcel.items, pieces)),))
+
+
+async def _available(erp: Erp, sku: str) -> tuple[int, int]:
+    """In the two warehouses."""
+    found = {figure.warehouse: figure.available for figure in await erp.stock() if figure.sku == sku}
+    return found["CK001"], found["CK002"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ballast.domain.money import Money
-from ballast.ports import Line, Order, Parcel, Receiver
+from ballast.ports import Line, Order, Parcel, Receiver, ReturnedLine, ReturnOrder
 from tests.contracts.outside import World
 
 
@@ -36,6 +36,13 @@ def read_order(pushed: Mapping[str, Any]) -> Order:
         lines=tuple(Line(**line) for line in pushed["lines"]),
         warehouse="CK001",
     )
+
+
+def sent_back(order: Order, good: int = 1, damaged: int = 0) -> ReturnOrder:
+    """Pieces of the first line on their way back."""
+    line = ReturnedLine(line=order.lines[0], quantity=good + damaged, good=good, damaged=damaged)
+    number = f"RT-{order.order_no}-1"
+    return ReturnOrder(return_no=number, order=order, lines=(line,), why="quality", at=datetime(2026, 1, 9, tzinfo=UTC))
 
 
 def shipped(order: Order, *waybills: str) -> Order:

@@ -11,8 +11,8 @@ import pytest
 
 from adapters.errors import BadSignature, OutcomeUnknown, Refused, Unavailable
 from ballast.domain.words import Event, HoldReason
-from ballast.ports import Hook, HookRequest, News, Order, Wms
-from tests.contracts.orders import place_order
+from ballast.ports import GoodsBack, Hook, HookRequest, News, Order, PiecesBack, Wms
+from tests.contracts.orders import place_order, sent_back
 from tests.contracts.outside import World
 
 
@@ -60,6 +60,28 @@ class WmsContract:
         assert list(await wms.ask(order.order_no)) == []
         await wms.create(order, look_first=True)
         assert (await world.truth(order.order_no))["wms"]["creates"] == 1
+
+    async def test_two_deliveries_of_an_order_are_known_apart(self, wms: Wms, hook: Hook, world: World) -> None:
+        order = await place_order(world, [("SKU-001", 3)])
+        first, second = (
+            replace(order, warehouse=warehouse, delivery=code, lines=(replace(order.lines[0], quantity=pieces),))
+            for code, warehouse, pieces in ((order.order_no, "CK001", 2), (f"{order.order_no}.2", "CK002", 1))
+        )
+        await wms.create(first)
+        assert await creates(world, order.order_no) == 1
+        await wms.create(second)
+        while await creates(world, order.order_no) < 2:
+            await asyncio.sleep(0.02)
+        assert (await world.truth(order.order_no))["wms"]["warehouses"] == ["WH01", "WH02"]
+        await wms.cancel(first, "elsewhere")
+        [stopped], [going] = await wms.ask(first.code), await wms.ask(second.code)
+        assert (stopped.order_no, stopped.delivery, stopped.event) == (order.order_no, "", Event.WAREHOUSE_CANCELLED)
+        assert (going.order_no, going.delivery) == (order.order_no, second.code)
+        [sent] = (await world.act(second.code, "report", status="PICK"))["sent"]
+        [message] = hook.receive(as_request(sent), datetime.now(UTC)).messages
+        [told] = read_hooks(hook, [sent])
+        assert (message.order_no, told.order_no, told.delivery) == (order.order_no, order.order_no, second.code)
+        assert await world.duplicates() == {}
 
     async def test_an_outage_is_unavailable_and_nothing_happened(self, wms: Wms, world: World) -> None:
         order = await place_order(world)
@@ -137,6 +159,37 @@ class WmsContract:
         request = as_request(sent)
         with pytest.raises(BadSignature):
             hook.receive(replace(request, body=request.body.replace(b"PICK", b"SIGN")), datetime.now(UTC))
+
+    async def test_a_return_is_announced_once_whatever_is_answered(self, wms: Wms, world: World) -> None:
+        order = await place_order(world)
+        back = sent_back(order)
+        await world.faults(system="*", timeout_after_effect=1.0, hang_seconds=0.0)
+        with pytest.raises(OutcomeUnknown):
+            await wms.take_back(back)
+        await world.calm()
+        assert (await wms.take_back(back, look_first=True)).reference
+        assert (await wms.take_back(back)).reference
+        [told] = [one for one in (await world.get("returns"))["returns"] if one["return_no"] == back.return_no]
+        assert (told["order_no"], told["lines"]) == (order.order_no, [{"sku": "SKU-001", "plan": 1, "actual": 0}])
+
+    async def test_a_return_that_the_warehouse_will_not_take_is_refused_in_its_words(
+        self, wms: Wms, world: World
+    ) -> None:
+        order = await place_order(world)
+        strange = replace(order, lines=(replace(order.lines[0], sku="SKU-NOBODY-KNOWS"),))
+        with pytest.raises(Refused, match="SKU-NOBODY-KNOWS"):
+            await wms.take_back(sent_back(strange))
+
+    async def test_what_came_back_is_told_good_and_damaged(self, wms: Wms, hook: Hook, world: World) -> None:
+        order = await place_order(world)
+        back = sent_back(order, good=2)
+        await wms.take_back(back)
+        came = [{"sku": "SKU-001", "good": 1, "damaged": 1}]
+        told = await world.post(f"returns/{back.return_no}/confirm", {"items": came, "final": False})
+        [news] = read_hooks(hook, told["sent"])
+        assert (news.order_no, news.event) == (order.order_no, Event.NOTED)
+        piece = PiecesBack(sku="SKU-001", line_no=1, good=1, damaged=1)
+        assert news.goods_back == GoodsBack(return_no=back.return_no, pieces=(piece,), final=False)
 
     async def test_a_storm_does_nothing_twice(self, wms: Wms, world: World) -> None:
         orders = [await place_order(world) for _ in range(12)]

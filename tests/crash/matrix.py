@@ -22,7 +22,7 @@ BOOKS: Final = (Point.BEFORE, Point.STORED, Point.MOVED)
 
 POINTS: Final = {
     **dict.fromkeys(KINDS, tuple(Point)),
-    **dict.fromkeys((Step.LOCK_STOCK, Step.SIGN_OFF, Step.CALL_OFF, "inbox", "orders", "sla"), BOOKS),
+    **dict.fromkeys((Step.LOCK_STOCK, Step.SIGN_OFF, Step.CALL_OFF, "inbox", "orders", "sla", "returns"), BOOKS),
     **dict.fromkeys(
         (Step.CONFIRM_PAYMENT, Step.SHIP_OUT, Step.TRACK_TRANSIT, "refunds"),  # they ask
         (Point.BEFORE, Point.CALLED, Point.STORED, Point.MOVED),
@@ -41,6 +41,7 @@ BY_HAND: Final[dict[str, dict[str, tuple[Point, ...]]]] = {
         "call_off": (Point.STORED, Point.MOVED),
     },
     "hold-orders": {"hold": BOOKS},
+    "answer-returns": {"answer": BOOKS},
     "rerun-orders": {
         "rerun": BOOKS,
         "erp.reserve": (Point.BEFORE, Point.WRITTEN, Point.CALLED),
@@ -64,10 +65,12 @@ CHANGE_NO_ORDER: Final = frozenset(
         "check-stock",
         "close-day",
         "close-runs",
+        "draw-charts",
         "list-refunds",
         "prune-books",  # killed in tests/db/test_prune.py
         "publish-status-map",
         "report",
+        "report-channels",
         "score-customers",
         "sum-up",
     }
@@ -76,5 +79,14 @@ CHANGE_NO_ORDER: Final = frozenset(
 
 SAMPLE_BY_HAND: Final = frozenset({"wms.cancel/called"})
 
-SAMPLE: Final = frozenset({"erp.reserve/called", "wms.create/written", "shop.shipped/stored", "payment.refund/called"})
+SAMPLE: Final = frozenset(
+    {
+        "erp.reserve/called",
+        "wms.create/written",
+        "shop.shipped/stored",
+        "payment.refund/called",
+        "wms.return/called",
+        "returns/stored",
+    }
+)
 """What every change has to pass."""

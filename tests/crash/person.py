@@ -5,6 +5,7 @@ import logging
 import sys
 from typing import Any
 
+from flows.answer_returns import answer_returns
 from flows.cancel_orders import cancel_orders
 from flows.hold_orders import hold_orders
 from flows.reconcile import reconcile
@@ -20,6 +21,9 @@ async def act(name: str, order_no: str) -> None:
         return
     if name == reconcile.name:
         await reconcile((order_no,), linger=0.0)
+        return
+    if name == answer_returns.name:
+        await answer_returns((order_no,), by="li")
         return
     form: Any = FORMS[name]
     await form(order_numbers=(order_no,), by="li")

@@ -28,7 +28,12 @@ BOOKS = {
     "holds": """
         select order_no, reason, h.held_from, released_at is not null as released from hold h
         join sales_order o on o.id = h.order_id""",
-    "returns": "select order_no, r.state from return_case r join sales_order o on o.id = r.order_id",
+    "deliveries": "select code, warehouse, items, shipped, waybills, state from delivery",
+    "returns": """
+        select order_no, return_no, kind, r.state, counts, rule, refund_nos from return_case r
+        join sales_order o on o.id = r.order_id""",
+    "return_lines": """
+        select return_no, line_no, quantity, good, damaged, amount, told_at is not null as told from return_line""",
     "history": """
         select order_no, event, from_state, to_state, moved, actor from order_event e
         join sales_order o on o.id = e.order_id""",

@@ -1,6 +1,6 @@
 """What every case plays: three orders, one on its way, one paid twice, one cancelled. Everybody is silent once.
 
-way    paid, handed over, shipped and scanned without a word to us, signed
+way    paid, handed over, shipped and scanned without a word to us, signed, one piece sent back and paid back
 twice  paid twice, given back once without a word to us, handed over, shipped in two parcels, signed
 off    paid without a word to us, handed over, cancelled
 """
@@ -33,6 +33,7 @@ BUSY = """
       select from alert_notice n where n.alert_id = a.id and n.due_at is not null)
     union all select 'clock of ' || order_no from sales_order where sla_due_at <= now()
     union all select 'refund ' || refund_no from refund where due_at <= now()
+    union all select 'return ' || return_no from return_case where due_at < now() + interval '2 minutes'
     union all select 'inbox ' || source || ' ' || event_id from inbox where state = 'new'"""
 
 END_OF_LEASES = (
@@ -40,6 +41,7 @@ END_OF_LEASES = (
     "update outbox set due_at = now() where lease_owner is not null returning 1",
     "update alert_notice set due_at = now() where due_at is not null returning 1",
     "update refund set due_at = now() where due_at is not null returning 1",
+    "update return_case set due_at = now() where due_at < now() + interval '2 minutes' returning 1",
 )
 """As if the time of a lease had passed."""
 
@@ -137,9 +139,19 @@ async def play(stage: Stage, workers: Workers) -> dict[str, Any]:
         for order_no in (way, twice):
             await stage.world.act(order_no, "sign")
         await rest(stage, workers)
+        await _send_back(stage, workers, way)
         await _death(stage, workers)
         await rest(stage, workers)
     return await take_picture(stage, {way: "way", twice: "twice", off: "off"}, before)
+
+
+async def _send_back(stage: Stage, workers: Workers, order_no: str) -> None:
+    """A piece comes back, is good, and is paid back."""
+    asked = {"lines": [{"line_no": 1, "quantity": 1}], "reason": "no_reason"}
+    await stage.world.post(f"orders/{order_no}/ask-return", asked)
+    await rest(stage, workers)
+    await stage.world.post(f"returns/RT-{order_no}-1/confirm", {"items": [{"sku": LINES[0][0], "good": 1}]})
+    await rest(stage, workers)
 
 
 async def place(stage: Stage) -> str:

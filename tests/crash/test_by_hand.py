@@ -41,6 +41,8 @@ async def play(stage: Stage, make_workers: MakeWorkers, flow: str, crash_at: str
         await rest(stage, workers)
         await stage.world.act(order_no, "pay")
         await rest(stage, workers)
+        if flow == "answer-returns":
+            await ask_for_a_return(stage, workers, order_no)
     if flow == "rerun-orders":
         await stage.put_on_shelf({LINES[0][0]: 1000})
     if flow == "reconcile":  # it left, and nobody told us
@@ -56,6 +58,17 @@ async def play(stage: Stage, make_workers: MakeWorkers, flow: str, crash_at: str
     with working(make_workers()) as workers:
         await rest(stage, workers)
     return await take_picture(stage, {order_no: "one"}, before)
+
+
+async def ask_for_a_return(stage: Stage, workers: Workers, order_no: str) -> None:
+    """Delivered, and wanted back for a reason that no rule answers."""
+    for act in (stage.ship(order_no), stage.world.act(order_no, "scan", state_ex="204")):
+        await act
+        await rest(stage, workers)
+    await stage.world.act(order_no, "sign")
+    await rest(stage, workers)
+    await stage.world.post(f"orders/{order_no}/ask-return", {"reason": "other"})
+    await rest(stage, workers)
 
 
 def start(workers: Workers, flow: str, order_no: str, crash_at: str = "") -> int:
@@ -80,6 +93,7 @@ async def undisturbed(stage: Stage, make_workers: MakeWorkers, flow: str) -> dic
 ENDS = {
     "cancel-orders": ("CLOSED", None),
     "hold-orders": ("ON_HOLD", "BY_HAND"),
+    "answer-returns": ("SIGNED", None),
     "rerun-orders": ("STOCK_LOCKED", None),
     "reconcile": ("OUTBOUND", None),
     "sync-inventory": ("STOCK_LOCKED", None),

@@ -49,7 +49,8 @@ async def test_the_story_ends_well(undisturbed: dict[str, Any]) -> None:
     assert [row for row in undisturbed["messages"] if not row["done"] or row["note"]] == []
     assert {row["state"] for row in undisturbed["effects"]} == {"done"}
     assert {row["state"] for row in undisturbed["refunds"]} == {"done"}
-    assert len(undisturbed["refunds"]) == 2
+    assert len(undisturbed["refunds"]) == 3
+    assert [row["state"] for row in undisturbed["returns"]] == ["closed"]
     assert sum(row["locked"] for row in undisturbed["stock"]) == 0
     assert undisturbed["duplicates"] == {}
     asked_about = {"way-parcel-1": 2}  # quiet for once, so it was subscribed once more

@@ -62,6 +62,13 @@ async def test_goods_without_money_are_a_missing_capture(a_house: House) -> None
     async with a_house.transaction() as tx:
         await run(tx, "delete from payment")
     assert await figures(a_house) == {"due": 2000, "open": 2000, "findings": [Finding.MISSING_CAPTURE]}
+    later = Window(NOON + timedelta(days=9), NOON + timedelta(days=10))
+    async with a_house.transaction() as tx:
+        assert [row async for page in moved(tx, later, NOON) for row in page] == []
+        seen = [row.findings async for page in standing(tx, later, NOON) for row in page]
+        assert seen == [(Finding.MISSING_CAPTURE,)], "whenever it was placed: it is not over"
+        await run(tx, "update order_event set cause = 'import:PAYMENT_CONFIRMED' where event = 'PAYMENT_CONFIRMED'")
+    assert (await figures(a_house))["findings"] == [], "a file said that it was paid, and had no charges"
 
 
 async def test_called_off_with_its_money_here(a_house: House) -> None:

@@ -133,6 +133,40 @@ async def test_what_an_order_is_held_for_becomes_the_trouble_of_its_parcel(serve
         await house.engine.dispose()
 
 
+async def test_returns_that_are_there_get_a_number_and_keep_their_answers(server_url: str) -> None:
+    """What was answered was carried on by people: it is closed. What waits goes on waiting for a person."""
+    url = await fresh(server_url, "ballast_returns")
+    await upgrade(url)
+    house = House(Settings(_env_file=None), SettableClock(), make_engine(url))
+    try:
+        await bring(house, State.SIGNED)
+        async with connected(url) as connection:
+            await connection.run_sync(downgrade, "0020")
+            for state in ("accepted", "refused", "requested"):
+                await connection.execute(
+                    text(
+                        "insert into return_case (order_id, why, asked_by, asked_at, state, answered_by, answered_at) "
+                        "select id, 'w', 'li', now(), cast(:state as text), 'wang', "
+                        "case when cast(:state as text) <> 'requested' then now() end "
+                        "from sales_order"
+                    ),
+                    {"state": state},
+                )
+        await upgrade(url)
+        found = await column(house, "select array[return_no, state, cast(counts as text)] from return_case order by id")
+        assert found == [
+            ["RT-SO-1-1", "closed", "true"], ["RT-SO-1-2", "closed", "false"], ["RT-SO-1-3", "requested", "true"],
+        ]  # fmt: skip
+        assert (await read_case(house)).known_returns[2].waits
+        async with connected(url) as connection:
+            await connection.run_sync(downgrade, "0020")
+            assert [row.state for row in await rows(connection, "select state from return_case order by id")] == [
+                "accepted", "refused", "requested",
+            ]  # fmt: skip
+    finally:
+        await house.engine.dispose()
+
+
 async def test_orders_that_are_there_get_their_origin(server_url: str) -> None:
     url = await fresh(server_url, "ballast_origins")
     await upgrade(url)

@@ -94,7 +94,7 @@ def came(
     back = tuple(PiecesBack(sku=s.replace("_", "-"), good=g, damaged=d) for s, (g, d) in pieces.items())
     told = GoodsBack(return_no=number, pieces=back, final=final)
     return said(
-        System.QIMEN, Event.NOTED, f"{number} 0", minutes=minutes, field="returnorder", text=no, goods_back=told
+        System.QIMEN, Event.NOTED, "returnorder.confirm", minutes=minutes, field="returnorder", text=no, goods_back=told
     )
 
 
@@ -168,7 +168,7 @@ async def test_two_at_once_take_no_more_than_there_is(a_house: House) -> None:
 async def test_a_shops_wish_that_is_refused_is_told_with_its_figures(a_house: House) -> None:
     await signed(a_house)
     asked = ReturnAsked(lines=((1, 5),), reason=ReturnReason.QUALITY, customer_no="C-SO-1")
-    wish = said(System.DIRECT, Event.NOTED, "order.return_requested D1", field="event", return_asked=asked)
+    wish = said(System.DIRECT, Event.NOTED, "order.return_requested", field="event", return_asked=asked)
     async with opened_one(a_house) as case:
         news.apply(case, wish)
         assert "5 of line 1 asked for" in case.puzzles[0]
@@ -375,6 +375,21 @@ async def test_a_refused_parcel_comes_back_by_itself_once(a_house: House) -> Non
     await handle(a_house)
     assert await column(a_house, "select key from outbox where kind = 'wms.return'") == ["wms.return:SO-1:RT-SO-1-1"]
     assert await refusal(a_house, (1, 1))
+
+
+async def test_an_order_of_which_everything_came_back_ends_and_its_money_goes_back(a_house: House) -> None:
+    await bring(a_house, State.IN_TRANSIT, order=make_order(lines=LINES))
+    await tell(a_house, scanned("Y-1", Event.HELD, "404", minutes=30, reason=HoldReason.COURIER_REFUSED))
+    await handle(a_house)
+    await tell(a_house, came(SKU_1=(2, 0), final=False))
+    assert (await read_case(a_house)).standing.reason is HoldReason.COURIER_REFUSED, "a part of it only"
+    await tell(a_house, came(SKU_2=(3, 0), no="m2", minutes=70))
+    assert (await read_case(a_house)).standing.state is State.CLOSED
+    await handle(a_house)
+    assert await going_back(a_house) == {"RF-T-1-R1": 5000}
+    assert await tell(a_house, refunded(5000, number="RF-T-1-R1", of=5000, minutes=90)) == ["noted"]
+    await handle(a_house)
+    assert await state(a_house) == "refunded"
 
 
 async def test_a_parcel_that_is_signed_for_after_all_gives_its_return_up(a_house: House, clock: SettableClock) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.files.statement import read_statement, read_statement_mapping
 from adapters.payments.wechatpay.bill import read_bill
 from ballast.db.engine import rows
 from ballast.db.statements import Item, items, match_all_open, one_statement
@@ -25,6 +26,15 @@ from tests.db.test_refunds import ask, through
 
 MAPPING = Path(__file__).resolve().parents[2] / "mappings" / "statement.yaml"
 DAY = "2026-03-04"
+GENERIC = """# exported 2026-03-05
+交易号,业务类型,商户订单号,退款批次号,收入,服务费,完成时间,状态
+A-1,交易,SO-1,,"1,000.00",,2026-03-04 12:00:00,成功
+A-2,交易,SO-2,,20.00,0.1234,2026-03-04 12:01:00,成功
+A-2,退款,SO-2,R-1,-5.00,,2026-03-04 12:02:00,成功
+A-3,其他,SO-3,,1.00,,2026-03-04 12:02:00,成功
+,服务费,,,-0.12,,2026-03-04 12:03:00,成功
+# end
+"""
 
 
 def line(
@@ -100,6 +110,22 @@ def test_whatever_is_sent_is_a_bill_or_refused(raw: bytes) -> None:
         read_bill(raw)
 
 
+ROWS = st.lists(st.lists(st.text(max_size=12) | st.sampled_from(["交易", "20.00", "9" * 70, "2026-03-04", "\0"]),
+                         min_size=8, max_size=8).map(",".join))  # fmt: skip
+
+
+@given(
+    st.binary(max_size=200)
+    | ROWS.map(lambda found: "\n".join([GENERIC.split("\n")[1], *found]).encode("gb18030", "replace"))
+)
+def test_a_row_of_whatever_costs_itself_only(raw: bytes) -> None:
+    mapping = read_statement_mapping(MAPPING)
+    with suppress(StatementRefused):
+        read, problems = read_statement("x.csv", raw + GENERIC.split("\n")[3].encode("gb18030"), mapping)
+        assert all(len(line.transaction_id) <= 64 and abs(line.fee) < 10**18 for line in read.lines)
+        assert all(problem.reason for problem in problems)
+
+
 async def test_lines_meet_our_books_and_open_ones_agree_by_themselves(a_house: House) -> None:
     await bring(a_house, State.SIGNED)
     await place(a_house, make_order("SO-2"))
@@ -151,17 +177,6 @@ async def test_a_day_shows_its_statement(a_house: House) -> None:
     found = await read_ledger(a_house, a_house.clock.now().date())
     assert [head.matched for head in found.statements] == [1]
     assert [(item.transaction_id, item.amount) for item in found.open_items] == [("T-9", Money(500))]
-
-
-GENERIC = """# exported 2026-03-05
-交易号,业务类型,商户订单号,退款批次号,收入,服务费,完成时间,状态
-A-1,交易,SO-1,,"1,000.00",,2026-03-04 12:00:00,成功
-A-2,交易,SO-2,,20.00,0.1234,2026-03-04 12:01:00,成功
-A-2,退款,SO-2,R-1,-5.00,,2026-03-04 12:02:00,成功
-A-3,其他,SO-3,,1.00,,2026-03-04 12:02:00,成功
-,服务费,,,-0.12,,2026-03-04 12:03:00,成功
-# end
-"""
 
 
 async def test_any_other_csv_by_a_mapping(a_house: House, tmp_path: Path) -> None:

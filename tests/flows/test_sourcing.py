@@ -1,11 +1,13 @@
 """Orders that ship from several warehouses, the simulated ERP and warehouse over HTTP: nothing is shipped twice."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from ballast.db.stock import take_figures
+from ballast.db.timeline import timeline
 from ballast.domain.sourcing import PlaceRow, SourcingSet, Strategy, StrategyRow
 from ballast.domain.words import HoldReason, State, Step
 from ballast.ports import StockFigure
@@ -14,6 +16,7 @@ from tasks.calling_off import cancel_order
 from tasks.stock import wake_short_orders
 from tests.flows.stage import Stage
 from tests.flows.test_gates import put
+from web.orders.view import Page
 
 A, B = "SKU-001", "SKU-002"
 
@@ -215,3 +218,19 @@ async def test_a_warehouse_that_cannot_be_stopped_goes_on_and_a_person_looks(sta
     await ship_out(stage)
     assert (await stage.order(order_no)).hold_reason == HoldReason.WAREHOUSE_REFUSED
     assert await deliveries(stage) == [("1", "CK001", "with_warehouse")]
+
+
+async def test_people_see_the_deliveries(stage: Stage) -> None:
+    await rows_in_force(stage, split=True, partial=True)
+    await shelf(stage, {(A, "CK001"): 1, (A, "CK002"): 0})
+    order_no = await stage.handed_over(((A, 3),))
+    shown = json.loads(await stage.command("order", "show", order_no, "--json"))["deliveries"]
+    assert [(one["code"], one["warehouse"], one["items"], one["state"]) for one in shown] == [
+        (order_no, "CK001", {"1": 1}, "with_warehouse"), (f"{order_no}.2", "", {"1": 2}, "backordered"),
+    ]  # fmt: skip
+    assert "backordered" in await stage.command("order", "show", order_no)
+    async with stage.house.transaction() as tx:
+        seen = await timeline(tx, order_no)
+    assert seen is not None
+    page = Page().order(seen, "en", now=stage.house.clock.now(), other="")
+    assert "on backorder" in page and f"{A} × 0/2" in page

@@ -108,7 +108,7 @@ def test_nothing_is_never_a_number() -> None:
     assert change(Measure.REVENUE, for_free, nothing) is None
     assert change(Measure.ORDERS, for_free, nothing) is None, "from none to two is no part of none"
     words = ChannelWords("en")
-    assert [words.cell(name, Compared(nothing, nothing)) for name in Measure] == ["0"] + ["no data"] * 12
+    assert [words.cell(name, Compared(nothing, nothing)) for name in Measure] == ["0"] + ["no data"] * 13
 
 
 def test_figures_and_their_changes() -> None:
@@ -117,6 +117,7 @@ def test_figures_and_their_changes() -> None:
     told = {str(name): measure(name, now) for name in Measure}
     assert told == {
         "orders": 4, "revenue": 10001, "refunds": 1, "net_revenue": 10000, "acquisition_cost": 2500,
+        "new_customers": 2,
         "cost_per_new_customer": 1250, "average_order_value": 2500, "return_rate": 0.25, "repurchase_days": None,
         "repurchase_days_estimate": None, "contribution": 7500, "roi": 3.0, "cost_share": 0.25,
     }  # fmt: skip

@@ -19,6 +19,7 @@ import ballast.cli.alerts
 import ballast.cli.backups
 import ballast.cli.cancelling
 import ballast.cli.channels
+import ballast.cli.charting
 import ballast.cli.customers
 import ballast.cli.incoming
 import ballast.cli.ledger

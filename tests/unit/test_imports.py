@@ -8,9 +8,9 @@ import pytest
 from tests.contracts.outside import ROOT
 
 HEAVY = (
-    "aiohttp", "alembic", "apprise", "asyncpg", "cryptography", "fastapi", "httpx", "openpyxl", "opentelemetry",
-    "orjson", "pandas", "prefect", "prometheus_client", "pydantic", "sqlalchemy", "sqlmodel", "starlette", "uvicorn",
-    "yaml", "zen",
+    "aiohttp", "alembic", "apprise", "asyncpg", "cryptography", "fastapi", "httpx", "matplotlib", "openpyxl",
+    "opentelemetry", "orjson", "pandas", "prefect", "prometheus_client", "pydantic", "sqlalchemy", "sqlmodel",
+    "starlette", "uvicorn", "yaml", "zen",
 )  # fmt: skip
 """What takes more time to import than the whole help takes to be shown. Some are not even installed: never add them."""
 

@@ -40,6 +40,7 @@ DECISIONS = frozenset(
         Event.STOCK_LOCKED,
         Event.RESTOCKED,
         Event.RELEASED,
+        Event.RETURNED,
         Event.RETURN_WINDOW_ENDED,
     }
 )

@@ -10,8 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ballast.clock import to_local
 from ballast.db.answers import AlertSeen
 from ballast.db.timeline import EventSeen, Head, Timeline
+from ballast.domain.deliveries import DeliveryState
 from ballast.domain.money import MINOR_DIGITS, Money
-from ballast.domain.words import STATE_LABELS, Label, State
+from ballast.domain.words import DELIVERY_LABELS, STATE_LABELS, Label, State
 from web.orders.words import (
     EFFECT_LABELS,
     EVENT_LABELS,
@@ -136,6 +137,7 @@ def _words(language: Language) -> dict[str, Any]:
         ),
         "event_meaning": lambda event: among(EVENT_LABELS, event),
         "system_name": lambda system: among(SYSTEM_LABELS, system),
+        "delivery_name": lambda state: say(DELIVERY_LABELS[DeliveryState(state)], language),
         "step_name": lambda step: among(STEP_LABELS, step),
         "effect_name": lambda kind: among(EFFECT_LABELS, kind),
         "status_name": lambda status: among(STATUS_LABELS, status),

@@ -25,6 +25,7 @@ EVENT_LABELS: Final[dict[str, Label]] = {
     Event.RELEASED: Label("released", "放行"),
     Event.CANCEL_ASKED: Label("cancellation asked for", "申请取消"),
     Event.CANCELLED: Label("cancelled", "取消"),
+    Event.RETURNED: Label("everything came back", "全部退回"),
     Event.RETURN_WINDOW_ENDED: Label("return window over", "退货期结束"),
     Event.NOTED: Label("noted", "记录"),
 }
@@ -122,6 +123,10 @@ PAGE: Final[dict[str, Label]] = {
     "shipped": Label("shipped", "已发"),
     "price": Label("price", "单价"),
     "amount": Label("amount", "金额"),
+    "deliveries": Label("Deliveries", "发货单"),
+    "delivery": Label("delivery", "发货单"),
+    "promised": Label("promised for", "承诺时间"),
+    "why": Label("why", "原因"),
     "parcels": Label("Parcels", "包裹"),
     "waybill": Label("waybill", "运单号"),
     "contents": Label("contents", "内含"),

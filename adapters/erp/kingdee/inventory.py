@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from sys import intern
 from typing import Any, Final, Protocol
 
@@ -78,7 +78,7 @@ class Inventory:
             found.update((row[SKU], row[WAREHOUSE]) for row in rows if is_code(row[SKU]) and is_code(row[WAREHOUSE]))
 
         earliest = {self._field: since - OVERLAP}
-        await read_pages(partial(self._page, {}, (ID, WAREHOUSE, SKU), earliest), note)
+        await read_pages(partial(self._page, {}, (ID, WAREHOUSE, SKU), earliest), note, grows=True)
         return found
 
     async def _page(
@@ -99,11 +99,12 @@ class Take(Protocol):
     def __call__(self, rows: Sequence[Row], /) -> None: ...
 
 
-async def read_pages(ask: Ask, take: Take) -> None:
+async def read_pages(ask: Ask, take: Take, *, grows: bool = False) -> None:
     """Every row once, in order. Each page begins with the last row of the one before: where it does not, rows came or
     went meanwhile, or the server ignores StartRow, and the list is no whole one.
 
-    The end is where a page brings nothing new, for a server may cap Limit below ours.
+    `grows`: rows may come meanwhile, but none can go. A page that was pushed on repeats some then, and what is missed
+    came after we asked. The end is where a page brings nothing new, for a server may cap Limit below ours.
     """
     page = await ask(0, PAGE)
     take(page)
@@ -111,12 +112,13 @@ async def read_pages(ask: Ask, take: Take) -> None:
     for _ in range(MOST_PAGES if page else 0):
         last, ahead = page[-1][ID], AHEAD if full else 1
         for page in await asyncio.gather(*(ask(read - 1 + place * (size - 1), PAGE) for place in range(ahead))):
-            if not page or page[0][ID] != last:
+            follows = bool(page) and page[0][ID] == last
+            if not follows and not grows:
                 what = "the stock list changed while it was read, or a page of it is missing: nothing of it is taken"
                 raise Unavailable(System.KINGDEE, what)
-            if len(page) == 1:
+            if not page or page[-1][ID] == last:
                 return
-            take(page[1:])
+            take(page[1:] if follows else page)
             read, last = read + len(page) - 1, page[-1][ID]
             full, size = len(page) == size, max(size, len(page))
             if not full:  # the last one, perhaps: what was asked for behind it has another beginning
@@ -167,6 +169,12 @@ class Sums:
     def _is_ahead(self, said: object) -> bool:
         """A time that cannot be read says nothing against the figure."""
         try:
-            return isinstance(said, str) and from_local(said) > self._latest
+            return isinstance(said, str) and _moment(said) > self._latest
         except ValueError:
             return False
+
+
+@lru_cache(maxsize=4096)
+def _moment(said: str) -> datetime:
+    """Many rows change at the same second."""
+    return from_local(said)

@@ -28,6 +28,9 @@ KINDS: Final[Mapping[str, LineKind]] = {
     "REVOKED": LineKind.REFUND,  # 已撤销: a payment at the counter that was taken back [M]
 }
 MOST_BYTES: Final = 200_000_000
+MOST_YUAN: Final = 10**10
+LONGEST_NUMBER: Final = 64
+YEARS: Final = range(1990, 2200)
 COUNT: Final = "总交易单数"
 SUMS: Final[Mapping[str, str]] = {"订单总金额": AMOUNT, "申请退款总金额": REFUNDED}
 """Their sums that have to agree with our own of the same column. Fees are rounded on the way [M]: they are not."""
@@ -39,7 +42,10 @@ SHOWN: Final = ("交易类型", "付款银行", "应结订单金额", "代金券
 
 def read_bill(raw: bytes) -> Statement:
     """Read a whole bill. Raises `StatementRefused` when it was cut off, its sums do not agree, or a line is not one."""
-    lines = _text(raw).splitlines()
+    text = _text(raw)
+    if "\0" in text:
+        raise StatementRefused("the bill holds NUL characters: it was damaged on its way; download it again")
+    lines = text.splitlines()
     names = [name.strip("` ") for name in lines[0].split(",")] if lines else []
     if missing := [name for name in NEEDED if name not in names]:
         raise StatementRefused(
@@ -110,7 +116,7 @@ def _decimal(text: str, where: str) -> Decimal:
         value = Decimal(text or "0")
     except InvalidOperation:
         raise StatementRefused(f"{where} {text!r} is no amount") from None
-    if not value.is_finite():
+    if not value.is_finite() or abs(value) > MOST_YUAN:
         raise StatementRefused(f"{where} {text!r} is no amount")
     return value
 
@@ -126,11 +132,14 @@ def _line(place: int, cells: Mapping[str, str]) -> StatementLine:
         fee = int(_decimal(cells[FEE], FEE) * FEE_UNITS)
     except ValueError as wrong:
         raise StatementRefused(f"line {place}: {wrong}") from None
-    if amount.amount < 0 or not cells[NUMBER]:
+    if at.year not in YEARS:
+        raise StatementRefused(f"line {place}: the year of {cells[AT]!r} cannot be right")
+    if amount.amount < 0 or not 0 < len(cells[NUMBER]) <= LONGEST_NUMBER:
         raise StatementRefused(f"line {place}: {NUMBER} {cells[NUMBER]!r}, {amount}: a line has both, and no minus")
     return StatementLine(
-        line_no=place, kind=kind, transaction_id=cells[NUMBER], amount=amount, at=at, order_no=cells[ORDER],
-        refund_no=cells.get(REFUND_NO, "") if is_refund else "", fee=fee,
+        line_no=place, kind=kind, transaction_id=cells[NUMBER], amount=amount, at=at, fee=fee,
+        order_no=cells[ORDER][:LONGEST_NUMBER],
+        refund_no=cells.get(REFUND_NO, "")[:LONGEST_NUMBER] if is_refund else "",
         said=cells.get(REFUND_STATE, "") if is_refund else cells[STATE],
         raw={name: cells[name][:100] for name in SHOWN if cells.get(name)},
     )  # fmt: skip

@@ -127,7 +127,7 @@ class DirectHook:
         if message.topic == RETURN_REQUESTED:
             asked = read_asked_return(message.payload, order_no=message.order_no)
             told = _news(message, meaning, asked.happened_at, f"the shop reports a return: {asked.reason} {asked.text}")
-            return replace(told, said=f"{message.topic} {message.event_id}", return_asked=asked.asked)
+            return replace(told, return_asked=replace(asked.asked, request_id=message.event_id))
         cancellation = read_reply(Cancellation, message.payload, System.DIRECT, order_no=message.order_no)
         why = f"the shop reports a cancellation: {cancellation.reason or 'no reason given'}"
         return _news(message, meaning, cancellation.happened_at, why)

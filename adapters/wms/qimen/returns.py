@@ -110,7 +110,7 @@ def read_return(document: Mapping[str, Any], codes: Codes) -> News:
         order_no=order_no,
         happened_at=known_time(head.confirmed_at, "orderConfirmTime", order_no),
         field="returnorder",
-        said=f"{head.return_no} {head.confirm_type or '0'}",
+        said=CONFIRM,
         event=Event.NOTED,
         text=f"the warehouse confirms return {head.return_no} ({head.message_id or 'no number'})",
         goods_back=back,

@@ -37,7 +37,7 @@ class ArchivedMoney(SQLModel, table=True):
     refund_no: str = ""
     amount: int = big()
     currency: str
-    state: str = ""  # of a charge: counted, surplus
+    state: str = ""  # of a charge: counted, surplus; with `due`: recorded, when a file said that it was paid
     at: datetime = moment()  # placed, paid, given back
     paid_at: datetime | None = moment(null=True)  # of the order, with `due`
     goods_left: bool = False  # with `due`

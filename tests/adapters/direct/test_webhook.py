@@ -51,6 +51,33 @@ def test_a_cancellation_is_asked_for_with_its_reason() -> None:
     assert news.happened_at == datetime(2026, 1, 5, 1, 30, tzinfo=UTC)
 
 
+def test_a_return_is_asked_for_with_its_lines_and_is_known_by_its_number() -> None:
+    (message,) = receive(sample("direct/return_requested.json")).messages
+    news = HOOK.read(message, CODES)
+    assert news is not None and news.return_asked is not None
+    assert (news.event, news.order_no, news.said) == (Event.NOTED, "SO20260105000001", "order.return_requested")
+    asked = news.return_asked
+    assert (asked.lines, asked.reason, asked.customer_no) == (((1, 1),), "no_reason", "C0001")
+    assert (asked.request_id, news.happened_at) == ("D-R-1", datetime(2026, 1, 7, 1, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"reason": "because"}, "no reason, known are"),
+        ({"lines": []}, "lines"),
+        ({"lines": [{"line_no": 1, "quantity": 0}]}, "quantity"),
+        ({"customer_no": ""}, "customer_no"),
+        ({"exchange": {"SKU-1": 0}}, "exchange"),
+        ({"price": 3}, "price"),
+    ],
+)
+def test_a_return_that_cannot_be_read_names_the_field(wrong: dict[str, object], said: str) -> None:
+    push = orjson.loads(sample("direct/return_requested.json"))
+    with pytest.raises(NotUnderstood, match=said):
+        receive(orjson.dumps({**push, "return": {**push["return"], **wrong}}))
+
+
 def test_a_payment_is_a_charge_of_that_provider() -> None:
     (message,) = receive(PAID).messages
     news = HOOK.read(message, CODES)

@@ -115,6 +115,22 @@ def test_a_list_that_moves_while_it_is_read_is_not_taken(monkeypatch: pytest.Mon
         ids(server)
 
 
+def test_a_list_that_only_grows_is_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What changed while it was asked for pushes the rest on: none of that is missed."""
+    monkeypatch.setattr(inventory, "PAGE", 5)
+    server, seen = List(23), list[str]()
+    there = [one["FID"] for one in server.rows]
+
+    async def growing(start: int, limit: int, /) -> Sequence[Row]:
+        page = server.rows[start : start + limit]
+        if len(server.rows) < 30:
+            server.rows = sorted([*server.rows, {"FID": f"{start:05}-new"}], key=lambda one: str(one["FID"]))
+        return page
+
+    asyncio.run(read_pages(growing, lambda rows: seen.extend(one["FID"] for one in rows), grows=True))
+    assert {*there} <= {*seen}
+
+
 def test_a_list_without_end_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inventory, "MOST_PAGES", 3)
     monkeypatch.setattr(inventory, "PAGE", 2)

@@ -1,4 +1,4 @@
-"""What sales channels cost, by day and source"""
+"""What sales channels cost, by day and source; stock of past days"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,7 +22,18 @@ def upgrade() -> None:
         sa.CheckConstraint("amount >= 0", name="cost_not_negative"),
     )
     op.create_index("cost_day", "channel_cost", ["day"])
+    op.create_table(
+        "stock_daily",
+        sa.Column("sku", sa.String(), primary_key=True),
+        sa.Column("warehouse", sa.String(), primary_key=True),
+        sa.Column("day", sa.Date(), primary_key=True),
+        sa.Column("on_hand", sa.BigInteger(), nullable=False),
+        sa.Column("to_promise", sa.BigInteger(), nullable=False),
+        sa.Column("safety_line", sa.BigInteger()),
+    )
+    op.create_index("stock_day", "stock_daily", ["day"])
 
 
 def downgrade() -> None:
+    op.drop_table("stock_daily")
     op.drop_table("channel_cost")
