@@ -61,8 +61,8 @@ FILL = (
     select id, case id % 4 when 0 then 'COURIER_DAMAGED' else 'STOCK_SHORT' end, '', 'IN_TRANSIT', placed_at,
       placed_at + interval '6 hours', '' from sales_order where id % 101 < 4""",
     """
-    insert into return_case (order_id, why, asked_by, asked_at, state)
-    select id, (array['外箱破损', '七天无理由', '错发', '?'])[1 + id % 4], 'x', placed_at, 'accepted'
+    insert into return_case (return_no, order_id, why, asked_by, asked_at, state, exchange)
+    select 'RT-' || id, id, (array['外箱破损', '七天无理由', '错发', '?'])[1 + id % 4], 'x', placed_at, 'approved', '{}'
     from sales_order where id % 103 < 2""",
     """
     insert into ticket (source, ticket_no, customer_no, order_no, kind, severity, opened_at, text, recorded_at)

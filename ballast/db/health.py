@@ -76,7 +76,7 @@ select w.order_no, w.placed_at, w.total, w.currency, {", ".join(f"w.{part}" for 
     union select case h.reason when '{HoldReason.COURIER_DAMAGED}' then '{Part.DAMAGED}'
       when '{HoldReason.COMPLAINT}' then '{Part.COMPLAINTS}' else '{Part.HELD}' end, h.reason
     from hold h where h.order_id = w.id
-    union select '{Part.RETURNS}', left(r.why, 80) from return_case r where r.order_id = w.id
+    union select '{Part.RETURNS}', r.reason || ' ' || left(r.why, 80) from return_case r where r.order_id = w.id
     union select '{Part.COMPLAINTS}', c.ticket from complained c where c.order_id = w.id) said) as evidence
 from weighed w
 where {" + ".join(f"w.{part}" for part in Part)} > 0

@@ -19,6 +19,7 @@ from ballast.domain.health import (
     OUR_HOLD,
     RETURNS,
     RULES,
+    WHY_REASONS,
     WHY_WORDS,
     Part,
     Severity,
@@ -33,12 +34,14 @@ def _cases(of: str, values: Mapping[Any, int], other: int) -> str:
 
 
 def _why() -> str:
-    """The category of a return's words. The words are constants of ours and hold no quotes."""
+    """The category of a return. The words are constants of ours and hold no quotes."""
 
     def has(words: Sequence[str]) -> str:
         return "lower(r.why) like any(array[" + ", ".join(f"'%{word}%'" for word in words) + "])"
 
-    asked = " ".join(f"when {has(words)} then '{why}'" for why, words in WHY_WORDS.items())
+    words = {why: f"when {has(words)} then '{why}'" for why, words in WHY_WORDS.items()}
+    reasons = (f"when r.reason = '{reason}' then '{why}'" for reason, why in WHY_REASONS.items())
+    asked = " ".join([words.pop(Why.DAMAGED), *reasons, *words.values()])
     return f"case {asked} else '{Why.UNKNOWN}' end"
 
 

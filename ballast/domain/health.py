@@ -23,6 +23,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from ballast.domain.money import Money
+from ballast.domain.returns import ReturnReason
 from ballast.domain.sla import Moment, Policy
 from ballast.domain.words import HoldReason, Label
 
@@ -98,7 +99,7 @@ HOLDS: Final[Mapping[HoldReason, int]] = {
 
 
 class Why(StrEnum):
-    """Why something was to come back, by the words of whoever asked."""
+    """Why something was to come back, by its reason and the words of whoever asked."""
 
     DAMAGED = "damaged"  # also counts as damaged
     SELLER = "seller"  # bad, wrong, missing, too late
@@ -119,6 +120,15 @@ WHY_WORDS: Final[Mapping[Why, tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 """Asked in this order; small letters. A refusal of ours does not undo that the customer wanted to give it back."""
+WHY_REASONS: Final[Mapping[ReturnReason, Why]] = {
+    ReturnReason.QUALITY: Why.SELLER,
+    ReturnReason.WRONG_GOODS: Why.SELLER,
+    ReturnReason.NOT_AS_DESCRIBED: Why.SELLER,
+    ReturnReason.NO_REASON: Why.WISH,
+    ReturnReason.CANCELLED_LATE: Why.WISH,
+    ReturnReason.NOT_DELIVERED: Why.UNKNOWN,
+}
+"""A reason that is not in here leaves it to the words. Words that say broken are believed beside every reason."""
 RETURNS: Final[Mapping[Why, int]] = {Why.DAMAGED: 100, Why.SELLER: 100, Why.UNKNOWN: 50, Why.WISH: 20}
 
 
@@ -144,10 +154,11 @@ COMPLAINTS: Final[Mapping[Severity, int]] = {Severity.HIGH: 100, Severity.NORMAL
 that held the order, is a normal one."""
 
 
-def why_of(said: str) -> Why:
-    """What these words mean; `UNKNOWN` when they have none of ours."""
+def why_of(said: str, reason: ReturnReason = ReturnReason.OTHER) -> Why:
+    """What reason and words mean; `UNKNOWN` when neither says it."""
     small = said.lower()
-    return next((why for why, words in WHY_WORDS.items() if any(word in small for word in words)), Why.UNKNOWN)
+    by_words = next((why for why, words in WHY_WORDS.items() if any(word in small for word in words)), Why.UNKNOWN)
+    return by_words if by_words is Why.DAMAGED else WHY_REASONS.get(reason, by_words)
 
 
 def delivery_clocks(policy: Policy) -> tuple[str, ...]:
@@ -162,7 +173,7 @@ def delivery_clocks(policy: Policy) -> tuple[str, ...]:
 class OrderPast:
     """What happened to one order that was paid.
 
-    `breaches`: levels that clocks of delivery passed; `holds`: reason and how long; `returns`: the words of each;
+    `breaches`: levels that clocks of delivery passed; `holds`: reason and how long; `returns`: reason and words;
     `complaints`: of its tickets; `damaged`: a parcel of it is damaged right now.
     """
 
@@ -170,14 +181,14 @@ class OrderPast:
     total: Money
     breaches: tuple[str, ...] = ()
     holds: tuple[tuple[HoldReason, timedelta], ...] = ()
-    returns: tuple[str, ...] = ()
+    returns: tuple[tuple[ReturnReason, str], ...] = ()
     complaints: tuple[Severity, ...] = ()
     damaged: bool = False
 
 
 def hurts(past: OrderPast) -> dict[Part, int]:
     """How much it was hurt in each part, 0 to 100; parts that were not are left out."""
-    reasons, whys = [reason for reason, _ in past.holds], [why_of(said) for said in past.returns]
+    reasons, whys = [reason for reason, _ in past.holds], [why_of(said, reason) for reason, said in past.returns]
     told = [COMPLAINTS[severity] for severity in past.complaints]
     found = {
         Part.LATE: [LATE[level] for level in past.breaches],

@@ -60,9 +60,9 @@ select id, reason, '', 'SIGNED', at, case when seconds is not null then at + sec
 from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, at timestamptz, reason text, seconds int)
 on conflict do nothing"""
 _RETURNS = """
-insert into return_case (order_id, why, asked_by, asked_at, state)
-select id, why, 'x', at, 'accepted'
-from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, at timestamptz, why text)
+insert into return_case (return_no, order_id, reason, why, asked_by, asked_at, state, exchange)
+select 'RT-' || id || '-' || row_number() over (), id, reason, why, 'x', at, 'approved', '{}'
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, at timestamptz, reason text, why text)
 """
 _PARCELS = """
 insert into parcel (order_id, waybill, carrier, shipped_at, said, trouble, trouble_evidence)

@@ -14,6 +14,7 @@ from ballast.db.engine import run
 from ballast.db.health import Window, hardest_orders, history, look_at, thin_history, worst_customers
 from ballast.domain.health import OrderPast, Part, Severity, health
 from ballast.domain.money import Money
+from ballast.domain.returns import ReturnReason
 from ballast.domain.words import HoldReason
 from ballast.ports import Alerts
 from ballast.sending import climb
@@ -40,7 +41,10 @@ ORDERS = st.fixed_dictionaries(
             st.tuples(st.sampled_from([*CLOCKS, "unpaid"]), st.sampled_from(["yellow", "red"])), max_size=2
         ),
         "holds": st.lists(HOLDS, max_size=2),
-        "returns": st.lists(st.sampled_from(["外箱破损", "Wrong Item", "七天无理由", "..."]), max_size=2),
+        "returns": st.lists(
+            st.tuples(st.sampled_from(ReturnReason), st.sampled_from(["外箱破损", "Wrong Item", "七天无理由", "..."])),
+            max_size=2,
+        ),
         "damaged": st.sampled_from([False, False, False, True]),
         "tickets": st.lists(
             st.tuples(st.booleans(), st.sampled_from(["complaint", "question"]), st.sampled_from(Severity)), max_size=2
@@ -62,7 +66,7 @@ def in_books(one: Mapping[str, Any], place: int, customer_no: str) -> dict[str, 
         "at": placed_at(one, place),
         "breaches": [{"clock": clock, "level": level} for clock, level in one["breaches"]],
         "holds": [{"reason": reason, "seconds": int(lasted.total_seconds())} for reason, lasted in one["holds"]],
-        "returns": [{"why": why} for why in one["returns"]],
+        "returns": [{"reason": reason, "why": why} for reason, why in one["returns"]],
         "tickets": [
             {"ticket_no": f"{customer_no}:{place}:{number}", "named": named, "kind": kind, "severity": severity}
             for number, (named, kind, severity) in enumerate(one["tickets"])

@@ -23,6 +23,7 @@ from ballast.domain.health import (
     why_of,
 )
 from ballast.domain.money import Money
+from ballast.domain.returns import ReturnReason
 from ballast.domain.words import HoldReason
 from ballast.rules.sla import read_policy
 from tests.times import NOON
@@ -39,7 +40,7 @@ EXAMPLE = [
     order(10, 300, breaches=("yellow",)),
     order(20),
     order(50, holds=((HoldReason.COURIER_DAMAGED, timedelta(minutes=1)),)),
-    order(100, returns=("七天无理由",)),
+    order(100, returns=((ReturnReason.OTHER, "七天无理由"),)),
     order(170, 50),
     order(160),
 ]
@@ -113,7 +114,7 @@ def test_currencies_weigh_by_their_own_ordinary_order() -> None:
         (order(0, holds=((HoldReason.RISK_SUSPECTED, LONG), (HoldReason.PAYMENT_MISMATCH, LONG))), {Part.HELD: 30}),
         (order(0, holds=((HoldReason.COMPLAINT, timedelta(0)),)), {Part.COMPLAINTS: 60}),
         (order(0, complaints=(Severity.LOW, Severity.HIGH)), {Part.COMPLAINTS: 100}),
-        (order(0, returns=("外箱破损",)), {Part.RETURNS: 100, Part.DAMAGED: 100}),
+        (order(0, returns=((ReturnReason.NO_REASON, "外箱破损"),)), {Part.RETURNS: 100, Part.DAMAGED: 100}),
         (order(0, damaged=True), {Part.DAMAGED: 100}),
         (order(0), {}),
     ],
@@ -123,12 +124,20 @@ def test_what_hurts_an_order(past: OrderPast, expected: dict[Part, int]) -> None
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
-    [("Wrong item in the box", Why.SELLER), ("尺码不合适", Why.WISH), ("尺码发错", Why.SELLER), ("", Why.UNKNOWN),
-     ("Arrived BROKEN, changed my mind", Why.DAMAGED)],
-)  # fmt: skip
-def test_why_something_comes_back(said: str, why: Why) -> None:
-    assert why_of(said) is why
+    ("said", "reason", "why"),
+    [
+        ("Wrong item in the box", ReturnReason.OTHER, Why.SELLER),
+        ("尺码不合适", ReturnReason.OTHER, Why.WISH),
+        ("尺码发错", ReturnReason.OTHER, Why.SELLER),
+        ("", ReturnReason.OTHER, Why.UNKNOWN),
+        ("Arrived BROKEN, changed my mind", ReturnReason.NO_REASON, Why.DAMAGED),
+        ("changed my mind", ReturnReason.QUALITY, Why.SELLER),
+        ("quality", ReturnReason.CANCELLED_LATE, Why.WISH),
+        ("", ReturnReason.NOT_DELIVERED, Why.UNKNOWN),
+    ],
+)
+def test_why_something_comes_back(said: str, reason: ReturnReason, why: Why) -> None:
+    assert why_of(said, reason) is why
 
 
 def test_deliveries_are_late_by_the_clocks_of_the_way() -> None:
@@ -142,7 +151,9 @@ PASTS = st.builds(
     total=st.builds(Money, st.integers(0, 10**9)),
     breaches=st.lists(st.sampled_from(["yellow", "red"]), max_size=2).map(tuple),
     holds=st.lists(st.tuples(st.sampled_from(HoldReason), st.just(LONG)), max_size=2).map(tuple),
-    returns=st.lists(st.sampled_from(["破损", "错发", "不喜欢", "?"]), max_size=1).map(tuple),
+    returns=st.lists(
+        st.tuples(st.sampled_from(ReturnReason), st.sampled_from(["破损", "错发", "不喜欢", "?"])), max_size=1
+    ).map(tuple),
     complaints=st.lists(st.sampled_from(Severity), max_size=1).map(tuple),
 )
 
