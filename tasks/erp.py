@@ -8,7 +8,7 @@ from prefect import task
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import OutOfStock
-from ballast.db import deliveries, stock
+from ballast.db import deliveries, moves, stock
 from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing
@@ -37,6 +37,7 @@ async def reserve_stock(chunk: Chunk) -> Tally:
             for case in cases
         ]
         allocations = await stock.lock_stock(tx, wants, here.clock.now(), rules=rules)
+        await moves.note(tx, [case for case in cases if _tell_choice(case, allocations[case.id])])
     jobs = [
         Job(f"erp.reserve:{case.order_no}", case.id, order, case.id)
         for case in cases
@@ -59,9 +60,6 @@ async def reserve_stock(chunk: Chunk) -> Tally:
                 actor="ballast",
                 text=f"{_told(case, allocation)}, ERP sale order {outcome.receipt.reference}",
             )
-            if allocation.rejected:
-                text = "; ".join((allocation.why, *allocation.rejected))
-                case.take(Event.NOTED, cause=f"sourced:{case.order_no}", actor="ballast", text=text)
             return "locked"
         if outcome.error is None:
             missing = ", ".join(f"{sku} {pieces} short" for sku, pieces in allocation.missing.items())
@@ -76,6 +74,15 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     tally = await settle(here, chunk, cases, jobs, outcomes | short, decide, also=let_go)
     raise_if_down(jobs, outcomes)
     return tally
+
+
+def _tell_choice(case: Case, allocation: Allocation) -> bool:
+    """Into the history, with the locks: who takes over finds the locks, and not why they are there."""
+    if not (allocation.parts and allocation.rejected):
+        return False
+    text = "; ".join((allocation.why, *allocation.rejected))
+    case.take(Event.NOTED, cause=f"sourced:v{case.version}", actor="ballast", text=text)
+    return True
 
 
 def _request(case: Case, allocation: Allocation) -> Order | None:

@@ -121,6 +121,11 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     await _wake(tx, cases)
 
 
+async def note(tx: AsyncConnection, cases: Sequence[Case]) -> None:
+    """Store the history of cases that are not written yet: what comes of them may be written by somebody else."""
+    await _many(tx, _INSERT_EVENTS, [row for case in cases for row in case.events])
+
+
 async def _settle_stock(tx: AsyncConnection, cases: Sequence[Case], shelved: Sequence[Shelved]) -> None:
     """Locks end exactly once: when the order is outbound, or when it closes before that; then its reservation, too.
 
