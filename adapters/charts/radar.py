@@ -45,7 +45,7 @@ def _lay_out(radar: Radar) -> Figure:
     across = min(3, max(1, len(panels)))
     down = max(1, ceil(len(panels) / across))
     high = 1.45 + 3.75 * down
-    figure = Figure(figsize=(max(4.4 * across, 8.0), high))
+    figure = Figure(figsize=(max(4.4 * across, 9.2), high))
     figure.suptitle(radar.title, x=0.02, y=1 - 0.15 / high, ha="left", va="top", fontsize=14)
     room = figure.add_gridspec(
         down, across, left=0.09, right=0.91, top=1 - 1.3 / high, bottom=1.2 / high, wspace=0.5, hspace=0.62
