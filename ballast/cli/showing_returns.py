@@ -16,7 +16,9 @@ from ballast.domain.money import Money
 def table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if not rows:
         return
-    made = Table(*columns, title=title, title_justify="left", title_style="bold")
+    made = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold", no_wrap=column == "return")  # whole, for whoever copies it
     for row in rows:
         made.add_row(*map(escape, row))
     console.print(made)
@@ -29,15 +31,13 @@ def show_returns(rows: Sequence[ReturnRow], console: Console) -> None:
     table(
         console,
         f"{len(rows)} return(s)",
-        ("order", "return", "is", "pieces", "reason", "why", "asked by", "since"),
+        ("return", "is", "pieces", "why", "asked by", "since"),
         [
             (
-                row.order_no,
                 row.return_no,
                 f"{row.kind} {row.state}",
                 str(row.pieces or "all"),
-                row.reason,
-                row.why,
+                f"{row.reason} {row.why}".strip(),
                 row.asked_by,
                 local(row.asked_at),
             )
