@@ -50,8 +50,8 @@ REST: Final = (
       done_at)
     select 'R' || id, id, 'wechatpay', cast(4200000000000000000000000000 + id as text), total, 'CNY', '', 'done',
       paid_at, paid_at + interval '5 days' from sales_order where id % 20 = 0""",
-    """insert into return_case (order_id, why, asked_by, asked_at, state)
-    select id, '', 'li', paid_at + interval '4 days', 'accepted' from sales_order where id % 15 = 0""",
+    """insert into return_case (order_id, return_no, why, asked_by, asked_at, state)
+    select id, 'RT-' || id, '', 'li', paid_at + interval '4 days', 'approved' from sales_order where id % 15 = 0""",
     """insert into channel_cost (channel, day, source, amount, currency, imported_by, imported_at)
     select channel, day, 'ads', 100000, 'CNY', 'li', now()
     from unnest(array['douyin', 'wechat', 'pos']) channel,

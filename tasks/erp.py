@@ -1,6 +1,6 @@
 """The ERP: reserve what was paid, book what left, note what arrived."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import datetime
 
@@ -8,12 +8,14 @@ from prefect import task
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import OutOfStock
+from ballast.clock import to_local
 from ballast.db import deliveries, moves, stock
 from ballast.db.case import Case
 from ballast.db.claims import Chunk
+from ballast.db.incoming import read_expected
 from ballast.db.outbox import Outgoing
 from ballast.domain.deliveries import DeliveryState
-from ballast.domain.sourcing import NOTHING_EXPECTED, Incoming, in_words, promised_for
+from ballast.domain.sourcing import Incoming, in_words, promised_for
 from ballast.domain.stock import Allocation, Want
 from ballast.domain.words import Event, HoldReason
 from ballast.ports import Order, Receipt
@@ -38,10 +40,12 @@ async def reserve_stock(chunk: Chunk) -> Tally:
         ]
         allocations = await stock.lock_stock(tx, wants, here.clock.now(), rules=rules)
         await moves.note(tx, [case for case in cases if _tell_choice(case, allocations[case.id])])
+        lacking = sorted({sku for one in allocations.values() for sku in one.missing})
+        expected = await read_expected(tx, lacking, now=here.clock.now())
     jobs = [
         Job(f"erp.reserve:{case.order_no}", case.id, order, case.id)
         for case in cases
-        if (order := _request(case, allocations[case.id]))
+        if (order := _request(case, allocations[case.id], expected))
     ]
 
     async def reserve(order: Order, look_first: bool) -> Receipt:
@@ -53,7 +57,7 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     def decide(case: Case, outcome: Outcome) -> str:
         allocation = allocations[case.id]
         if outcome.receipt is not None:
-            _source(case, allocation)
+            _source(case, allocation, expected)
             case.take(
                 Event.STOCK_LOCKED,
                 cause=f"lock_stock:{case.order_no}",
@@ -62,8 +66,8 @@ async def reserve_stock(chunk: Chunk) -> Tally:
             )
             return "locked"
         if outcome.error is None:
-            missing = ", ".join(f"{sku} {pieces} short" for sku, pieces in allocation.missing.items())
-            return hold(case, chunk.step, HoldReason.STOCK_SHORT, "; ".join((missing, *allocation.rejected)))
+            found = (_short(allocation.missing, expected), *allocation.rejected)
+            return hold(case, chunk.step, HoldReason.STOCK_SHORT, "; ".join(found))
         reason = HoldReason.STOCK_SHORT if isinstance(outcome.error, OutOfStock) else HoldReason.ERP_REFUSED
         return hold(case, chunk.step, reason, outcome.error)
 
@@ -76,6 +80,13 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     return tally
 
 
+def _short(missing: Mapping[str, int], expected: Incoming) -> str:
+    """What is missing, and from which day on there ought to be enough, where that is known."""
+    day = promised_for(missing, expected)
+    said = ", ".join(f"{sku} {pieces} short" for sku, pieces in missing.items())
+    return f"{said}, expected {to_local(day)[:10]}" if day else said
+
+
 def _tell_choice(case: Case, allocation: Allocation) -> bool:
     """Into the history, with the locks: who takes over finds the locks, and not why they are there."""
     if not (allocation.parts and allocation.rejected):
@@ -85,17 +96,17 @@ def _tell_choice(case: Case, allocation: Allocation) -> bool:
     return True
 
 
-def _request(case: Case, allocation: Allocation) -> Order | None:
+def _request(case: Case, allocation: Allocation, expected: Incoming) -> Order | None:
     """The order as its sale order is to be, its case untouched: who knows what the ERP says to it."""
     if not allocation.parts:
         return None
     draft = copy(case)
     draft.deliveries, draft.changed_deliveries = dict(case.deliveries), set()
-    _source(draft, allocation)
+    _source(draft, allocation, expected)
     return draft.order()
 
 
-def _source(case: Case, allocation: Allocation, incoming: Incoming = NOTHING_EXPECTED) -> None:
+def _source(case: Case, allocation: Allocation, expected: Incoming) -> None:
     """From one warehouse, or in deliveries when there are several, or when a part waits: until then it is promised.
 
     The same locks give the same deliveries, whoever dies in between.
@@ -105,7 +116,7 @@ def _source(case: Case, allocation: Allocation, incoming: Incoming = NOTHING_EXP
     if (len(parts) > 1 or allocation.missing) and not case.deliveries:
         deliveries.add(
             case, parts, deliveries.wanted(case), DeliveryState.PLANNED, allocation.why,
-            promised_at=promised_for(allocation.missing, incoming),
+            promised_at=promised_for(allocation.missing, expected),
         )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ back as (
   group by r.order_id),
 goods as (
   select distinct c.order_id from return_case c join paid p on p.id = c.order_id
-  where c.asked_at < :as_of and c.state <> 'refused')
+  where c.asked_at < :as_of and c.counts)
 select p.channel, p.currency, count(*) as orders, sum(p.total)::bigint as revenue,
   coalesce(sum(b.amount), 0)::bigint as refunds, count(g.order_id) as returned
 from paid p left join back b on b.order_id = p.id left join goods g on g.order_id = p.id

@@ -27,6 +27,27 @@ async def read_coming(tx: AsyncConnection, skus: Sequence[str], *, now: datetime
     return [Coming(row.sku, row.warehouse, row.quantity, _day(row.expected_at)) for row in found]
 
 
+async def read_expected(
+    tx: AsyncConnection, skus: Sequence[str], *, now: datetime
+) -> dict[str, list[tuple[datetime, int]]]:
+    """The same for all warehouses together, as sourcing promises by it: SKU -> (time, pieces), the next first."""
+    if not skus:
+        return {}
+    found = await rows(
+        tx,
+        """
+        select sku, expected_at, sum(quantity) as pieces from stock_incoming
+        where sku = any(cast(:skus as text[])) and expected_at >= :since
+        group by sku, expected_at order by expected_at""",
+        skus=list(skus),
+        since=_midnight(now),
+    )
+    expected: dict[str, list[tuple[datetime, int]]] = {}
+    for row in found:
+        expected.setdefault(row.sku, []).append((row.expected_at, int(row.pieces)))
+    return expected
+
+
 def _day(at: datetime) -> date:
     return at.astimezone(SHANGHAI).date()
 

@@ -18,18 +18,27 @@ DAYS: Final = 90
 
 
 async def customers_of(tx: AsyncConnection, cases: Sequence[Case], now: datetime) -> Mapping[str, Mapping[str, Any]]:
-    """Customer -> tier, and how many returns there are of the last days."""
+    """Customer -> tier, how many returns there are of the last days, and the newest score of his health."""
     found = await rows(
         tx,
         """
         select c.customer_no, c.tier, (
           select count(*) from order_origin g join return_case r on r.order_id = g.order_id
-          where g.customer_no = c.customer_no and r.counts and r.asked_at >= :since) as returns
+          where g.customer_no = c.customer_no and r.counts and r.asked_at >= :since) as returns, (
+          select h.score from customer_health h where h.customer_no = c.customer_no
+          order by h.scored_at desc limit 1) as health
         from customer c where c.customer_no = any(cast(:nos as text[]))""",
         nos=sorted({str(case.head["customer_no"]) for case in cases}),
         since=now - timedelta(days=DAYS),
     )
-    return {row.customer_no: {"tier": row.tier, "customer_returns": row.returns} for row in found}
+    return {
+        row.customer_no: {
+            "tier": row.tier,
+            "customer_returns": row.returns,
+            "health": None if row.health is None else float(row.health),
+        }
+        for row in found
+    }
 
 
 def facts_of(case: Case, row: Return, customer: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,5 +56,5 @@ def facts_of(case: Case, row: Return, customer: Mapping[str, Any]) -> dict[str, 
         "channel": case.head["channel"],
         "tier": customer.get("tier", ""),
         "customer_returns": max(0, customer.get("customer_returns", 0) - 1),
-        "health": None,
+        "health": customer.get("health"),
     }

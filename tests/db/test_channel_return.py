@@ -51,7 +51,7 @@ def draw_world(seed: int) -> list[Sale]:
         if dice.random() < 0.3:
             sale.refunds.append((dice.randrange(1, 40), max(1, sale.total // 2)))
         if dice.random() < 0.2:
-            sale.returns += [(dice.randrange(40), dice.choice(("requested", "accepted", "refused")))
+            sale.returns += [(dice.randrange(40), dice.choice(("requested", "approved", "rejected")))
                              for _ in range(dice.randrange(1, 3))]  # fmt: skip
         sale.double = dice.random() < 0.2
         world.append(sale)
@@ -101,8 +101,8 @@ async def tell(house: House, world: list[Sale]) -> None:
             from jsonb_to_recordset(cast(:rows as jsonb)) as r(no text, id bigint, charge text, amount bigint,
               done timestamptz)""", rows=dumps(backs))  # fmt: skip
         await run(tx, """
-            insert into return_case (order_id, why, asked_by, asked_at, state)
-            select id, '', 'li', asked, state
+            insert into return_case (order_id, return_no, why, asked_by, asked_at, state, counts)
+            select id, 'RT-' || row_number() over (), '', 'li', asked, state, state <> 'rejected'
             from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, asked timestamptz, state text)""",
             rows=dumps(goods))  # fmt: skip
 
@@ -123,7 +123,7 @@ def count(world: list[Sale], period: Period, as_of: datetime, channel: str) -> d
         "revenue": sum(s.total for s in of),
         "refunds": sum(a for s in of for days, a in s.refunds if s.paid_at + timedelta(days=days) < as_of),
         "returned": sum(
-            any(s.paid_at + timedelta(days=days) < as_of and state != "refused" for days, state in s.returns)
+            any(s.paid_at + timedelta(days=days) < as_of and state != "rejected" for days, state in s.returns)
             for s in of
         ),
         "customers": len({s.customer for s in of}),

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from ballast.db.incoming import put_incoming
 from ballast.db.stock import take_figures
 from ballast.db.timeline import timeline
+from ballast.domain.promising import Incoming
 from ballast.domain.sourcing import PlaceRow, SourcingSet, Strategy, StrategyRow
 from ballast.domain.words import HoldReason, State, Step
 from ballast.ports import StockFigure
@@ -148,8 +151,16 @@ async def test_each_warehouse_is_asked_once_and_then_a_person(stage: Stage) -> N
 async def test_what_is_not_there_follows_when_it_is(stage: Stage) -> None:
     await rows_in_force(stage, split=True, partial=True)
     await shelf(stage, {(A, "CK001"): 1, (A, "CK002"): 0})
+    day = stage.house.clock.now() + timedelta(days=4)
+    async with stage.house.transaction() as tx:
+        asn = Incoming(sku=A, warehouse="CK002", quantity=2, expected_at=day, reference="ASN-1")
+        await put_incoming(tx, [asn], by="test", now=stage.house.clock.now())
     order_no = await stage.handed_over(((A, 3),))
     assert await deliveries(stage) == [("1", "CK001", "with_warehouse"), ("2", "", "backordered")]
+    assert [row.promised_at for row in await stage.rows("select promised_at from delivery order by number")] == [
+        None,
+        day,
+    ]
     await leave(stage, order_no, {A: 1})
     assert await stage.state(order_no) is State.STOCK_LOCKED, "two pieces are to come"
     await shelf(stage, {(A, "CK002"): 5})
