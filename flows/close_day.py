@@ -1,12 +1,14 @@
 """Finance's day: what was due, captured, refunded, and what does not agree."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
 from pydantic import Field
 
+from ballast.wiring import House
 from flows.runs import start
 from tasks.ledger import collect_ledger, day_file, read_day, write_day
 from tasks.ledger_words import DayWords, as_texts
@@ -37,9 +39,15 @@ async def close_day(day: Annotated[str, Field(max_length=10)] = "", fetch: bool 
     await acreate_table_artifact(
         key="close-day-findings",
         table=rows or [{words.say("findings"): "-"}],
-        description=f"{which}: {path}. {about}".rstrip(),
+        description=f"{which}: {_link(here, path)}. {about}".rstrip(),
     )
     run.headline = words.outcome(found)
     if not found.adds_up:
         run.failures.append(f"the sums of {which} and its orders differ: see {path}")
     await run.finish()
+
+
+def _link(here: House, workbook: Path) -> str:
+    """The workbook, as a link where pages are switched on."""
+    address = here.report_link(workbook.name)
+    return f"[{workbook.name}]({address})" if address else str(workbook)
