@@ -15,7 +15,7 @@ chaos: install         ## processes killed, systems failing: every order ends ri
 	  --json $(or $(FILE),.ballast/chaos.json)
 
 test: install          ## every test that a change must pass
-	$(BIN)/python -m pytest -m "not slow" -n $(or $(WORKERS),2) --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 
 test-slow: install     ## the long ones too
 	$(BIN)/python -m pytest

@@ -12,6 +12,7 @@ from ballast.clock import SHANGHAI
 from ballast.db import reservations
 from ballast.db.reservations import Terms
 from ballast.domain.promising import Answer, Basket, LineAnswer, Piece
+from ballast.domain.sourcing import Ask
 from ballast.ports import Message, Order
 from ballast.wiring import House
 
@@ -19,14 +20,17 @@ NOBODY: Final = ""
 """Who only asks has no order number."""
 
 
-def terms(here: House) -> Terms:
-    """What the settings let us promise."""
-    return Terms(split=here.settings.door.split, unknown=here.settings.door.unknown)
+async def terms(here: House, tx: AsyncConnection) -> Terms:
+    """What the settings and the sourcing rows in force let us promise."""
+    rules = (await here.rules.current(tx, here.clock.now())).sourcing_set
+    return Terms(split=here.settings.door.split, unknown=here.settings.door.unknown, rules=rules)
 
 
 def basket_of(order: Order) -> Basket:
     """What an order wants."""
-    return Basket(order.order_no, [Piece(line.line_no, line.sku, line.quantity) for line in order.lines])
+    lines = [Piece(line.line_no, line.sku, line.quantity) for line in order.lines]
+    ask = Ask(order.channel, order.customer_tier, order.receiver.province)
+    return Basket(order.order_no, lines, ask=ask)
 
 
 class Kept(NamedTuple):
@@ -36,17 +40,17 @@ class Kept(NamedTuple):
     known: bool
 
 
-Ask = Callable[[Basket, timedelta], Awaitable[Kept]]
+Clerk = Callable[[Basket, timedelta], Awaitable[Kept]]
 """Answers one basket; kept for so long, if all of it can be promised, or for no time: it was only asked."""
 
 
-async def check(here: House, asked: AskedOrder, ask: Ask) -> dict[str, Any]:
+async def check(here: House, asked: AskedOrder, ask: Clerk) -> dict[str, Any]:
     """Whether these pieces can be promised, line by line, as JSON. With `reserve` they are kept, if all of them can.
 
     Nothing is reserved for an order that is in the books already: it has its pieces, or its hold.
     """
     lines = [Piece(line.line_no or place, line.sku, line.quantity) for place, line in enumerate(asked.lines, 1)]
-    basket = Basket(asked.order_no or NOBODY, lines)
+    basket = Basket(asked.order_no or NOBODY, lines, ask=Ask(asked.channel, province=asked.province))
     lasts = here.settings.door.lasts(asked.channel) if asked.reserve else timedelta(0)
     answer, known = await ask(basket, lasts)
     kept = answer.ok and bool(answer.takes) and bool(lasts) and not known
@@ -70,7 +74,7 @@ async def look_together(here: House, asked: Sequence[tuple[Basket, timedelta]]) 
     """Several questions at once; each is answered as if it were the only one."""
     async with here.looking() as tx:
         baskets = [basket for basket, _ in asked]
-        answers = await reservations.look_at_each(tx, baskets, terms(here), now=here.clock.now())
+        answers = await reservations.look_at_each(tx, baskets, await terms(here, tx), now=here.clock.now())
     return [Kept(answer, False) for answer in answers]
 
 
@@ -83,8 +87,8 @@ async def reserve_together(here: House, asked: Sequence[tuple[Basket, timedelta]
         fresh = [basket for basket in wanted if basket.order_no not in there]
         old = [basket for basket in wanted if basket.order_no in there]
         lasts = {basket.order_no: time for basket, time in asked}
-        answers = await reservations.keep(tx, fresh, terms(here), now=now, lasts=lasts) if fresh else []
-        answers += await reservations.look(tx, old, terms(here), now=now) if old else []
+        answers = await reservations.keep(tx, fresh, await terms(here, tx), now=now, lasts=lasts) if fresh else []
+        answers += await reservations.look(tx, old, await terms(here, tx), now=now) if old else []
     by_order = {answer.order_no: answer for answer in answers}
     return [Kept(by_order[basket.order_no], basket.order_no in there) for basket in wanted]
 
@@ -118,11 +122,13 @@ async def admit(here: House, tx: AsyncConnection, letters: Sequence[tuple[str, M
     fresh = [basket for number, basket in baskets.items() if number not in there]
     if not fresh:
         return {}
-    answers = await reservations.keep(tx, fresh, terms(here), now=here.clock.now(), lasts=lasts)
+    answers = await reservations.keep(tx, fresh, await terms(here, tx), now=here.clock.now(), lasts=lasts)
     return {answer.order_no: answer for answer in answers if not answer.ok}
 
 
 def _basket(message: Message) -> Basket:
     """The hook has read the order as a whole before: its fields are there, and what they should be."""
     lines = [Piece(line["line_no"], line["sku"], line["quantity"]) for line in message.payload["lines"]]
-    return Basket(message.order_no, lines)
+    placed = message.payload
+    ask = Ask(placed["channel"], placed["customer"].get("tier", ""), placed["receiver"]["province"])
+    return Basket(message.order_no, lines, ask=ask)

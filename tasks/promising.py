@@ -31,7 +31,7 @@ async def at_intake(here: House, tx: AsyncConnection, orders: Sequence[Order], p
     if not asking:
         return frozenset()
     lasts = {number: here.settings.door.lasts(order.channel) for number, order in new.items()}
-    answers = await reservations.reserve(tx, asking, terms(here), now=now, lasts=lasts)
+    answers = await reservations.reserve(tx, asking, await terms(here, tx), now=now, lasts=lasts)
     short = {put.ids[answer.order_no]: said_of(answer) for answer in answers if not answer.ok}
     if not short:
         return frozenset()

@@ -122,7 +122,7 @@ async def explain_order(here: House, order_no: str) -> Explained | None:
             return None
         looks = (await looks_at(tx, [past.id])).get(past.id, [])
         first = next((look for look in looks if look.stage == INTAKE), None)
-        used = {kind: first.versions[kind] for kind in Kind if first.versions[kind] >= 0} if first else {}
+        used = {Kind(kind): version for kind, version in first.versions.items() if version >= 0} if first else {}
         rules = await with_versions(here, tx, now, used)
         facts = await read_facts(tx, [past.id], names=())
     asked = question_of(past.order, facts[past.id] | dict(past.facts))

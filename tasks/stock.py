@@ -191,7 +191,7 @@ async def _promise_anew(here: House) -> int:
     while True:
         async with here.moving("restock") as tx:
             some = await promise_anew(
-                tx, terms(here), lasts, now=here.clock.now(), waits=here.waits, most=WOKEN_AT_ONCE
+                tx, await terms(here, tx), lasts, now=here.clock.now(), waits=here.waits, most=WOKEN_AT_ONCE
             )
         if not some:
             break

@@ -15,6 +15,7 @@ from ballast.db.engine import rows
 from ballast.db.reservations import Terms
 from ballast.domain.promising import Basket, Piece
 from ballast.domain.schedule import Waits
+from ballast.domain.sourcing import Ask
 from ballast.domain.words import Event, HoldReason, State
 
 
@@ -57,7 +58,7 @@ def _is_short(case: Case) -> bool:
 
 
 def _basket(row: Any) -> Basket:
-    return Basket(row.order_no, [Piece(*line) for line in row.lines])
+    return Basket(row.order_no, [Piece(*line) for line in row.lines], ask=Ask(row.channel, row.tier, row.province))
 
 
 async def _short(tx: AsyncConnection) -> Sequence[Any]:
@@ -65,7 +66,9 @@ async def _short(tx: AsyncConnection) -> Sequence[Any]:
         tx,
         """
         select o.id, o.order_no, (select jsonb_agg(jsonb_build_array(l.line_no, l.sku, l.quantity) order by l.line_no)
-          from order_line l where l.order_id = o.id) as lines
+          from order_line l where l.order_id = o.id) as lines, o.channel,
+          coalesce(o.receiver ->> 'province', '') as province,
+          coalesce((select c.tier from customer c where c.customer_no = o.customer_no), '') as tier
         from sales_order o
         where o.state = 'ON_HOLD' and o.hold_reason = 'STOCK_SHORT' and o.held_from = 'PENDING_PAYMENT'
           and o.paid_at is null

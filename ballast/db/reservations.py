@@ -16,23 +16,25 @@ from ballast.db.engine import dumps, rows, run
 from ballast.db.incoming import read_coming
 from ballast.db.promises import read_promises
 from ballast.domain.promising import Answer, Basket, Shelf, promise, with_days
-from ballast.domain.stock import Place
+from ballast.domain.sourcing import SourcingSet
+from ballast.domain.stock import NO_ROWS, Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What may be promised. `split`: an order may come from several warehouses; `unknown`: SKUs without any figure may
-    be wanted.
+    be wanted. `rules`: how orders are sourced.
     """
 
     split: bool = False
     unknown: bool = True
+    rules: SourcingSet = NO_ROWS
 
 
 async def look(tx: AsyncConnection, baskets: Sequence[Basket], terms: Terms, *, now: datetime) -> list[Answer]:
     """What could be promised of these baskets now, one after the other. Locks nothing, keeps nothing."""
     asking, shelves = await _read(tx, baskets, now)
-    answers = promise(asking, shelves, split=terms.split, lets_in_unknown=terms.unknown)
+    answers = promise(asking, shelves, split=terms.split, lets_in_unknown=terms.unknown, rules=terms.rules)
     return await _with_days(tx, answers, terms, now)
 
 
@@ -43,7 +45,7 @@ async def look_at_each(tx: AsyncConnection, baskets: Sequence[Basket], terms: Te
     answers = []
     for basket in asking:
         others = [one for one in holders if one.order_no != basket.order_no]
-        found = promise([basket, *others], shelves, split=terms.split, lets_in_unknown=terms.unknown)
+        found = promise([basket, *others], shelves, split=terms.split, lets_in_unknown=terms.unknown, rules=terms.rules)
         answers.append(found[0])
     return await _with_days(tx, answers, terms, now)
 

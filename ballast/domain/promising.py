@@ -7,7 +7,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from ballast.domain.stock import Place
+from ballast.domain.sourcing import Ask, SourcingSet, choose
+from ballast.domain.stock import NO_ROWS, NOTHING_SAID, Place
 
 
 class Why(StrEnum):
@@ -29,11 +30,14 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """What one order wants. `held`: what is reserved for it already and has not expired."""
+    """What one order wants. `held`: what is reserved for it already and has not expired; `ask`: what the sourcing rows
+    may know of it.
+    """
 
     order_no: str
     lines: Sequence[Piece]
     held: Mapping[Place, int] = field(default_factory=dict)
+    ask: Ask = NOTHING_SAID
 
     @property
     def needs(self) -> dict[str, int]:
@@ -120,14 +124,20 @@ class Answer:
 
 
 def promise(
-    baskets: Sequence[Basket], shelves: Iterable[Shelf], *, split: bool = False, lets_in_unknown: bool = True
+    baskets: Sequence[Basket],
+    shelves: Iterable[Shelf],
+    *,
+    split: bool = False,
+    lets_in_unknown: bool = True,
+    rules: SourcingSet = NO_ROWS,
 ) -> list[Answer]:
     """First come, first served, in the order given; each basket whole or not at all. What a basket holds stays its own.
 
-    `split`: the pieces may come from several warehouses; else one warehouse has to have all of them.
+    `rules`: the sourcing rows; what they would ship can be promised, be it from several warehouses, or in part with the
+    rest on backorder. Without rows one warehouse has to have all of it, or, with `split`, several together.
     """
     ground = _Ground.of(shelves, baskets)
-    return [_answer(basket, ground, split=split, lets_in_unknown=lets_in_unknown) for basket in baskets]
+    return [_answer(basket, ground, rules, split=split, lets_in_unknown=lets_in_unknown) for basket in baskets]
 
 
 @dataclass(slots=True)
@@ -164,15 +174,28 @@ class _Ground:
         return {w: self.left[sku, w] for w in self.by_sku.get(sku, ()) if self.left[sku, w] > 0}
 
 
-def _answer(basket: Basket, ground: _Ground, *, split: bool, lets_in_unknown: bool) -> Answer:
+def _answer(basket: Basket, ground: _Ground, rules: SourcingSet, *, split: bool, lets_in_unknown: bool) -> Answer:
     ground.take(basket.held, -1)
     unknown = [sku for sku in basket.needs if sku not in ground.by_sku]
     needs = {sku: pieces for sku, pieces in basket.needs.items() if sku in ground.by_sku}
-    takes = _choose(needs, ground, basket.held, split=split)
+    if needs and (rules.strategies or rules.places):
+        takes = _source(needs, ground, basket.ask, rules)
+    else:
+        takes = _choose(needs, ground, basket.held, split=split)
     ok = takes is not None and (lets_in_unknown or not unknown)
     lines = _lines(basket, ground, _reach(needs, ground, split=split), takes, lets_in_unknown=lets_in_unknown)
     ground.take(takes if ok and takes is not None else basket.held)
     return Answer(basket.order_no, ok, lines, takes if ok and takes is not None else {})
+
+
+def _source(needs: Mapping[str, int], ground: _Ground, ask: Ask, rules: SourcingSet) -> dict[Place, int] | None:
+    """What the rows would ship now."""
+    left: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for sku in needs:
+        for warehouse in ground.by_sku[sku]:
+            left[warehouse][sku] = max(0, ground.left[sku, warehouse])
+    chosen = choose(needs, left, ask, rules)
+    return {(sku, part.warehouse): count for part in chosen.parts for sku, count in part.pieces.items()} or None
 
 
 def _choose(
@@ -231,7 +254,7 @@ def _lines(
 ) -> list[LineAnswer]:
     """What can be had of a SKU goes to its lines in their order."""
     needs = basket.needs
-    left = dict(needs if takes is not None else reach)
+    left = dict(reach) if takes is None else _by_sku(takes)
     made: list[LineAnswer] = []
     for line in basket.lines:
         known = line.sku in ground.by_sku
@@ -254,6 +277,14 @@ def _lines(
             )
         )
     return made
+
+
+def _by_sku(takes: Mapping[Place, int]) -> dict[str, int]:
+    """In part, where the rest goes on backorder."""
+    pieces: Counter[str] = Counter()
+    for (sku, _), count in takes.items():
+        pieces[sku] += count
+    return dict(pieces)
 
 
 def _why(sku: str, needed: int, places: Mapping[str, int], ground: _Ground) -> Why:

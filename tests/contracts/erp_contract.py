@@ -330,5 +330,5 @@ def _with_pieces(order: Order, pieces: int) -> Order:
 
 async def _available(erp: Erp, sku: str) -> tuple[int, int]:
     """In the two warehouses."""
-    found = {figure.warehouse: figure.available for figure in await erp.stock() if figure.sku == sku}
+    found = {figure.warehouse: figure.available for figure in (await erp.stock()).figures if figure.sku == sku}
     return found["CK001"], found["CK002"]

@@ -140,6 +140,8 @@ class Sums:
             sku, warehouse = row[SKU], row[WAREHOUSE]
             place = intern(sku) if is_code(sku) else "", intern(warehouse) if is_code(warehouse) else ""
             figures = [read_pieces(row[name]) for name in FIGURES]
+            if figures[1] is FigureFault.NEGATIVE:  # more is reserved there than there is: nothing is available
+                figures[1] = 0
             if fault := self._fault(row, place, figures):
                 said = ", ".join(f"{name} {str(row[name])[:40]}" for name in (*FIGURES, self._field) if name)
                 self._refused.setdefault(place, RefusedFigure(sku=place[0], warehouse=place[1], fault=fault, said=said))

@@ -143,7 +143,7 @@ def test_a_list_without_end_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch
     [(1.5, "fraction"), (-1, "negative"), ("many", "no_number"), (None, "no_number"), (float("nan"), "no_number"),
      (True, "no_number"), (10**13, "no_number")],
 )  # fmt: skip
-@pytest.mark.parametrize("column", [2, 3, 4])
+@pytest.mark.parametrize("column", [2, 4])
 def test_a_figure_that_is_no_number_of_pieces_spoils_its_place_only(wrong: object, fault: str, column: int) -> None:
     cells: list[object] = ["CK001", "SKU-001", 1, 1, 0]
     cells[column] = wrong
@@ -153,6 +153,21 @@ def test_a_figure_that_is_no_number_of_pieces_spoils_its_place_only(wrong: objec
     assert [(one.warehouse, one.on_hand) for one in reading.figures] == [("CK002", 3)]
     [refused] = reading.refused
     assert (refused.sku, refused.warehouse, refused.fault) == ("SKU-001", "CK001", fault)
+
+
+@pytest.mark.parametrize("wrong", [1.5, "many", None])
+def test_so_does_one_that_says_nothing_of_what_is_available(wrong: object) -> None:
+    sums = Sums(BUSINESS)
+    sums.add([row("CK001", "SKU-001", 1, wrong, 0)])
+    assert not sums.reading(None).figures
+
+
+def test_where_more_is_reserved_than_there_is_nothing_is_available() -> None:
+    """The ERP reserved beyond its stock: what is on hand counts, or an older and higher figure would be sold on."""
+    sums = Sums(BUSINESS)
+    sums.add([row("CK001", "SKU-001", 2, -3, 5)])
+    [one] = sums.reading(None).figures
+    assert (one.on_hand, one.available, one.locked) == (2, 0, 5)
 
 
 @pytest.mark.parametrize("cells", [("", "SKU", 1, 1, 0), ("CK001", None, 1, 1, 0), ("CK001", "SKU\x00", 1, 1, 0)])
