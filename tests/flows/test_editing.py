@@ -1,0 +1,77 @@
+"""Orders that are changed while a warehouse has them, the simulated ERP and warehouse over HTTP."""
+
+import pytest
+
+from ballast.domain.editing import Change, NotChanged
+from ballast.domain.words import State, Step
+from tasks.editing import edit_order
+from tests.flows.stage import Stage
+from tests.flows.test_sourcing import A, B, deliveries, leave, locks, nothing_twice, ship_out
+
+ELSEWHERE = Change(receiver={"city": "宁波", "address": "中山路 2 号"})
+
+
+async def test_a_new_address_goes_out_with_a_new_delivery(stage: Stage) -> None:
+    order_no = await stage.handed_over(((A, 2),))
+    said = await edit_order(stage.house, order_no, ELSEWHERE, by="li")
+    assert "to be stopped first" in said
+    await ship_out(stage)
+    assert await deliveries(stage) == [("1", "CK001", "taken_back"), ("2", "CK001", "with_warehouse")]
+    await leave(stage, f"{order_no}.2", {A: 2})
+    assert await stage.state(order_no) is State.OUTBOUND
+    await stage.send()
+    await nothing_twice(stage, order_no)
+    [row] = await stage.rows("select state, answer from order_edit")
+    assert (row.state, row.answer) == ("done", "changed by li: city, address")
+
+
+async def test_a_warehouse_that_does_not_let_go_ships_to_the_old_address(stage: Stage) -> None:
+    order_no = await stage.handed_over(((A, 2),))
+    before = (await stage.order(order_no)).receiver
+    await stage.world.act(order_no, "report", status="PACKAGE")
+    await stage.read()
+    await edit_order(stage.house, order_no, ELSEWHERE, by="li")
+    await ship_out(stage)
+    [row] = await stage.rows("select state, answer from order_edit")
+    assert row.state == "refused" and f"`ballast returns request {order_no}`" in row.answer
+    assert (await stage.order(order_no)).receiver == before
+    assert [alert.level for alert in await stage.alerts()] == ["info"]
+    await leave(stage, order_no, {A: 2})
+    assert await stage.state(order_no) is State.OUTBOUND
+    await stage.send()
+    await nothing_twice(stage, order_no)
+    with pytest.raises(NotChanged, match="has left the warehouse"):
+        await edit_order(stage.house, order_no, ELSEWHERE, by="li")
+
+
+async def test_fewer_pieces_agree_with_erp_locks_and_money(stage: Stage) -> None:
+    order_no = await stage.handed_over(((A, 3), (B, 2)))
+    before = await stage.order(order_no)
+    await edit_order(stage.house, order_no, Change(quantities={1: 1, 2: 0}), by="li")
+    await ship_out(stage)
+    assert await deliveries(stage) == [("1", "CK001", "taken_back"), ("2", "CK001", "with_warehouse")]
+    assert await locks(stage) == {(A, "CK001"): 1}
+    after = await stage.order(order_no)
+    await stage.send()
+    truth = await stage.world.truth(order_no)
+    assert truth["erp"]["sale_order"]["reserved"] == {A: 1}
+    [refund] = await stage.rows("select amount from refund")
+    assert refund.amount == before.total - after.total > 0
+    await leave(stage, f"{order_no}.2", {A: 1})
+    assert await stage.state(order_no) is State.OUTBOUND
+    await stage.send()
+    await stage.hear_the_shop()
+    truth = await stage.world.truth(order_no)
+    assert truth["wms"]["shipped"] == {A: 1}
+    assert [(bill["status"], bill["quantities"]) for bill in truth["erp"]["outstock"]] == [("C", {A: 1})]
+    assert await stage.world.duplicates() == {}
+    assert await stage.rows("select sku from stock_level where locked <> 0") == []
+
+
+async def test_before_it_is_handed_over_no_warehouse_is_asked(stage: Stage) -> None:
+    order_no = await stage.locked(((A, 2),))
+    assert await edit_order(stage.house, order_no, ELSEWHERE, by="li") == "changed by li: city, address"
+    await stage.work(Step.SHIP_OUT)
+    assert await deliveries(stage) == []
+    await leave(stage, order_no, {A: 2})
+    assert await stage.state(order_no) is State.OUTBOUND
