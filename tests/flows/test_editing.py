@@ -2,13 +2,21 @@
 
 import pytest
 
+from ballast.db.stock_check import find_damage
 from ballast.domain.editing import Change, NotChanged
 from ballast.domain.words import State, Step
+from ballast.ports import Order, Receipt
 from tasks.editing import edit_order
 from tests.flows.stage import Stage
-from tests.flows.test_sourcing import A, B, deliveries, leave, locks, nothing_twice, ship_out
+from tests.flows.test_sourcing import A, B, deliveries, leave, locks, nothing_twice, rows_in_force, shelf, ship_out
 
 ELSEWHERE = Change(receiver={"city": "宁波", "address": "中山路 2 号"})
+
+
+async def nothing_broken(stage: Stage) -> None:
+    """The ledger agrees with itself: every lock is some order's, of as many pieces as it binds."""
+    async with stage.house.transaction() as tx:
+        assert await find_damage(tx, None, asked_at=stage.house.clock.now()) == []
 
 
 async def test_a_new_address_goes_out_with_a_new_delivery(stage: Stage) -> None:
@@ -17,6 +25,8 @@ async def test_a_new_address_goes_out_with_a_new_delivery(stage: Stage) -> None:
     assert "to be stopped first" in said
     await ship_out(stage)
     assert await deliveries(stage) == [("1", "CK001", "taken_back"), ("2", "CK001", "with_warehouse")]
+    truth = await stage.world.truth(order_no)
+    assert truth["wms"]["addresses"] == {f"{order_no}.2": "中山路 2 号"}
     await leave(stage, f"{order_no}.2", {A: 2})
     assert await stage.state(order_no) is State.OUTBOUND
     await stage.send()
@@ -51,6 +61,7 @@ async def test_fewer_pieces_agree_with_erp_locks_and_money(stage: Stage) -> None
     await ship_out(stage)
     assert await deliveries(stage) == [("1", "CK001", "taken_back"), ("2", "CK001", "with_warehouse")]
     assert await locks(stage) == {(A, "CK001"): 1}
+    await nothing_broken(stage)
     after = await stage.order(order_no)
     await stage.send()
     truth = await stage.world.truth(order_no)
@@ -66,12 +77,54 @@ async def test_fewer_pieces_agree_with_erp_locks_and_money(stage: Stage) -> None
     assert [(bill["status"], bill["quantities"]) for bill in truth["erp"]["outstock"]] == [("C", {A: 1})]
     assert await stage.world.duplicates() == {}
     assert await stage.rows("select sku from stock_level where locked <> 0") == []
+    await nothing_broken(stage)
 
 
 async def test_before_it_is_handed_over_no_warehouse_is_asked(stage: Stage) -> None:
     order_no = await stage.locked(((A, 2),))
-    assert await edit_order(stage.house, order_no, ELSEWHERE, by="li") == "changed by li: city, address"
+    said = await stage.command("order", "edit", order_no, "--address", "中山路 2 号", "--by", "li")
+    assert said.strip() == f"{order_no}: changed by li: address"
     await stage.work(Step.SHIP_OUT)
     assert await deliveries(stage) == []
+    assert (await stage.world.truth(order_no))["wms"]["addresses"] == {order_no: "中山路 2 号"}
     await leave(stage, order_no, {A: 2})
     assert await stage.state(order_no) is State.OUTBOUND
+    refused = await stage.command("order", "edit", order_no, "--line", "1:1", code=2)
+    assert f"`ballast returns request {order_no} --line 1:1`" in refused
+
+
+async def test_a_change_that_meets_the_handing_over_stops_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_no = await stage.locked(((A, 2),))
+    create, said = stage.house.wms.create, list[str]()
+
+    async def slowly(order: Order, *, look_first: bool = False) -> Receipt:
+        receipt = await create(order, look_first=look_first)
+        if not said:
+            said.append(await edit_order(stage.house, order_no, ELSEWHERE, by="li"))
+        return receipt
+
+    monkeypatch.setattr(stage.house.wms, "create", slowly)
+    await ship_out(stage)
+    assert "to be stopped first" in said[0]
+    assert await deliveries(stage) == [("1", "CK001", "taken_back"), ("2", "CK001", "with_warehouse")]
+    assert (await stage.world.truth(order_no))["wms"]["addresses"] == {f"{order_no}.2": "中山路 2 号"}
+
+
+async def test_of_two_warehouses_one_refuses_and_the_order_goes_on_as_it_is(stage: Stage) -> None:
+    await rows_in_force(stage, split=True)
+    await shelf(stage, {(A, "CK001"): 1, (A, "CK002"): 5, (B, "CK001"): 5, (B, "CK002"): 0})
+    order_no = await stage.locked(((A, 2), (B, 1)))
+    await ship_out(stage)
+    await stage.world.act(f"{order_no}.2", "report", status="PACKAGE")
+    await edit_order(stage.house, order_no, Change(quantities={1: 1}), by="li")
+    await ship_out(stage)
+    assert [row.state for row in await stage.rows("select state from order_edit")] == ["refused"]
+    assert await deliveries(stage) == [
+        ("1", "CK001", "taken_back"), ("2", "CK002", "with_warehouse"), ("3", "CK001", "with_warehouse"),
+    ]  # fmt: skip
+    await nothing_broken(stage)
+    await leave(stage, f"{order_no}.2", {A: 1})
+    await leave(stage, f"{order_no}.3", {A: 1, B: 1})
+    assert await stage.state(order_no) is State.OUTBOUND
+    await stage.send()
+    await nothing_twice(stage, order_no)
