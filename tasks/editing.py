@@ -1,13 +1,16 @@
 """Changing an order by hand: who asks hears at once what comes of it; a warehouse that has it is asked by the steps."""
 
+from prefect import task
+
 from ballast.db import cases as orders
 from ballast.db import editing, moves
 from ballast.db.alerts import raise_alerts
 from ballast.db.archive import say_where
-from ballast.domain.editing import Change
+from ballast.domain.editing import Change, NotChanged
 from ballast.points import Point, reached
-from ballast.wiring import House
+from ballast.wiring import House, house
 from tasks.alarms import refund_alerts
+from tasks.policy import ALONE
 
 
 async def edit_order(here: House, order_no: str, change: Change, *, by: str, dry_run: bool = False) -> str:
@@ -24,3 +27,12 @@ async def edit_order(here: House, order_no: str, change: Change, *, by: str, dry
         await moves.write(tx, found)
         await raise_alerts(tx, refund_alerts(found), here.clock.now())
     return said
+
+
+@task(name="change order", task_run_name="change {order_no}", tags=["edit"], **ALONE)
+async def change_order(order_no: str, change: Change, by: str, dry_run: bool) -> str:
+    """`edit_order` for the form: a refusal is an answer like any other."""
+    try:
+        return await edit_order(await house(), order_no, change, by=by, dry_run=dry_run)
+    except NotChanged as refused:
+        return f"not changed: {refused}"

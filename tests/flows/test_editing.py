@@ -6,8 +6,9 @@ from ballast.db.stock_check import find_damage
 from ballast.domain.editing import Change, NotChanged
 from ballast.domain.words import State, Step
 from ballast.ports import Order, Receipt
+from flows.edit_orders import edit_orders
 from tasks.editing import edit_order
-from tests.flows.stage import Stage
+from tests.flows.stage import Stage, artifact, run
 from tests.flows.test_sourcing import A, B, deliveries, leave, locks, nothing_twice, rows_in_force, shelf, ship_out
 
 ELSEWHERE = Change(receiver={"city": "宁波", "address": "中山路 2 号"})
@@ -108,6 +109,16 @@ async def test_a_change_that_meets_the_handing_over_stops_it(stage: Stage, monke
     assert "to be stopped first" in said[0]
     assert await deliveries(stage) == [("1", "CK001", "taken_back"), ("2", "CK001", "with_warehouse")]
     assert (await stage.world.truth(order_no))["wms"]["addresses"] == {f"{order_no}.2": "中山路 2 号"}
+
+
+async def test_the_form_says_what_comes_of_it(stage: Stage) -> None:
+    order_no = await stage.paid(((A, 2),))
+    ran = await run(edit_orders, order_number=order_no, pieces={"1": 1}, by="li")
+    [row] = await artifact(ran)
+    assert ran.green and "line 1: 2 -> 1 pieces" in row["what happened"]
+    ran = await run(edit_orders, order_number=order_no, pieces={"1": 1}, by="li")
+    [row] = await artifact(ran)
+    assert ran.green and row["what happened"] == f"not changed: {order_no} is so already"
 
 
 async def test_of_two_warehouses_one_refuses_and_the_order_goes_on_as_it_is(stage: Stage) -> None:
