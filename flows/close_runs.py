@@ -46,6 +46,7 @@ FLOWS = (
     "score-customers",
     "cancel-orders",
     "hold-orders",
+    "edit-orders",
     "answer-alerts",
     "answer-returns",
     "sum-up",

@@ -135,6 +135,7 @@ class Delivery:
     lines: list[DeliveryLine]
     asked_carrier: str
     phones: tuple[str, ...]
+    address: str
     created_at: float
     status: str = "NEW"
     frozen: bool = True

@@ -134,6 +134,7 @@ def tell_wms(order: Order) -> dict[str, Any]:
         "creates": order.creates,
         "shipped": shipped,
         "warehouses": [delivery.warehouse for delivery in order.deliveries if delivery.alive],
+        "addresses": {delivery.code: delivery.address for delivery in order.deliveries if delivery.alive},
     }
 
 

@@ -116,8 +116,8 @@ STATES = Label("Orders per state", "各状态订单")
 HOLDS = Label("On hold, by reason", "挂起原因")
 NEWEST = Label("On hold, the newest", "最新挂起")
 FORMS = Label(
-    "Forms: `answer-alerts`, `rerun-orders`, `hold-orders`, `cancel-orders`, under Deployments.",
-    "表单：Deployments 中的 `answer-alerts`、`rerun-orders`、`hold-orders`、`cancel-orders`。",
+    "Forms: `answer-alerts`, `rerun-orders`, `hold-orders`, `cancel-orders`, `edit-orders`, under Deployments.",
+    "表单：Deployments 中的 `answer-alerts`、`rerun-orders`、`hold-orders`、`cancel-orders`、`edit-orders`。",
 )
 _ALERT, _ORDER, _ORDERS = Label("alert", "告警"), Label("order", "订单"), Label("orders", "订单数")
 _SINCE, _WHO = Label("since", "时间"), Label("who", "处理人")

@@ -9,19 +9,20 @@ from collections.abc import Sequence
 
 from adapters.errors import OutsideError
 from ballast.db import cases as orders
-from ballast.db import deliveries, effects, moves
+from ballast.db import deliveries, editing, effects, moves
 from ballast.db.alerts import raise_alerts
 from ballast.db.case import Case
 from ballast.db.claims import Chunk
 from ballast.db.sourcing import choose_again, fit_locks
+from ballast.db.stock import free_under_lock
 from ballast.db.to_come import still_to_come
-from ballast.domain.deliveries import STOPPING, DeliveryState, Need, unplaced
+from ballast.domain.deliveries import STOPPING, DeliveryOrder, DeliveryState, Need, unplaced
 from ballast.domain.sourcing import in_words
 from ballast.domain.stock import Allocation
 from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import Order, Receipt
 from ballast.wiring import House
-from tasks.alarms import hold_alerts
+from tasks.alarms import hold_alerts, refund_alerts
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, raise_if_down, settle
 
 WHY = "改由其他仓库发货 shipped from another warehouse"
@@ -33,6 +34,7 @@ async def stop_refused(here: House, chunk: Chunk, cases: Sequence[Case]) -> Tall
     stopping = [(case, one) for case in cases if (one := deliveries.first(case, *STOPPING))]
     if not stopping:
         return Tally()
+    codes = {case.id: one.code for case, one in stopping}
     jobs = [Job(f"wms.cancel:{one.code}", case.id, deliveries.request_of(case, one), case.id) for case, one in stopping]
     async with here.transaction() as tx:
         ids, since = [job.order_id for job in jobs], here.clock.now() - here.settings.patience.warehouse_quiet
@@ -45,18 +47,20 @@ async def stop_refused(here: House, chunk: Chunk, cases: Sequence[Case]) -> Tall
     outcomes = await carry_out(here, "wms.cancel", jobs, stop, chunk=chunk)
 
     def decide(case: Case, outcome: Outcome) -> str:
-        return _stopped(case, chunk, outcome.error)
+        return _stopped(case, chunk, codes[case.id], outcome.error)
 
     tally = await settle(here, chunk, cases, jobs, outcomes, decide)
     raise_if_down(jobs, outcomes)
     return tally
 
 
-def _stopped(case: Case, chunk: Chunk, error: OutsideError | None) -> str:
-    one = deliveries.first(case, *STOPPING)
-    if one is None:  # it was called off, or left, meanwhile
+def _stopped(case: Case, chunk: Chunk, code: str, error: OutsideError | None) -> str:
+    one = next(one for one in deliveries.deliveries_of(case) if one.code == code)
+    if one.state not in STOPPING:  # it was called off, or left, meanwhile
         case.reschedule()
         return "settled meanwhile"
+    if one.state is DeliveryState.RECALLED:
+        return _recalled(case, one, error)
     if error is not None:
         deliveries.end(case, one.code, DeliveryState.WITH_WAREHOUSE, one.why)
         reason = HoldReason.WAREHOUSE_SHORT if one.state is DeliveryState.SHORT else HoldReason.WAREHOUSE_REFUSED
@@ -70,8 +74,26 @@ def _stopped(case: Case, chunk: Chunk, error: OutsideError | None) -> str:
     return "stopped at a warehouse"
 
 
+def _recalled(case: Case, one: DeliveryOrder, error: OutsideError | None) -> str:
+    """Its warehouse let go, and the change can be made; or it did not, and the order goes on as it is."""
+    if error is not None:
+        deliveries.end(case, one.code, DeliveryState.WITH_WAREHOUSE, one.why)
+        if case.edits.asked is not None:
+            editing.refuse(case, f"{one.code} {one.warehouse} cannot be stopped: {error}")
+        case.reschedule()
+        return "not changed"
+    deliveries.end(case, one.code, DeliveryState.TAKEN_BACK, one.why)
+    text = f"{one.code}: {one.warehouse} let it go ({one.why})"
+    case.take(Event.NOTED, cause=f"source:taken-back:{one.code}", actor="ballast", text=text)
+    case.reschedule()
+    return "stopped at a warehouse"
+
+
 async def source_again(here: House, chunk: Chunk, cases: Sequence[Case]) -> Tally:
-    """Choose other warehouses for what is in no delivery, lock it there; who can be shipped from nowhere is held."""
+    """Choose other warehouses for what is in no delivery, lock it there; who can be shipped from nowhere is held.
+
+    What is to be changed and is at no warehouse is changed before that.
+    """
     tally = Tally()
     if not cases:
         return tally
@@ -80,14 +102,19 @@ async def source_again(here: House, chunk: Chunk, cases: Sequence[Case]) -> Tall
         ours = await orders.load(
             tx, now=now, waits=here.waits, ids=[case.id for case in cases], lease_owner=chunk.owner
         )
-        held = [c for c in ours if deliveries.next_need(c) is Need.SOURCE and c.standing.state is State.STOCK_LOCKED]
+        locked = [case for case in ours if case.standing.state is State.STOCK_LOCKED]
+        await free_under_lock(tx, {line.line.sku for case in locked for line in case.lines})  # lines may go
+        for case in locked:
+            if deliveries.next_need(case) is Need.CHANGE:
+                editing.apply(case)
+        held = [case for case in locked if deliveries.next_need(case) is Need.SOURCE]
         wanted = {case.id: unplaced(case.deliveries.values(), deliveries.wanted(case)) for case in held}
         chosen = await choose_again(tx, wanted, held, here.waits.sourcing, now=now)
         for case in held:
             tally[_sourced(here, case, chunk, wanted[case.id], chosen[case.id])] += 1
         await moves.write(tx, held)
         await fit_locks(tx, held, now)
-        await raise_alerts(tx, hold_alerts(held), now)
+        await raise_alerts(tx, hold_alerts(held) + refund_alerts(held), now)
     return tally
 
 

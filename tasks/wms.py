@@ -37,7 +37,7 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
     quiet = due(Need.ASK)
     questions = {case.id: ask_warehouses(here, case) for case in quiet}
     tally += await ask_and_apply(here, chunk, quiet, questions, also=_hand_over_again)
-    tally += await sourcing.source_again(here, chunk, due(Need.SOURCE))
+    tally += await sourcing.source_again(here, chunk, due(Need.SOURCE) + due(Need.CHANGE))
     tally += await sourcing.stop_refused(here, chunk, due(Need.STOP))
     return tally + await sourcing.change_sale_orders(here, chunk, due(Need.TELL_ERP))
 
@@ -94,6 +94,12 @@ def _handed_over(case: Case, one: DeliveryOrder) -> None:
 
 def _refused(case: Case, chunk: Chunk, one: DeliveryOrder, why: str) -> str:
     """The warehouse never took it: nothing is to be stopped there."""
+    if case.edits.asked is not None:  # it was asked to change meanwhile
+        deliveries.end(case, one.code, DeliveryState.TAKEN_BACK, why)
+        text = f"{one.code}: {one.warehouse} does not take it ({why})"
+        case.take(Event.NOTED, cause=f"source:refused:{one.code}", actor="ballast", text=text)
+        case.reschedule()
+        return "refused, to be changed"
     if case.standing.state is State.ON_HOLD or not deliveries.reroutes(case):
         return hold(case, chunk.step, HoldReason.WAREHOUSE_REFUSED, why)
     deliveries.end(case, one.code, DeliveryState.ENDED, f"{DeliveryState.REFUSED}: {why}")

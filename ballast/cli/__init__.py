@@ -26,6 +26,7 @@ def main() -> None:
     import ballast.cli.channels
     import ballast.cli.charting
     import ballast.cli.customers
+    import ballast.cli.editing
     import ballast.cli.incoming
     import ballast.cli.ledger
     import ballast.cli.machine
@@ -85,6 +86,7 @@ def _is_plain(error: Exception) -> bool:
         "NewerDatabase",
         "NoDay",
         "NoWindow",
+        "NotChanged",
         "NobodyKnows",
         "NotInArchive",
         "NotRunning",

@@ -41,6 +41,7 @@ OF_ORDER: Final = (
     "order_origin",
     "order_gate",
     "delivery",
+    "order_edit",
 )
 """Tables whose rows belong to an order by `order_id`: all of them go with it."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ballast.db.edits import Edits
 from ballast.domain.deliveries import DeliveryOrder, sources_of
 from ballast.domain.life_cycle import ASKED_ANEW, Standing, after
 from ballast.domain.money import Money
@@ -149,6 +150,7 @@ class Case:
     arrived: list[State] = field(default_factory=list)
     deliveries: dict[str, DeliveryOrder] = field(default_factory=dict)  # by code; none: whole, under its own number
     changed_deliveries: set[str] = field(default_factory=set)
+    edits: Edits = field(default_factory=Edits)
 
     def is_as_read(self, version: int, sla_due_at: datetime | None) -> bool:
         """Whether its row says that nobody has written anything of the order since this was read."""
@@ -391,8 +393,7 @@ class Case:
             lines=tuple(line.line for line in self.lines),
             parcels=tuple(Parcel(carrier=p.carrier, waybill=p.waybill, items=p.items) for p in self.parcels.values()),
             warehouse=self.warehouse,
-            sources=sources_of(
-                self.deliveries.values(), {line.line.line_no: line.line.quantity for line in self.lines}
-            ),
+            sources=sources_of(self.deliveries.values(), {x.line.line_no: x.line.quantity for x in self.lines}),
             transaction_id=next((c.transaction_id for c in self.charges if c.state == "counted"), None),
+            edited=self.edits.done,
         )

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.case import Case, ChargeCase, LineCase, ParcelCase, RefundCase, Trouble
 from ballast.db.deliveries import take_up
+from ballast.db.edits import take_up as take_up_edits
 from ballast.db.engine import rows
 from ballast.domain.life_cycle import Standing
 from ballast.domain.returns import Known, ReturnKind, ReturnState
@@ -34,6 +35,8 @@ select o.*,
      where s.order_id = o.id) as said_rows,
   (select c.tier from customer c where c.customer_no = o.customer_no) as tier,
   (select json_agg(row_to_json(d) order by d.number) from delivery d where d.order_id = o.id) as delivery_rows,
+  (select row_to_json(x) from order_edit x where x.order_id = o.id and x.state = 'asked') as edit_row,
+  exists (select from order_edit x where x.order_id = o.id and x.state = 'done') as was_edited,
   (select json_agg(json_build_array(r.return_no, r.kind, r.state, r.counts, r.whole, r.waybill,
        (select json_object_agg(l.line_no, case when r.inspected_at is null then l.quantity else l.good + l.damaged end)
         from return_line l where l.return_no = r.return_no)) order by r.id)
@@ -124,6 +127,7 @@ def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: b
         due=(Step(row["due_step"]), row["due_at"]) if row["due_step"] else None,
         holds_lease=holds_lease,
         known_returns=tuple(_known_return(*values) for values in row["return_rows"] or ()),
+        edits=take_up_edits(row["edit_row"], done=row["was_edited"]),
     )
     if row["delivery_rows"]:
         take_up(case, row["delivery_rows"])

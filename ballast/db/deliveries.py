@@ -16,6 +16,7 @@ from ballast.db.case import Case
 from ballast.db.engine import dumps, run
 from ballast.domain.deliveries import (
     AT_WAREHOUSE,
+    GIVEN_UP,
     OVER,
     STOPPING,
     DeliveryOrder,
@@ -121,8 +122,9 @@ def deliveries_of(case: Case) -> list[DeliveryOrder]:
 
 
 def next_need(case: Case) -> Need:
-    """What a step has to do next for an order that is locked."""
-    return need(deliveries_of(case), wanted(case))
+    """What a step has to do next for an order that is locked. One that is to be changed goes to no warehouse before."""
+    found = need(deliveries_of(case), wanted(case))
+    return Need.CHANGE if case.edits.asked is not None and found is not Need.STOP else found
 
 
 def first(case: Case, *states: DeliveryState) -> DeliveryOrder | None:
@@ -167,7 +169,8 @@ def more_to_come(case: Case) -> bool:
 def ask_of(case: Case) -> Ask:
     """What the sourcing rows may know of an order. A warehouse that ended a delivery of it gets no other one."""
     head = case.head
-    refused = {one.warehouse for one in case.deliveries.values() if one.state in (DeliveryState.ENDED, *STOPPING)}
+    ended = {DeliveryState.ENDED, DeliveryState.REFUSED, DeliveryState.SHORT}
+    refused = {one.warehouse for one in case.deliveries.values() if one.state in ended}
     return Ask(head["channel"], head.get("tier") or "", head["receiver"].get("province", ""), frozenset(refused))
 
 
@@ -248,6 +251,13 @@ def end(case: Case, code: str, state: DeliveryState, why: str) -> None:
     put(case, known[code].end(state, why, case.now))
 
 
+def take_back(case: Case, why: str) -> None:
+    """The order is changed: what no warehouse has is taken back, and all of it is sourced anew."""
+    for one in deliveries_of(case):
+        if one.state not in OVER | AT_WAREHOUSE:
+            end(case, one.code, DeliveryState.TAKEN_BACK, why)
+
+
 def call_off(case: Case, codes: Collection[str] | None = None) -> None:
     """Nothing more comes of the deliveries with these codes, or of all that are not over."""
     for one in list(case.deliveries.values()):
@@ -263,7 +273,7 @@ def count_left(case: Case, code: str, waybills: Iterable[str], *, final: bool) -
     skus = {line.line.line_no: line.line.sku for line in case.lines}
     now = replace(
         before,
-        shipped=left_of(before.items, skus, parcels, everything=final and not any(parcels)),
+        shipped=left_of(_still_ordered(before.items, skus), skus, parcels, everything=final and not any(parcels)),
         waybills=named,
     )
     if now.all_left:
@@ -275,6 +285,11 @@ def count_left(case: Case, code: str, waybills: Iterable[str], *, final: bool) -
         line.changed = line.changed or pieces != line.shipped
         line.shipped = pieces
     return now
+
+
+def _still_ordered(items: Pieces, lines: Collection[int]) -> Pieces:
+    """Without the lines that a change removed: who ships them all the same ships what nobody ordered."""
+    return {line_no: count for line_no, count in items.items() if line_no in lines}
 
 
 # -- what warehouses say -------------------------------------------------------------------------------------------
@@ -323,9 +338,9 @@ def count_shipment(case: Case, news: News) -> str | None:
     bound = Counter[int]()
     for one in case.deliveries.values():
         bound.update(one.binds)
-    if before.state is not DeliveryState.ENDED or all(bound[no] <= count for no, count in wanted(case).items()):
+    if before.state not in GIVEN_UP or all(bound[no] <= count for no, count in wanted(case).items()):
         return None
-    others = [one for one in case.deliveries.values() if one.code != code and one.state is not DeliveryState.ENDED]
+    others = [one for one in case.deliveries.values() if one.code != code and one.state not in GIVEN_UP]
     also = ", ".join(f"{one.code} at {one.warehouse} ({one.state})" for one in others)
     return f"{code} left {before.warehouse} after it was given up ({before.why}); the same pieces are in {also}"
 

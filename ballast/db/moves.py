@@ -10,6 +10,7 @@ from ballast.db.alerts import end_alerts
 from ballast.db.case import Case, LineCase, ParcelCase
 from ballast.db.clocks import read_next
 from ballast.db.deliveries import write_deliveries
+from ballast.db.editing import end_overtaken, write_edits
 from ballast.db.engine import dumps, ring, rows, run
 from ballast.db.outbox import send_once_more
 from ballast.db.payments import write_money
@@ -99,6 +100,7 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
 
     Raises `MovedMeanwhile`, and the transaction has to be rolled back, when a case is not as it was loaded.
     """
+    end_overtaken(cases)
     shelved = await take_goods_in(tx, cases)
     written = [case for case in cases if case.written]
     if await _many(tx, _UPDATE_ORDERS, [_order_row(case) for case in written]) != len(written):
@@ -107,6 +109,7 @@ async def write(tx: AsyncConnection, cases: Sequence[Case]) -> None:
     await _many(tx, _UPSERT_PARCELS, [_parcel_row(c, p) for c in cases for p in c.parcels.values() if p.changed])
     await _many(tx, _UPDATE_LINES, [_line_row(c, line) for c in cases for line in c.lines if line.changed])
     await write_deliveries(tx, cases)
+    await write_edits(tx, cases)
     await _many(tx, _UPSERT_SAID, [row for case in cases for row in case.said.values()])
     await _many(tx, _END_HOLDS, [row for case in cases for row in case.released])
     await _many(tx, _INSERT_HOLDS, [row for case in cases for row in case.held])

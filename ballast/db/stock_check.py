@@ -92,7 +92,8 @@ with candidates as (
 lines as (select order_id, sku, sum(quantity) as wanted, sum(shipped) as sold
   from order_line where order_id in (select id from candidates) group by order_id, sku),
 bound as (select d.order_id, l.sku, sum(cast(i.value as int)) as pieces
-  from delivery d cross join jsonb_each_text(case when d.state = 'ended' then d.shipped else d.items end) i
+  from delivery d cross join jsonb_each_text(
+      case when d.state in ('ended', 'taken_back') then d.shipped else d.items end) i
     join order_line l on l.order_id = d.order_id and l.line_no = cast(i.key as int)
   where d.warehouse <> '' and d.order_id in (select id from candidates) group by d.order_id, l.sku),
 locks as (select order_id, sku, min(warehouse) as warehouse,

@@ -29,13 +29,17 @@ class DeliveryState(StrEnum):
     WITH_WAREHOUSE = "with_warehouse"  # handed over
     REFUSED = "refused"  # the warehouse will not ship it; to be stopped there before its rest goes elsewhere
     SHORT = "short"  # the shelf was empty; likewise
+    RECALLED = "recalled"  # its order is to be changed: to be stopped there before that
     ENDED = "ended"  # it ships no more than it has shipped: its rest is sourced from elsewhere
+    TAKEN_BACK = "taken_back"  # its order was changed before it left: the same warehouse may get the next one
     CANCELLED = "cancelled"  # called off with its order
     LEFT = "left"  # every piece of it left
 
 
-STOPPING: Final = frozenset({DeliveryState.REFUSED, DeliveryState.SHORT})
-OVER: Final = frozenset({DeliveryState.ENDED, DeliveryState.CANCELLED, DeliveryState.LEFT})
+STOPPING: Final = frozenset({DeliveryState.REFUSED, DeliveryState.SHORT, DeliveryState.RECALLED})
+GIVEN_UP: Final = frozenset({DeliveryState.ENDED, DeliveryState.TAKEN_BACK})
+"""It ships no more than it has shipped: its rest is another delivery's."""
+OVER: Final = frozenset({*GIVEN_UP, DeliveryState.CANCELLED, DeliveryState.LEFT})
 AT_WAREHOUSE: Final = frozenset({DeliveryState.WITH_WAREHOUSE, *STOPPING})
 """The warehouse may know of it, and may still ship."""
 
@@ -52,7 +56,8 @@ class Source:
 class Need(StrEnum):
     """What a step has to do next for an order that is locked."""
 
-    STOP = "stop"  # a warehouse refused or was short: it must not ship after all
+    STOP = "stop"  # a warehouse refused, was short, or has what is to be changed: it must not ship after all
+    CHANGE = "change"  # a change is asked for, and no warehouse has anything of it
     SOURCE = "source"  # pieces are in no delivery
     TELL_ERP = "tell_erp"  # pieces are locked that the ERP does not reserve
     HAND_OVER = "hand_over"  # a delivery is ready for its warehouse
@@ -78,7 +83,7 @@ class DeliveryOrder:
     @property
     def binds(self) -> Pieces:
         """The pieces of the order that are this delivery's to ship, or have left with it."""
-        return self.shipped if self.state is DeliveryState.ENDED else self.items
+        return self.shipped if self.state in GIVEN_UP else self.items
 
     @property
     def all_left(self) -> bool:

@@ -11,22 +11,14 @@ ADDRESS: Final = ("name", "mobile", "province", "city", "district", "address")
 """The parts of a receiver, as orders have them."""
 
 
-class Stage(StrEnum):
-    """How far an order is, as far as changing it is concerned."""
-
-    OPEN = "open"  # no stock is locked: it is changed at once
-    LOCKED = "locked"  # stock is locked, and no warehouse knows of it: changed at once, with its locks
-    AT_WAREHOUSE = "at_warehouse"  # a warehouse has it: changed if it lets go
-    LEFT = "left"  # something left: not changed any more, it can be returned
-    ENDED = "ended"  # closed: nothing is to be done
-
-
 class Refusal(StrEnum):
     """Why an order is not changed."""
 
     ENDED = "ended"  # it is closed
     LEFT = "left"  # some of it has left: the way back is a return
     STOPPED = "stopped"  # it is being called off, or its money went back
+    HELD = "held"  # a person has to look at something else first
+    UNDER_WAY = "under_way"  # another change is asked for, or a step is just locking its stock
     NOTHING = "nothing"  # the change says what is so already
     UNKNOWN_LINE = "unknown_line"  # the order has no such line
     MORE_AFTER_PAYMENT = "more_after_payment"  # what is paid does not grow: that is another order, and can be merged

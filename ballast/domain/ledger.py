@@ -252,8 +252,10 @@ def _of_price(facts: Facts) -> Iterator[Finding]:
         return
     if (paid or facts.has_goods) and not facts.counted and facts.total:
         yield Finding.MISSING_CAPTURE
-    elif paid and facts.paying.captured != facts.total:
-        yield Finding.UNDERPAID if facts.paying.captured < facts.total else Finding.OVERPAID
+    elif paid and facts.paying.captured < facts.total:
+        yield Finding.UNDERPAID
+    elif paid and facts.paying.captured > facts.total and facts.paying.left > facts.total:  # the rest did not go back
+        yield Finding.OVERPAID
     elif not paid and facts.paying.left and facts.paying.left != facts.total:
         yield Finding.PAYMENT_DIFFERS
 

@@ -135,6 +135,8 @@ DELIVERY_LABELS: Final[Mapping[DeliveryState, Label]] = {
     DeliveryState.REFUSED: Label("refused, being stopped", "仓库拒单, 拦截中"),
     DeliveryState.SHORT: Label("short, being stopped", "仓库缺货, 拦截中"),
     DeliveryState.ENDED: Label("given up, the rest ships from elsewhere", "放弃, 其余由他仓发"),
+    DeliveryState.RECALLED: Label("to be changed, being stopped", "改单, 拦截中"),
+    DeliveryState.TAKEN_BACK: Label("taken back, the order was changed", "改单撤回"),
     DeliveryState.CANCELLED: Label("called off", "已取消"),
     DeliveryState.LEFT: Label("left", "已发出"),
 }

@@ -63,6 +63,9 @@ class Order:
     sources: tuple[Source, ...] = ()  # where each piece comes from; empty: all from `warehouse`
     delivery: str = ""  # the code of the delivery that the lines are of; empty: of the whole order
     transaction_id: str | None = None  # of the payment that counted
+    edited: bool = field(
+        default=False, repr=False
+    )  # it was changed since it was placed: documents may have it as it was
     customer_tier: str = ""  # the seller's own word, as the SLA policy names it; empty: not said
     origin: Origin = field(default=Origin(), repr=False)  # as it was told at intake; not read back from the books
     coupons: tuple[str, ...] = field(default=(), repr=False)  # likewise

@@ -91,6 +91,18 @@ class ErpContract:
         assert await _sale_status(world, order) == AUDITED
         assert await world.duplicates() == {}
 
+    async def test_a_bill_that_was_written_before_the_order_was_changed_is_rewritten(
+        self, erp: Erp, world: World
+    ) -> None:
+        order = await place_order(world, [("SKU-004", 3)])
+        one, two = await _available(erp, "SKU-004")
+        await erp.reserve(order)
+        [line] = order.lines
+        fewer = replace(order, lines=(replace(line, quantity=1, amount=line.unit_price),), edited=True)
+        await erp.reserve(fewer, look_first=True)
+        assert await _available(erp, "SKU-004") == (one - 1, two)
+        assert await _sale_status(world, order) == AUDITED
+
     @pytest.mark.parametrize("fault", ["timeout_after_effect", "success_without_effect"])
     async def test_a_change_is_looked_up_and_not_believed(self, erp: Erp, world: World, fault: str) -> None:
         order = await place_order(world, [("SKU-004", 2)])

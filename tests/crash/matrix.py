@@ -41,6 +41,7 @@ BY_HAND: Final[dict[str, dict[str, tuple[Point, ...]]]] = {
         "call_off": (Point.STORED, Point.MOVED),
     },
     "hold-orders": {"hold": BOOKS},
+    "edit-orders": {"edit": BOOKS},
     "answer-returns": {"answer": BOOKS},
     "rerun-orders": {
         "rerun": BOOKS,

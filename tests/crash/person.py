@@ -7,6 +7,7 @@ from typing import Any
 
 from flows.answer_returns import answer_returns
 from flows.cancel_orders import cancel_orders
+from flows.edit_orders import edit_orders
 from flows.hold_orders import hold_orders
 from flows.reconcile import reconcile
 from flows.rerun_orders import rerun_orders
@@ -24,6 +25,9 @@ async def act(name: str, order_no: str) -> None:
         return
     if name == answer_returns.name:
         await answer_returns((order_no,), by="li")
+        return
+    if name == edit_orders.name:
+        await edit_orders(order_no, address="中山路 2 号", by="li")
         return
     form: Any = FORMS[name]
     await form(order_numbers=(order_no,), by="li")

@@ -93,6 +93,7 @@ async def undisturbed(stage: Stage, make_workers: MakeWorkers, flow: str) -> dic
 ENDS = {
     "cancel-orders": ("CLOSED", None),
     "hold-orders": ("ON_HOLD", "BY_HAND"),
+    "edit-orders": ("STOCK_LOCKED", None),
     "answer-returns": ("SIGNED", None),
     "rerun-orders": ("STOCK_LOCKED", None),
     "reconcile": ("OUTBOUND", None),

@@ -81,6 +81,8 @@ async def surround(house: House, order_no: str) -> None:
                select id, 'intake', :now, 1, 0, 0 from o""",
             """insert into delivery (order_id, number, code, warehouse, items, state, why, made_at, ended_at)
                select id, 2, :no || '.2', 'CK002', '{"1": 1}', 'left', '', :now, :now from o""",
+            """insert into order_edit (order_id, change, asked_by, asked_at, state, answer, ended_at)
+               select id, '{"receiver": {}, "quantities": {"1": 1}}', 'li', :now, 'done', 'a', :now from o""",
         ):
             statement = f"with o as (select id from sales_order where order_no = :no) {sql}"
             await run(tx, statement if " o)" in sql or "from o" in sql else sql, now=now, no=order_no)

@@ -20,7 +20,15 @@ from tests.flows.stage import Stage
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = {entry["name"]: entry for entry in read_deployments()}
-BY_HAND = {"rerun-orders", "cancel-orders", "hold-orders", "answer-alerts", "answer-returns", "publish-status-map"}
+BY_HAND = {
+    "rerun-orders",
+    "cancel-orders",
+    "edit-orders",
+    "hold-orders",
+    "answer-alerts",
+    "answer-returns",
+    "publish-status-map",
+}
 LONG_ENOUGH = 40.0
 
 

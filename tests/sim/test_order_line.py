@@ -77,6 +77,7 @@ async def test_whole_line(stage: Stage) -> None:
         "creates": 1,
         "shipped": {"SKU-001": 2, "SKU-004": 1},
         "warehouses": ["WH01"],
+        "addresses": {"SO1": "滨河大道776号"},
     }
     assert end["erp"]["outstock"][0]["status"] == "C"
     assert end["erp"]["receipt_told"]

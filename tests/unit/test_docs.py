@@ -21,6 +21,7 @@ import ballast.cli.cancelling
 import ballast.cli.channels
 import ballast.cli.charting
 import ballast.cli.customers
+import ballast.cli.editing
 import ballast.cli.incoming
 import ballast.cli.ledger
 import ballast.cli.machine

@@ -48,6 +48,9 @@ class Kingdee:
 
     async def reserve(self, order: Order, *, look_first: bool = False) -> Receipt:
         bill = await self._bills.sale_order(order.order_no) if look_first else None
+        if bill is not None and order.edited and bill.status != "Z":  # of an earlier attempt, as the order was then
+            await self._rewriting.rewrite(bill, order)
+            return Receipt(reference=bill.number)
         if bill is None:
             bill = await self._save_sale_order(order)
         if bill.status == "Z":  # somebody's draft under our number; a draft cannot be submitted: take it over

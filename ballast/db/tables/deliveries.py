@@ -16,9 +16,12 @@ class Delivery(SQLModel, table=True):
         UniqueConstraint("code", name="one_delivery_per_code"),
         CheckConstraint("number > 0", name="numbers_begin_with_one"),
         CheckConstraint(
-            "(warehouse = '') = (state = 'backordered') or state = 'cancelled'", name="backordered_nowhere"
+            "(warehouse = '') = (state = 'backordered') or state in ('cancelled', 'taken_back')",
+            name="backordered_nowhere",
         ),
-        CheckConstraint("(ended_at is not null) = (state in ('ended', 'cancelled', 'left'))", name="over_when_ended"),
+        CheckConstraint(
+            "(ended_at is not null) = (state in ('ended', 'taken_back', 'cancelled', 'left'))", name="over_when_ended"
+        ),
         Index("delivery_backordered", "order_id", postgresql_where=text("state = 'backordered'")),
     )
 

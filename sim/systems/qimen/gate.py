@@ -111,6 +111,7 @@ class QimenGate:
             lines=[read_line(node, self._world.stocks.articles) for node in lines],
             asked_carrier=head.read("logisticsCode"),
             phones=(head.read("senderInfo", "mobile"), head.read("receiverInfo", "mobile")),
+            address=head.read("receiverInfo", "detailAddress"),
             created_at=now,
         )
 

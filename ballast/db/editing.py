@@ -1,0 +1,346 @@
+"""Changing an order: at once while no stock is locked, by taking it back from its warehouses after that.
+
+    ask -> at once, or: asked -> every warehouse lets go -> `apply` -> sourced anew; a warehouse that does not: `refuse`
+
+Everything happens under the lock of the order's row; `moves.write` stores it with the rest of the case.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ballast.db import refunding
+from ballast.db.alerts import raise_alerts
+from ballast.db.cancelling import has_left
+from ballast.db.case import Case, LineCase
+from ballast.db.deliveries import deliveries_of, end, put, take_back
+from ballast.db.edits import Asked
+from ballast.db.engine import dumps, rows, run
+from ballast.db.reservations import Terms, reserve
+from ballast.db.stock import end_locks
+from ballast.domain import editing as domain
+from ballast.domain.deliveries import DeliveryState
+from ballast.domain.editing import Bill, Change, NotChanged, Refusal, changed_bill, changed_receiver
+from ballast.domain.life_cycle import CALLED_OFF
+from ballast.domain.money import Money
+from ballast.domain.promising import Basket, Piece
+from ballast.domain.rules.portions import portion
+from ballast.domain.words import Event, HoldReason, State
+
+LET_GO: Final = frozenset(
+    {
+        HoldReason.WAREHOUSE_REFUSED,
+        HoldReason.WAREHOUSE_SHORT,
+        HoldReason.WAREHOUSE_EXCEPTION,
+        HoldReason.ERP_REFUSED,
+        HoldReason.NO_ANSWER,
+    }
+)
+"""Holds of locked orders that a change ends: its pieces are sourced and handed over anew."""
+
+
+# -- asking --------------------------------------------------------------------------------------------------------
+
+
+async def edit(tx: AsyncConnection, case: Case, change: Change, *, by: str) -> str:
+    """Ask for a change of a locked case that is written afterwards; a sentence that says what comes of it.
+
+    Raises `NotChanged`, and nothing of the case was touched.
+    """
+    said = ask(case, change, by=by)
+    if case.edits.bill_changed and change.quantities and case.place is State.PENDING_PAYMENT:
+        await end_locks(tx, [case.id], case.now)  # an earlier attempt may have left some, of the pieces as they were
+        await _reserve_again(tx, case)
+    return said
+
+
+def ask(case: Case, change: Change, *, by: str) -> str:
+    """`edit` without what the ledger has of the order."""
+    if case.edits.asked is not None and case.edits.asked.change == change:
+        return "asked for already: its warehouse has to let go first"
+    _check(case, change)
+    never = "wms.create" not in case.begun and not _at_work(case)
+    if case.place is State.PENDING_PAYMENT or (never and not change.quantities):
+        return _at_once(case, change, by)
+    return _recall(case, change, by, never=never)
+
+
+def _check(case: Case, change: Change) -> None:
+    """Raises `NotChanged` with the sentence for whoever asked."""
+    no, reason = case.order_no, case.standing.reason
+    if case.standing.state is State.CLOSED:
+        raise NotChanged(Refusal.ENDED, f"{no} is closed: place a new order")
+    if has_left(case):
+        raise NotChanged(Refusal.LEFT, f"{no} has left the warehouse{_said(case)}: {_way_back(case, change)}")
+    if reason in CALLED_OFF:
+        raise NotChanged(Refusal.STOPPED, f"{no} is being called off ({reason}): it is not changed any more")
+    if case.edits.asked is not None:
+        raise NotChanged(Refusal.UNDER_WAY, f"{no}: {case.edits.asked.by} asked for another change, which is under way")
+    if case.place is State.PENDING_PAYMENT and _at_work(case):
+        raise NotChanged(Refusal.UNDER_WAY, f"{no}: a step is just at work on it; try again in a minute")
+    if case.place is State.STOCK_LOCKED and reason is not None and reason not in LET_GO:
+        raise NotChanged(Refusal.HELD, f"{no} is on hold ({reason}): release it first, `ballast rerun {no}`")
+    bill, receiver = _bill(case), case.head["receiver"]
+    same = changed_bill(bill, change, paid=_is_paid(case)) == bill
+    if same and changed_receiver(receiver, change) == receiver:
+        raise NotChanged(Refusal.NOTHING, f"{no} is so already")
+
+
+def _at_work(case: Case) -> bool:
+    """A step holds the order: what it read is what it sends."""
+    return bool(case.lease_owner and case.due and case.due[1] > case.now)
+
+
+def _at_once(case: Case, change: Change, by: str) -> str:
+    text = _apply(case, change, by)
+    case.edits.rows.append(_row(case, Asked(change, by, case.now, fresh=True), "done", text))
+    case.take(Event.NOTED, cause=f"edit:v{case.version}", actor=f"person:{by}", text=text)
+    if case.standing.reason is HoldReason.STOCK_SHORT and change.quantities:
+        note = f"changed by {by}"
+        case.take(Event.RELEASED, cause=f"edit:released:v{case.version}", actor="ballast", text=note, note=note)
+    case.touched = True
+    return text
+
+
+def _recall(case: Case, change: Change, by: str, *, never: bool) -> str:
+    """What a warehouse has, or may be given at this moment, has to be stopped first."""
+    case.edits.asked = Asked(change, by, case.now, fresh=True)
+    if case.standing.reason is not None:
+        note = f"to be changed, {by}"
+        case.take(Event.RELEASED, cause=f"edit:released:v{case.version}", actor="ballast", text=note, note=note)
+    recalled = []
+    for one in deliveries_of(case):
+        planned = one.state is DeliveryState.PLANNED and not never
+        if planned or one.state is DeliveryState.WITH_WAREHOUSE:
+            end(case, one.code, DeliveryState.RECALLED, f"to be changed, {by}")
+            recalled.append(f"{one.code} {one.warehouse}")
+    where = f"; to be stopped first: {', '.join(recalled)}" if recalled else ""
+    text = f"change asked for: {', '.join(_words(case, change))}{where}"
+    case.take(Event.NOTED, cause=f"edit:v{case.version}", actor=f"person:{by}", text=text)
+    case.with_warehouse = False
+    case.reschedule()
+    return text
+
+
+# -- answering -----------------------------------------------------------------------------------------------------
+
+
+def apply(case: Case) -> None:
+    """No warehouse has anything of it: take back what was to be handed over, and make the change that is asked for."""
+    asked = case.edits.asked
+    assert asked is not None
+    take_back(case, f"changed, {asked.by}")
+    text = _apply(case, asked.change, asked.by)
+    _end(case, "done", text)
+    case.take(Event.NOTED, cause=f"edit:done:v{case.version}", actor="ballast", text=text)
+
+
+def refuse(case: Case, why: str) -> None:
+    """The order goes on as it is. What was to be stopped and was not goes (back) to its warehouse."""
+    asked = case.edits.asked
+    assert asked is not None
+    text = f"not changed: {why}; {_way_back(case, asked.change)}"
+    _end(case, "refused", text)
+    recalled = [one for one in case.deliveries.values() if one.state is DeliveryState.RECALLED]
+    if recalled:
+        put(case, *(replace(one, state=DeliveryState.PLANNED) for one in recalled))
+    case.take(Event.NOTED, cause=f"edit:refused:v{case.version}", actor="ballast", text=text)
+    if case.standing.state is State.STOCK_LOCKED:
+        case.reschedule()
+
+
+def end_overtaken(cases: Iterable[Case]) -> None:
+    """A change waits only for orders that can still be changed: what left, or is called off, ends it."""
+    for case in cases:
+        if case.edits.asked is None:
+            continue
+        if has_left(case):
+            refuse(case, "the goods were faster")
+        elif case.standing.state is State.CLOSED or case.standing.reason in CALLED_OFF:
+            refuse(case, "it is called off")
+
+
+def _apply(case: Case, change: Change, by: str) -> str:
+    """Lines, receiver and total as they are from now on; what was paid for more goes back. The figures in words."""
+    before, words = _bill(case), _words(case, change)
+    after = changed_bill(before, change, paid=_is_paid(case))
+    receiver = changed_receiver(case.head["receiver"], change)
+    case.head = {**case.head, "receiver": receiver, "total": after.total, "discount": after.discount}
+    kept = {line.line_no: line for line in after.lines}
+    case.lines = [
+        LineCase(replace(one.line, quantity=now.quantity, amount=now.amount), one.shipped)
+        for one in case.lines
+        if (now := kept.get(one.line.line_no))
+    ]
+    case.edits.bill_changed = case.edits.done = case.touched = True
+    if after.total != before.total:
+        words.append(f"total {_money(case, before.total)} -> {_money(case, after.total)}")
+    if _is_paid(case) and (less := before.total - after.total):
+        words.append(_give_back(case, less, by))
+    return f"changed by {by}: {', '.join(words)}"
+
+
+def _give_back(case: Case, amount: int, by: str) -> str:
+    """Over the charges that pay for the order, in proportion to what is left of them."""
+    charges = [charge for charge in case.charges if charge.state == "counted"]
+    rooms = [refunding.left(case, charge) for charge in charges]
+    parts = portion(amount, rooms, rooms) if charges else []
+    for charge, part in zip(charges, parts, strict=True):
+        if part:
+            number = refunding.next_refund_no(case, charge)
+            refunding.ask(case, charge, number, part, f"order changed by {by}")
+    rest = amount - sum(parts)
+    told = f"{_money(case, sum(parts))} goes back"
+    return told + (f", {_money(case, rest)} was paid elsewhere: give it back there" if rest else "")
+
+
+def _end(case: Case, state: str, answer: str) -> None:
+    assert case.edits.asked is not None
+    case.edits.rows.append(_row(case, case.edits.asked, state, answer))
+    case.edits.asked = None
+
+
+# -- words ---------------------------------------------------------------------------------------------------------
+
+
+def _words(case: Case, change: Change) -> list[str]:
+    """What is changed. The receiver's parts by name only: the timeline conceals who they are."""
+    pieces = {line.line.line_no: line.line.quantity for line in case.lines}
+    there = case.head["receiver"]
+    words = [part for part, value in change.receiver.items() if there.get(part) != value]
+    return words + [
+        f"line {line_no}: {pieces[line_no]} -> {wanted} pieces"
+        for line_no, wanted in sorted(change.quantities.items())
+        if pieces[line_no] != wanted
+    ]
+
+
+def _way_back(case: Case, change: Change) -> str:
+    """What is left to whoever wanted it changed."""
+    pieces = {line.line.line_no: line.line.quantity for line in case.lines}
+    less = [(no, pieces[no] - wanted) for no, wanted in sorted(change.quantities.items()) if wanted < pieces.get(no, 0)]
+    lines = "".join(f" --line {line_no}:{count}" for line_no, count in less)
+    redirect = "have the courier redirect the parcel, or " if change.receiver else ""
+    return f"{redirect}once it is delivered it can come back: `ballast returns request {case.order_no}{lines}`"
+
+
+def _said(case: Case) -> str:
+    return f" ({', '.join(case.parcels)})" if case.parcels else ""
+
+
+def _money(case: Case, amount: int) -> str:
+    return str(Money(amount, case.head["currency"]))
+
+
+def _is_paid(case: Case) -> bool:
+    return case.milestones["paid_at"] is not None
+
+
+def _bill(case: Case) -> Bill:
+    lines = tuple(
+        domain.Line(line.line_no, line.sku, line.name, line.quantity, line.unit_price, line.amount)
+        for line in (one.line for one in case.lines)
+    )
+    return Bill(lines=lines, freight=case.head["freight"], discount=case.head["discount"])
+
+
+# -- storing -------------------------------------------------------------------------------------------------------
+
+
+async def _reserve_again(tx: AsyncConnection, case: Case) -> None:
+    """What is reserved for an unpaid order follows its lines, until the same time."""
+    found = await rows(
+        tx,
+        "select max(expires_at) as until from stock_reservation where order_no = :no and expires_at > :now",
+        no=case.order_no,
+        now=case.now,
+    )
+    if (until := found[0].until) is not None:
+        lines = [Piece(one.line.line_no, one.line.sku, one.line.quantity) for one in case.lines]
+        lasts = {case.order_no: until - case.now}
+        await reserve(tx, [Basket(case.order_no, lines)], Terms(), now=case.now, lasts=lasts)
+
+
+def _row(case: Case, asked: Asked, state: str, answer: str) -> dict[str, Any]:
+    return {
+        "order_id": case.id,
+        "order_no": case.order_no,
+        "change": {
+            "receiver": dict(asked.change.receiver),
+            "quantities": {str(line_no): pieces for line_no, pieces in asked.change.quantities.items()},
+        },
+        "asked_by": asked.by,
+        "asked_at": asked.asked_at,
+        "state": state,
+        "answer": answer,
+        "ended_at": None if state == "asked" else case.now,
+        "fresh": asked.fresh,
+    }
+
+
+async def write_edits(tx: AsyncConnection, cases: Sequence[Case]) -> None:
+    """Store what was asked for, answered and changed; no statement when nothing was. A late refusal is told."""
+    open_ = [_row(c, c.edits.asked, "asked", "") for c in cases if c.edits.asked is not None and c.edits.asked.fresh]
+    ended = [row for case in cases for row in case.edits.rows]
+    if waiting := [row for row in ended if not row["fresh"]]:
+        await run(tx, _END, rows=dumps(waiting))
+        refused = [row for row in waiting if row["state"] == "refused"]
+        await raise_alerts(tx, [_alert(row) for row in refused], cases[0].now)
+    if made := [*open_, *(row for row in ended if row["fresh"])]:
+        await run(tx, _INSERT, rows=dumps(made))
+    if changed := [case for case in cases if case.edits.bill_changed]:
+        await run(tx, _UPDATE_HEADS, rows=dumps([_head(case) for case in changed]))
+        lines = dumps([_line(case, one) for case in changed for one in case.lines])
+        await run(tx, _REMOVE_LINES, rows=lines, ids=[case.id for case in changed])
+        await run(tx, _UPDATE_LINES, rows=lines)
+
+
+def _alert(row: Mapping[str, Any]) -> dict[str, Any]:
+    at: datetime = row["asked_at"]
+    return {
+        "key": f"edit:{row['order_no']}:{at.isoformat()}",
+        "level": "info",
+        "order_id": row["order_id"],
+        "title": f"{row['order_no']} was not changed, as {row['asked_by']} had asked",
+        "text": str(row["answer"])[:300],
+    }
+
+
+def _head(case: Case) -> dict[str, Any]:
+    return {"id": case.id, **{name: case.head[name] for name in ("total", "discount", "receiver")}}
+
+
+def _line(case: Case, one: LineCase) -> dict[str, Any]:
+    line = one.line
+    return {"order_id": case.id, "line_no": line.line_no, "quantity": line.quantity, "amount": line.amount}
+
+
+_INSERT = """
+insert into order_edit (order_id, change, asked_by, asked_at, state, answer, ended_at)
+select order_id, change, asked_by, asked_at, state, answer, ended_at
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, change jsonb, asked_by text, asked_at timestamptz,
+  state text, answer text, ended_at timestamptz)
+"""
+_END = """
+update order_edit e set state = r.state, answer = r.answer, ended_at = r.ended_at
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, state text, answer text, ended_at timestamptz)
+where e.order_id = r.order_id and e.state = 'asked'
+"""
+_UPDATE_HEADS = """
+update sales_order o set total = r.total, discount = r.discount, receiver = r.receiver
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, total bigint, discount bigint, receiver jsonb)
+where o.id = r.id
+"""
+_REMOVE_LINES = """
+delete from order_line l where l.order_id = any(cast(:ids as bigint[])) and not exists (
+  select from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, line_no int)
+  where r.order_id = l.order_id and r.line_no = l.line_no)
+"""
+_UPDATE_LINES = """
+update order_line l set quantity = r.quantity, amount = r.amount
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, line_no int, quantity int, amount bigint)
+where l.order_id = r.order_id and l.line_no = r.line_no
+"""
