@@ -73,7 +73,7 @@ where not exists (select from return_case c where c.exchange_order_no = o.order_
 
 
 async def what_is_shown(engine: AsyncEngine, patience: float = GLANCE) -> dict[str, Shown]:
-    """What Ballast shows of every order. Unfinished is one with a message still to be sent, or held by a run.
+    """What Ballast shows of the shop's orders. Unfinished is one with a message still to be sent, or held by a run.
 
     A step that asks about an order on hold claims it for a moment: looks again for up to `patience` seconds, until
     nothing is unfinished.
@@ -96,7 +96,8 @@ async def _shown(tx: AsyncConnection) -> dict[str, Shown]:
             select from outbox m where m.order_id = o.id and m.due_at is not null) as unfinished,
           coalesce((select jsonb_object_agg(c.return_no, c.state) from return_case c
             where c.order_id = o.id and c.counts), '{}') as returns
-        from sales_order o left join hold h on h.order_id = o.id and h.released_at is null""",
+        from sales_order o left join hold h on h.order_id = o.id and h.released_at is null
+        where not exists (select from return_case c where c.exchange_order_no = o.order_no)""",
     )
     return {
         r.order_no: Shown(state=r.state, reason=r.reason, unfinished=r.unfinished, returns=r.returns) for r in found
