@@ -130,6 +130,12 @@ class Life:
         delivery.status = status
         return [self._news.qimen.report(delivery, status, at)]
 
+    def refuse(self, delivery: Delivery, at: float) -> list[Webhook]:
+        """The warehouse will not ship it; its pieces are free there."""
+        self._unfreeze(delivery, delivery.remaining)
+        delivery.frozen = False
+        return self.report(delivery, "REJECT", at)
+
     def can_pick(self, delivery: Delivery) -> bool:
         """False when more was promised to delivery orders than lies on the shelf."""
         levels = [self._world.stocks.wms.levels[delivery.warehouse, sku] for sku in delivery.wanted]

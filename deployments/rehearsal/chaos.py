@@ -20,7 +20,7 @@ from ballast.wiring import close_house, house
 from deployments.rehearsal.disturbances import KILLED, What, plan
 from deployments.rehearsal.hands import Hands
 from deployments.rehearsal.killer import Killer
-from deployments.rehearsal.stage import Stage, rehearsal
+from deployments.rehearsal.stage import UNTOWARD, Stage, rehearsal
 from deployments.rehearsal.verdict import Shown, Verdict, judge
 from deployments.rehearsal.watching import (
     NOTHING,
@@ -38,9 +38,6 @@ SPEED = 14_400.0
 
 PAID_TWICE = 0.02
 """So many customers pay a second time."""
-
-RETURNS = 0.05
-"""So many ask for a return, or an exchange, once they have their goods."""
 
 PLACED_WITHIN = 0.75
 """Of the time of the disturbances: each of them meets orders of every state, and an outage somebody who calls."""
@@ -132,7 +129,12 @@ def run_chaos(chaos: ChaosPlan, settings: Settings, console: Console) -> int:
         stage.outside.post("faults", preset="storm")
         rate = chaos.orders / (chaos.seconds * PLACED_WITHIN)
         stage.outside.post(
-            "start", orders=chaos.orders, per_second=rate, pay_twice=PAID_TWICE, returns=RETURNS, keep_stock=True
+            "start",
+            orders=chaos.orders,
+            per_second=rate,
+            pay_twice=PAID_TWICE,
+            **UNTOWARD,
+            keep_stock=True,
         )
         began = time.monotonic()
         killer, shown = asyncio.run(_go_through(chaos, stage))

@@ -15,7 +15,7 @@ from ballast.db.engine import make_engine
 from ballast.domain.words import State
 from ballast.settings import Settings
 from deployments.rehearsal.accuracy import accuracy_figures
-from deployments.rehearsal.stage import Stage, rehearsal
+from deployments.rehearsal.stage import UNTOWARD, Stage, rehearsal
 from deployments.rehearsal.told import who_was_told
 from deployments.rehearsal.verdict import Verdict, judge
 from deployments.rehearsal.watching import (
@@ -36,9 +36,6 @@ SPEED = 14_400.0
 
 PER_SECOND = 40.0
 """Orders placed per second."""
-
-RETURNS = 0.05
-"""So many customers ask for a return, or an exchange, once they have their goods."""
 
 QUIET_LIMIT = 180.0
 """Seconds without any change after which the demo ends and says what is missing."""
@@ -72,7 +69,7 @@ def run_demo(plan: DemoPlan, settings: Settings, console: Console) -> int:
     ) as stage:
         stage.outside.post("faults", preset=plan.faults)
         started_at = datetime.now(UTC)
-        stage.outside.post("start", orders=plan.orders, per_second=plan.per_second, returns=RETURNS, keep_stock=True)
+        stage.outside.post("start", orders=plan.orders, per_second=plan.per_second, **UNTOWARD, keep_stock=True)
         figures, verdict, calls = asyncio.run(_watch(plan, stage, started_at))
         show_figures(figures, verdict, console)
         console.print(
