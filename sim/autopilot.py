@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 
+from sim.catalogue import STOCK_OF_WAREHOUSE
 from sim.chance import between, roll
 from sim.clock import HOUR, MINUTE, local_text
 from sim.life import Life
@@ -25,6 +26,7 @@ class Autopilot:
         self._placing: asyncio.Task[None] | None = None
         self._next_k = 1
         self._pay_twice = 0.0
+        self.refuses = 0.0
         world.on_delivery_created.append(self._plan_delivery)
         world.on_shipping_uploaded.append(lambda order, at: self._plan_receipt(order, at))
         world.on_reminded.append(lambda order, at: self._plan_receipt(order, at, reminded=True))
@@ -96,8 +98,31 @@ class Autopilot:
         if not delivery.order.automatic:
             return
         script, add = delivery.order.script, self._world.agenda.add
+        if self._is_refused(delivery):
+            add(now + script.accept_after, delivery.order, lambda at: self._refuse(delivery, at))
+            return
         add(now + script.accept_after, delivery.order, lambda at: self._report(delivery, "ACCEPT", at))
         add(now + script.pick_after, delivery.order, lambda at: self._pick(delivery, at))
+
+    def _is_refused(self, delivery: Delivery) -> bool:
+        """Only the first delivery order of an order, and only when another warehouse could ship it."""
+        chance, first = roll(self._world.config.seed, "refused", delivery.code)[0], len(delivery.order.deliveries) == 1
+        others = [place for place in STOCK_OF_WAREHOUSE if place != delivery.warehouse]
+        return (
+            chance < self.refuses
+            and first
+            and delivery.order.script.kind is Kind.NORMAL
+            and any(self._world.stocks.has_all(place, delivery.wanted) for place in others)
+        )
+
+    def _refuse(self, delivery: Delivery, at: float) -> None:
+        """Half of them at once, half at the shelf: something is missing there."""
+        if delivery.status in STOPPED or not delivery.remaining:
+            return
+        if roll(self._world.config.seed, "refused", delivery.code)[1] < 0.5:
+            self._life.refuse(delivery, at)
+        else:
+            self._life.lack(delivery, at)
 
     def _report(self, delivery: Delivery, status: str, at: float) -> None:
         if delivery.status not in STOPPED:

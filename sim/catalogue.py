@@ -60,6 +60,13 @@ ARTICLES = list_articles()
 ARTICLE = {article.sku: article for article in ARTICLES}
 
 
+def one_place_skus(seed: int) -> dict[str, str]:
+    """SKU -> the only warehouse that has it, in a world that spreads its stock: one article in five."""
+    scarce = scarce_skus(seed)
+    skus = [article.sku for n, article in enumerate(ARTICLES) if n % 5 == seed % 5 and article.sku not in scarce]
+    return {sku: list(STOCK_OF_WAREHOUSE)[n % len(STOCK_OF_WAREHOUSE)] for n, sku in enumerate(skus)}
+
+
 def scarce_skus(seed: int) -> tuple[str, ...]:
     """The articles with too little stock in this world; only orders scripted to run short buy them."""
     return tuple(ARTICLES[(seed * 7 + step * 19) % len(ARTICLES)].sku for step in range(SCARCE_COUNT))

@@ -7,7 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from sim.autopilot import Autopilot
-from sim.catalogue import ARTICLE, ARTICLES, STOCK_OF_WAREHOUSE
+from sim.catalogue import ARTICLE, ARTICLES, STOCK_OF_WAREHOUSE, one_place_skus
+from sim.coming_back import ComingBack
 from sim.life import Life
 from sim.records import Warehouse
 from sim.systems.robots import Robot
@@ -29,6 +30,7 @@ class ControlRoom:
         witness: Witness,
         robots: Mapping[str, Robot],
         shop: WechatGate,
+        back: ComingBack,
     ) -> None:
         self._world = world
         self._life = life
@@ -36,6 +38,7 @@ class ControlRoom:
         self._witness = witness
         self._robots = robots
         self._shop = shop
+        self._back = back
 
     def mount(self, app: web.Application) -> None:
         gets = {
@@ -68,6 +71,10 @@ class ControlRoom:
         if not body.get("keep_stock"):
             total = self._world.stocks.orders_planned + int(body.get("stock_for", orders))
             self._world.stocks.plan_for(total, self._world.scarce)
+            for sku, only in one_place_skus(self._world.config.seed).items() if body.get("spread") else ():
+                self._world.stocks.grant_only(only, sku)
+        self._autopilot.refuses = float(body.get("refuses", self._autopilot.refuses))
+        self._back.share = float(body.get("returns", self._back.share))
         if orders:
             self._autopilot.start(orders, rate, float(body.get("pay_twice", 0.0)))
         return {"placing": orders, "per_second": rate}

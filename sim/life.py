@@ -5,14 +5,16 @@ Acts are called by the autopilot on time and by tests at once; each changes the 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sim.chance import digits
 from sim.people import Receiver
-from sim.records import Delivery, Order, Parcel, Payment, Refund, Scan, ShopCharge
+from sim.records import Delivery, Order, Parcel, Payment, Refund, ReturnedGoods, Scan, ShopCharge
 from sim.systems.direct import DirectNews
 from sim.systems.kdniao.gate import KdniaoGate
 from sim.systems.kdniao.news import KdniaoNews
 from sim.systems.qimen.news import QimenNews
+from sim.systems.qimen.returns import write_return
 from sim.systems.wechat.news import WechatNews
 from sim.systems.wechatpay.news import WechatPayNews
 from sim.webhooks import Webhook
@@ -128,6 +130,12 @@ class Life:
         delivery.status = status
         return [self._news.qimen.report(delivery, status, at)]
 
+    def refuse(self, delivery: Delivery, at: float) -> list[Webhook]:
+        """The warehouse will not ship it; its pieces are free there."""
+        self._unfreeze(delivery, delivery.remaining)
+        delivery.frozen = False
+        return self.report(delivery, "REJECT", at)
+
     def can_pick(self, delivery: Delivery) -> bool:
         """False when more was promised to delivery orders than lies on the shelf."""
         levels = [self._world.stocks.wms.levels[delivery.warehouse, sku] for sku in delivery.wanted]
@@ -217,7 +225,38 @@ class Life:
         if order.shop.order_state != 2:
             raise Impossible(f"order {order.no} is in shop state {order.shop.order_state}, only 2 can be received")
         order.shop.order_state, order.shop.received_at = 3, at
+        for told in self._world.on_received:
+            told(order, at)
         return [self._news.wechat.received(order, at)]
+
+    def ask_return(self, order: Order, asked: dict[str, Any]) -> list[Webhook]:
+        """The customer wants to send something back; `asked` as our side reads it."""
+        order.wishes.append(asked)
+        return [self._news.direct.return_requested(order, asked)]
+
+    def take_back(
+        self, back: ReturnedGoods, came: Sequence[Mapping[str, Any]], at: float, *, final: bool
+    ) -> list[Webhook]:
+        """Goods are in: `came` [{sku, good, damaged}]. With `final` nothing more follows."""
+        if back.closed:
+            raise Impossible(f"return order {back.code} is confirmed already")
+        for one in came:
+            self._shelve(back, str(one["sku"]), int(one.get("good", 0)), int(one.get("damaged", 0)))
+        back.confirms += 1
+        back.closed = final
+        document = write_return(back, came, final=final, number=back.confirms, at=at)
+        return [self._news.qimen.returned(back, document)]
+
+    def _shelve(self, back: ReturnedGoods, sku: str, good: int, damaged: int) -> None:
+        """Pieces beyond what a line waits for stand on its last one."""
+        self._world.stocks.wms.levels[back.warehouse, sku].take_back(good)
+        back.good[sku] += good
+        back.damaged[sku] += damaged
+        left, lines = good + damaged, [line for line in back.lines if line.sku == sku]
+        for line in lines:
+            took = left if line is lines[-1] else min(left, line.plan - line.actual)
+            line.actual += took
+            left -= took
 
     def find_parcels(self, no: str, waybill: str = "") -> list[Parcel]:
         parcels = [parcel for parcel in self._world.find_delivery(no).order.parcels if waybill in ("", parcel.waybill)]

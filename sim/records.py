@@ -176,6 +176,12 @@ class ReturnedGoods:
     lines: list[DeliveryLine]
     confirms: int = 0
     closed: bool = False
+    good: Counter[str] = field(default_factory=Counter)  # SKU -> pieces that came and are on the shelf again
+    damaged: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def missing(self) -> dict[str, int]:
+        return {sku: units for sku, units in sum_units((n.sku, n.plan - n.actual) for n in self.lines).items() if units}
 
 
 @dataclass(slots=True)
@@ -234,6 +240,7 @@ class Order:
     payments: list[Payment] = field(default_factory=list)
     shop_charges: list[ShopCharge] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
+    wishes: list[dict[str, Any]] = field(default_factory=list)  # returns that the customer asked for
     deliveries: list[Delivery] = field(default_factory=list)
     creates: int = 0
     shop: ShopShipping = field(default_factory=ShopShipping)

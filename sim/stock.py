@@ -123,6 +123,17 @@ class Stocks:
         for warehouse in STOCK_OF_WAREHOUSE:
             self.grant(warehouse, sku, quantity)
 
+    def grant_only(self, only: str, sku: str) -> None:
+        """The other warehouses have none of it."""
+        for warehouse in STOCK_OF_WAREHOUSE:
+            if warehouse != only:
+                self.grant(warehouse, sku, 0)
+
+    def has_all(self, warehouse: str, wanted: Mapping[str, int]) -> bool:
+        """By both books."""
+        erp = self.erp.shortages(STOCK_OF_WAREHOUSE[warehouse], wanted)
+        return not erp and not self.wms.shortages(warehouse, wanted)
+
     def grant(self, warehouse: str, sku: str, quantity: int) -> None:
         self.erp.levels[STOCK_OF_WAREHOUSE[warehouse], sku].regrant(quantity)
         self.wms.levels[warehouse, sku].regrant(quantity)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from sim.autopilot import Autopilot
+from sim.coming_back import ComingBack
 from sim.config import Config
 from sim.control import ControlRoom
 from sim.life import Life, News
@@ -51,11 +52,11 @@ def build_town(config: Config) -> Town:
         dingtalk,
         wecom,
         feishu,
-        ControlRoom(world, life, autopilot, witness, robots, shop),
+        ControlRoom(world, life, autopilot, witness, robots, shop, ComingBack(world, life)),
         StepRoom(world, life, autopilot, witness),
         RecordedRoom(world, life, autopilot),
         StrangersRoom(),
-        ReturnRoom(world, news),
+        ReturnRoom(world, life),
     ):
         part.mount(app)
     town = Town(world, autopilot, app)

@@ -1,13 +1,18 @@
 """What really is, over HTTP: the answer sheet of every test and of the benchmark."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import asdict
+from fractions import Fraction
 from itertools import islice
 from typing import Any
 
 from sim.clock import utc_text
-from sim.records import Delivery, Order, Parcel, Payment, Refund, sum_units
-from sim.systems.kingdee.bills import Ledger, OutBill, SaleBill
+from sim.records import Delivery, Order, Parcel, Payment, Refund, ReturnedGoods, sum_units
+from sim.systems.kingdee.bills import BackBill, Ledger, OutBill, SaleBill
 from sim.world import World
+
+EXCHANGE = "HHRK"
 
 
 class Witness:
@@ -41,6 +46,10 @@ class Witness:
             "payments": [tell_payment(payment) for payment in order.payments],
             "shop_charges": [asdict(charge) for charge in order.shop_charges],
             "refunds": [tell_refund(refund) for refund in order.refunds],
+            "freight": order.freight,
+            "returns": [tell_return(back) for back in self._world.returns.values() if back.order is order],
+            "wished": {"returns": len(order.wishes), "instead": sum_units(wished_instead(order))},
+            "sent_instead": sum_units(self._sent_instead(order)),
             "erp": self._tell_erp(order),
             "wms": tell_wms(order),
             "parcels": [tell_parcel(parcel) for parcel in order.parcels],
@@ -62,7 +71,15 @@ class Witness:
             "sale_order": tell_sale(bills) if bills else None,
             "outstock": [tell_outstock(out) for out in pushed],
             "receipt_told": any(out.receipt_told for out in pushed),
+            "returns": [tell_outstock(back) for back in self._ledger.backs_of_order.get(order.no, [])],
         }
+
+    def _sent_instead(self, order: Order) -> Iterator[tuple[str, int]]:
+        """What left for it by orders that its goods were exchanged for."""
+        for number in range(1, len(order.wishes) + 1):
+            other = self._world.orders.get(f"{order.no}-HH{number}")
+            for parcel in other.parcels if other else ():
+                yield from parcel.items.items()
 
     def tell_effects(self) -> dict[str, Any]:
         tally = self._world.tally
@@ -106,6 +123,31 @@ def tell_refund(refund: Refund) -> dict[str, Any]:
     }
 
 
+def tell_return(back: ReturnedGoods) -> dict[str, Any]:
+    """`worth`: the most that may go back for what came, 分, freight aside; an exchange is paid in goods."""
+    came = back.good + back.damaged
+    worth = 0 if back.order_type == EXCHANGE else math.ceil(sum(worth_of(back.order, sku) * came[sku] for sku in came))
+    return {
+        "return_no": back.code,
+        "good": dict(back.good),
+        "damaged": dict(back.damaged),
+        "confirms": back.confirms,
+        "worth": worth,
+    }
+
+
+def worth_of(order: Order, sku: str) -> Fraction:
+    """What was paid for one piece: its price less its share of the order's discount."""
+    lines, goods = [line for line in order.lines if line.sku == sku], sum(line.amount for line in order.lines)
+    price = Fraction(sum(line.amount for line in lines), sum(line.quantity for line in lines) or 1)
+    return price * Fraction(max(0, goods - order.discount), goods or 1)
+
+
+def wished_instead(order: Order) -> Iterator[tuple[str, int]]:
+    for wish in order.wishes:
+        yield from (wish.get("exchange") or {}).items()
+
+
 def tell_sale(bills: list[SaleBill]) -> dict[str, Any]:
     """The bill in force; `saves` counts every accepted one."""
     bill = next((bill for bill in bills if not bill.cancelled and not bill.closed), bills[-1])
@@ -119,7 +161,7 @@ def tell_sale(bills: list[SaleBill]) -> dict[str, Any]:
     }
 
 
-def tell_outstock(out: OutBill) -> dict[str, Any]:
+def tell_outstock(out: OutBill | BackBill) -> dict[str, Any]:
     quantities = sum_units((entry.material, entry.quantity) for entry in out.entries)
     return {"number": out.number, "status": out.status, "quantities": quantities, "cancelled": out.cancelled}
 

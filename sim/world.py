@@ -51,6 +51,8 @@ class World:
         self.on_delivery_created: list[Callable[[Delivery, float], None]] = []
         self.on_shipping_uploaded: list[Callable[[Order, float], None]] = []
         self.on_reminded: list[Callable[[Order, float], None]] = []
+        self.on_received: list[Callable[[Order, float], None]] = []
+        self.on_return_created: list[Callable[[ReturnedGoods, float], None]] = []
         self.on_refund_asked: list[Callable[[Order, Refund, float], None]] = []
 
     def set_clock(self, at: float) -> None:

@@ -288,7 +288,8 @@ class Case:
         if milestone := MILESTONES.get(place):
             self.milestones[milestone] = self.milestones[milestone] or at
         for kind in ANNOUNCEMENTS.get(place, ()):
-            self.send(kind)
+            if self.head["total"] or not kind.startswith("shop."):  # the shop knows an order by its payment
+                self.send(kind)
         if place is State.SIGNED:  # by the shop's word: the courier never spoke of these, and nobody asks any more
             self.follow_again(parcel.waybill for parcel in self.parcels.values() if parcel.said_at is None)
 

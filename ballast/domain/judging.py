@@ -18,7 +18,7 @@ def is_concerned(witness: Witness, books: Books) -> bool:
         case Witness.COURIER:
             return books.place in (Place.LOCKED, *_GONE[:3]) and bool(followed(books))
         case Witness.SHOP:
-            return "shop.shipped" in books.decided if left else True
+            return "shop.shipped" in books.decided if left else books.to_pay
         case Witness.PAYMENT:
             return bool(books.charges) or (books.to_pay and not books.charged_elsewhere)
 

@@ -20,9 +20,18 @@ from ballast.wiring import close_house, house
 from deployments.rehearsal.disturbances import KILLED, What, plan
 from deployments.rehearsal.hands import Hands
 from deployments.rehearsal.killer import Killer
-from deployments.rehearsal.stage import Stage, rehearsal
+from deployments.rehearsal.stage import UNTOWARD, Stage, rehearsal
 from deployments.rehearsal.verdict import Shown, Verdict, judge
-from deployments.rehearsal.watching import NOTHING, Seen, bars, look, show_figures, state_figures, what_is_shown
+from deployments.rehearsal.watching import (
+    NOTHING,
+    Seen,
+    bars,
+    look,
+    return_figures,
+    show_figures,
+    state_figures,
+    what_is_shown,
+)
 
 SPEED = 14_400.0
 """Business seconds per second: a day passes in six."""
@@ -119,7 +128,14 @@ def run_chaos(chaos: ChaosPlan, settings: Settings, console: Console) -> int:
     ) as stage:
         stage.outside.post("faults", preset="storm")
         rate = chaos.orders / (chaos.seconds * PLACED_WITHIN)
-        stage.outside.post("start", orders=chaos.orders, per_second=rate, pay_twice=PAID_TWICE, keep_stock=True)
+        stage.outside.post(
+            "start",
+            orders=chaos.orders,
+            per_second=rate,
+            pay_twice=PAID_TWICE,
+            **UNTOWARD,
+            keep_stock=True,
+        )
         began = time.monotonic()
         killer, shown = asyncio.run(_go_through(chaos, stage))
         verdict = judge(shown, stage.outside.truth(), stage.outside.get("effects"))
@@ -208,6 +224,7 @@ def _figures(
         **state_figures(chaos.orders, Seen({state: states[state] for state in State})),
         "signed_share": round(states[State.SIGNED] / chaos.orders, 4),
         **verdict.counts,
+        **return_figures(shown, stage.outside),
         "holds": dict(Counter(one.reason for one in shown.values() if one.reason).most_common()),
         "kills": sum(killer.kills.values()),
         "killed": dict(killer.kills),

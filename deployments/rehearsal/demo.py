@@ -15,7 +15,7 @@ from ballast.db.engine import make_engine
 from ballast.domain.words import State
 from ballast.settings import Settings
 from deployments.rehearsal.accuracy import accuracy_figures
-from deployments.rehearsal.stage import Stage, rehearsal
+from deployments.rehearsal.stage import UNTOWARD, Stage, rehearsal
 from deployments.rehearsal.told import who_was_told
 from deployments.rehearsal.verdict import Verdict, judge
 from deployments.rehearsal.watching import (
@@ -24,6 +24,7 @@ from deployments.rehearsal.watching import (
     bars,
     count_runs,
     look,
+    return_figures,
     show_figures,
     speed_figures,
     state_figures,
@@ -68,7 +69,7 @@ def run_demo(plan: DemoPlan, settings: Settings, console: Console) -> int:
     ) as stage:
         stage.outside.post("faults", preset=plan.faults)
         started_at = datetime.now(UTC)
-        stage.outside.post("start", orders=plan.orders, per_second=plan.per_second, keep_stock=True)
+        stage.outside.post("start", orders=plan.orders, per_second=plan.per_second, **UNTOWARD, keep_stock=True)
         figures, verdict, calls = asyncio.run(_watch(plan, stage, started_at))
         show_figures(figures, verdict, console)
         console.print(
@@ -101,13 +102,15 @@ async def _watch(plan: DemoPlan, stage: Stage, started_at: datetime) -> tuple[di
                     break
                 await asyncio.sleep(1)
         calls = stage.outside.get("progress")["calls"]
-        verdict = judge(await what_is_shown(engine), stage.outside.truth(), stage.outside.get("effects"))
+        shown = await what_is_shown(engine)
+        verdict = judge(shown, stage.outside.truth(), stage.outside.get("effects"))
         accuracy = await accuracy_figures(stage, plan.orders, engine)
         told = await who_was_told(engine, stage.outside)
         verdict.duplicate_effects = sum(stage.outside.get("effects")["duplicates"].values())  # mending makes none
     finally:
         await engine.dispose()
-    figures = _figures(plan, stage, seen, verdict, {**accuracy, "alerts": told.alerts, **told.counts}, started_at)
+    watched = {**return_figures(shown, stage.outside), **accuracy, "alerts": told.alerts, **told.counts}
+    figures = _figures(plan, stage, seen, verdict, watched, started_at)
     return figures, verdict, calls
 
 

@@ -9,15 +9,23 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ballast.db.rule_sets import Wanted
+from ballast.rules.books import Kind
 from ballast.settings import Settings
 from ballast.settings import settings as settings_of_process
-from ballast.wiring import close_house
+from ballast.wiring import close_house, house
 from deployments.machine import Machine, machine
 from deployments.processes import alone, free_port
 from deployments.rehearsal.world import START, Credentials, World, as_env, world
 
 POLICY = Path(__file__).parent / "sla.yaml"
 """How long everything may take there."""
+
+SOURCING = Path(__file__).parent / "sourcing.yaml"
+"""Which warehouse ships what there."""
+
+UNTOWARD = {"returns": 0.05, "refuses": 0.03}
+"""The parts of the customers that ask for a return, and of the orders that a warehouse refuses or lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +74,7 @@ def rehearsal(
             f"up after {time.monotonic() - began:.0f} s · Prefect UI {house.prefect_url} · web {house.web_url}"
         )
         settings_of_process.cache_clear()
-        outside.post("start", orders=0, stock_for=orders)
+        outside.post("start", orders=0, stock_for=orders, spread=True)
         asyncio.run(_first_stock())
         yield Stage(house=house, outside=outside, console=console, began=began)
 
@@ -84,6 +92,7 @@ def _env(settings: Settings, outside: World, credentials: Credentials, patience:
             "BALLAST_CONSOLE_KEY": credentials.world["direct"]["secret"],
             "BALLAST_PATIENCE__RETURN_WINDOW": "P3650D",  # signed orders stay signed while we look
             "BALLAST_PATIENCE__UNPAID_CLOSE": "P3650D",
+            "BALLAST_DOOR__SPLIT": "true",  # as the sourcing rows
             "BALLAST_DOOR__INTAKE": "hold",  # the simulated shop has sold it already and hears no refusal
         }
         | {f"BALLAST_PATIENCE__{name.upper()}": value for name, value in patience.items()}
@@ -91,10 +100,13 @@ def _env(settings: Settings, outside: World, credentials: Credentials, patience:
 
 
 async def _first_stock() -> None:
-    """The ledger starts with the ERP's figures, by the same flow that keeps it up to date."""
+    """The ledger starts with the ERP's figures, by the same flow that keeps it up to date; and the sourcing rows."""
     from flows.sync_inventory import sync_inventory  # Prefect reads PREFECT_API_URL when it is imported
+    from tasks.rules import publish_file, read_written
 
     try:
         await sync_inventory()
+        written = read_written(Kind.SOURCING, SOURCING)
+        await publish_file(await house(), Kind.SOURCING, written, Wanted(by="rehearsal", note="two warehouses", over=0))
     finally:
         await close_house()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,18 +33,19 @@ class Seen:
     unread: int = 0
     unsent: int = 0
     due: int = 0
+    returning: int = 0
     last_signed_at: datetime | None = None
 
     def at_rest(self, orders: int) -> bool:
         resting = sum(self.counts[state] for state in AT_REST)
-        return resting == orders and not (self.unread or self.unsent or self.due)
+        return resting == orders and not (self.unread or self.unsent or self.due or self.returning)
 
 
 NOTHING = Seen(dict.fromkeys(State, 0))
 
 
 async def look(tx: AsyncConnection) -> Seen:
-    states = {row[0]: row[1] for row in await rows(tx, "select state, count(*) from sales_order group by state")}
+    states = {row[0]: row[1] for row in await rows(tx, _SHOPS_OWN)}
     found = await rows(
         tx,
         """
@@ -51,14 +53,27 @@ async def look(tx: AsyncConnection) -> Seen:
                (select count(*) from outbox where due_at is not null) as unsent,
                (select count(*) from sales_order where due_step in ('confirm_payment', 'lock_stock', 'sign_off')
                   and lease_owner is not null) as due,
-               (select max(recorded_at) from order_event where to_state = 'SIGNED' and moved) as last_signed_at""",
+               (select count(*) from return_case c where c.state in ('approved', 'refunded', 'exchanged', 'rejected')
+                  or (c.state in ('requested', 'inspected') and (c.due_at is not null or c.settled_at is not null)))
+                 + (select count(*) from sales_order o join return_case c on c.exchange_order_no = o.order_no
+                     where o.state not in ('SIGNED', 'CLOSED', 'ON_HOLD')) as returning,
+               (select max(e.recorded_at) from order_event e where e.to_state = 'SIGNED' and e.moved and not exists (
+                 select from sales_order o join return_case c on c.exchange_order_no = o.order_no
+                 where o.id = e.order_id)) as last_signed_at""",
     )
     now = found[0]
-    return Seen({state: states.get(state, 0) for state in State}, now.unread, now.unsent, now.due, now.last_signed_at)
+    counts = {state: states.get(state, 0) for state in State}
+    return Seen(counts, now.unread, now.unsent, now.due, now.returning, now.last_signed_at)
+
+
+_SHOPS_OWN = """
+select state, count(*) from sales_order o
+where not exists (select from return_case c where c.exchange_order_no = o.order_no) group by state"""
+"""What goods were exchanged for is no order of the shop."""
 
 
 async def what_is_shown(engine: AsyncEngine, patience: float = GLANCE) -> dict[str, Shown]:
-    """What Ballast shows of every order. Unfinished is one with a message still to be sent, or held by a run.
+    """What Ballast shows of the shop's orders. Unfinished is one with a message still to be sent, or held by a run.
 
     A step that asks about an order on hold claims it for a moment: looks again for up to `patience` seconds, until
     nothing is unfinished.
@@ -78,10 +93,22 @@ async def _shown(tx: AsyncConnection) -> dict[str, Shown]:
         """
         select o.order_no, o.state, coalesce(h.reason, '') as reason,
           o.lease_owner is not null or exists (
-            select from outbox m where m.order_id = o.id and m.due_at is not null) as unfinished
-        from sales_order o left join hold h on h.order_id = o.id and h.released_at is null""",
+            select from outbox m where m.order_id = o.id and m.due_at is not null) as unfinished,
+          coalesce((select jsonb_object_agg(c.return_no, c.state) from return_case c
+            where c.order_id = o.id and c.counts), '{}') as returns
+        from sales_order o left join hold h on h.order_id = o.id and h.released_at is null
+        where not exists (select from return_case c where c.exchange_order_no = o.order_no)""",
     )
-    return {r.order_no: Shown(state=r.state, reason=r.reason, unfinished=r.unfinished) for r in found}
+    return {
+        r.order_no: Shown(state=r.state, reason=r.reason, unfinished=r.unfinished, returns=r.returns) for r in found
+    }
+
+
+def return_figures(shown: Mapping[str, Shown], outside: World) -> dict[str, Any]:
+    """Returns that customers asked for, and where those are that Ballast has (`refused` ones are in no state)."""
+    asked = sum(order["wished"]["returns"] for order in outside.truth())
+    states = Counter(state for one in shown.values() for state in one.returns.values())
+    return {"returns_asked": asked, "returns": dict(sorted(states.items()))}
 
 
 @contextmanager
@@ -151,6 +178,9 @@ def show_figures(figures: Mapping[str, Any], verdict: Verdict, console: Console)
     console.print(table)
     for order_no, differences in list(verdict.disagreeing.items())[:10]:
         console.print(f"[red]{order_no}[/red]: {'; '.join(differences)}")
+    for name, orders in verdict.twice.items():
+        for order_no, said in list(orders.items())[:10]:
+            console.print(f"[red]{order_no}[/red]: {name}: {'; '.join(said)}")
     named = {"not known": verdict.lost, "not at rest": verdict.stuck, "too much refunded": verdict.overrefunded}
     for what, numbers in named.items():
         for order_no in numbers[:10]:

@@ -24,10 +24,15 @@ def arrived() -> Truth:
         "lines": [{"line_no": 1, "sku": "A", "quantity": 2}, {"line_no": 2, "sku": "A", "quantity": 1}],
         "payments": [{"transaction_id": "T1", "amount": 3000, "paid_at": "2026-01-05T01:00:00Z"}],
         "refunds": [],
+        "freight": 600,
+        "returns": [],
+        "wished": {"returns": 0, "instead": {}},
+        "sent_instead": {},
         "erp": {
             "sale_order": {"saves": 1, "status": "C"},
             "outstock": [{"number": "OUT1", "status": "C", "quantities": {"A": 3}, "cancelled": False}],
             "receipt_told": True,
+            "returns": [],
         },
         "wms": {"status": "DELIVERED", "creates": 1, "shipped": {"A": 3}},
         "parcels": [{"waybill": "YT1", "outcome": "signed", "subscribed": 1, "empty_yes": 0}],
@@ -39,7 +44,7 @@ def at_the_start(**changes: Any) -> Truth:
     """An order that never left the warehouse."""
     untouched: Truth = {
         **arrived(),
-        "erp": {"sale_order": None, "outstock": [], "receipt_told": False},
+        "erp": {"sale_order": None, "outstock": [], "receipt_told": False, "returns": []},
         "wms": {"status": None, "creates": 0, "shipped": {}},
         "parcels": [],
         "shop": {"order_state": 1, "uploads": 0, "tracking": []},
@@ -179,3 +184,65 @@ def test_closed_is_wrong_when_it_was_paid_or_shipped() -> None:
     shipped = arrived() | {"payments": []}
     shipped["parcels"][0]["outcome"] = None
     assert "closed, but paid or shipped" in differences("CLOSED", shipped)
+
+
+# -- returns -----------------------------------------------------------------------------------------------------
+
+
+def given_back() -> Truth:
+    """One piece of three came back whole, was booked and paid for."""
+    back = {"number": "RT-SO1-1", "status": "C", "quantities": {"A": 1}, "cancelled": False}
+    truth = arrived() | {
+        "returns": [{"return_no": "RT-SO1-1", "good": {"A": 1}, "damaged": {"A": 0}, "confirms": 1, "worth": 800}],
+        "refunds": [refund(800) | {"out_refund_no": "RF-T1-R1"}],
+    }
+    return {**truth, "erp": truth["erp"] | {"returns": [back]}}
+
+
+RETURNED = Shown(state="SIGNED", returns={"RT-SO1-1": "closed"})
+
+
+def test_what_came_back_and_was_paid_for_is_believed() -> None:
+    assert judge({"SO1": RETURNED}, [given_back()], CLEAN).clean
+
+
+TWICE: dict[str, tuple[Lie, str]] = {
+    "paid again by another number": (
+        lambda t: t["refunds"].append(refund(800, "T2") | {"out_refund_no": "RF-T2-R1"}), "refunded_twice"),
+    "more than it is worth, and the freight": (lambda t: t["refunds"][0].update(amount=1401), "refunded_twice"),
+    "paid as a return that there is not": (
+        lambda t: t["refunds"].append(refund(700) | {"out_refund_no": "RF-T1-R2"}), "refunded_twice"),
+    "booked by two bills": (lambda t: t["erp"]["returns"].append(t["erp"]["returns"][0]), "restocked_twice"),
+    "damaged, and booked all the same": (
+        lambda t: t["returns"][0].update(good={}, damaged={"A": 1}), "restocked_twice"),
+    "more came than had left": (lambda t: t["returns"][0].update(damaged={"A": 3}), "restocked_twice"),
+    "left by two warehouses": (lambda t: t["wms"].update(shipped={"A": 6}), "shipped_twice"),
+    "exchanged twice": (lambda t: t.update(sent_instead={"B": 2}, wished={"returns": 1, "instead": {"B": 1}}),
+                        "shipped_twice"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", TWICE)
+def test_what_was_done_twice_is_seen(lie: str) -> None:
+    doctor, count = TWICE[lie]
+    truth = deepcopy(given_back())
+    doctor(truth)
+    verdict = judge({"SO1": RETURNED}, [truth], CLEAN)
+    assert verdict.counts[count] == 1 and not verdict.clean
+
+
+def test_a_return_that_is_over_is_booked_and_paid_for() -> None:
+    truth = given_back()
+    truth["refunds"], truth["erp"]["returns"] = [], []
+    found = judge({"SO1": RETURNED}, [truth], CLEAN).disagreeing["SO1"]
+    assert len(found) == 2 and "0 of 800 went back" in found[0] and "the ERP has not" in found[1]
+
+
+def test_closed_is_right_once_everything_came_back() -> None:
+    truth = given_back()
+    truth["parcels"][0]["outcome"] = "refused"
+    closed = Shown(state="CLOSED")
+    assert judge({"SO1": closed}, [truth], CLEAN).disagreeing == {"SO1": ["closed, but paid or shipped"]}
+    truth["returns"][0].update(good={"A": 3}, worth=2400)
+    truth["refunds"][0].update(amount=2400)
+    assert judge({"SO1": closed}, [truth], CLEAN).disagreeing == {}

@@ -75,6 +75,13 @@ async def test_in_a_prompt_world_all_goes_well_and_customers_wait_for_the_remind
     assert effects["counts"]["receipt_remind"] == 60  # a shop refuses to remind whoever has confirmed already
 
 
+async def test_some_orders_are_refused_where_another_warehouse_has_everything(open_stage: OpenStage) -> None:
+    stage = await open_stage(autopilot=True, speed=150_000.0, seed=5)
+    orders = await run_world(stage, 60, refuses=0.2)
+    ends = {order["wms"]["status"] for order in orders if order["script"] == "normal"}
+    assert {"REJECT", "EXCEPTION", "DELIVERED"} <= ends
+
+
 def test_same_seed_same_script() -> None:
     assert write_script(7, 42) == write_script(7, 42)
     assert write_script(7, 42) != write_script(8, 42)

@@ -89,6 +89,7 @@ class Ledger:
         self.bills: dict[str, dict[str, AnyBill]] = {SALE: {}, OUT: {}, BACK: {}}
         self.by_id: dict[str, dict[int, AnyBill]] = {SALE: {}, OUT: {}, BACK: {}}
         self.of_order: dict[str, list[SaleBill]] = {}
+        self.backs_of_order: dict[str, list[BackBill]] = {}
         self.audits: dict[str, Callable[[Any], None]] = {SALE: self._reserve, OUT: self._ship, BACK: self._take_back}
 
     def next_id(self) -> int:
@@ -100,6 +101,8 @@ class Ledger:
     def file(self, form: str, bill: AnyBill) -> None:
         self.bills[form][bill.number] = bill
         self.by_id[form][bill.id] = bill
+        if isinstance(bill, BackBill):
+            self.backs_of_order.setdefault(bill.order.no, []).append(bill)
 
     def add_sale(self, bill: SaleBill) -> None:
         self.file(SALE, bill)

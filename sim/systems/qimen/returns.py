@@ -29,6 +29,8 @@ def take_return(world: World, document: Node, real: bool) -> dict[str, Any]:
         back = ReturnedGoods(code, wms_id, head.read("warehouseCode"), head.read("orderType"), order, lines)
         world.returns[code] = back
         world.tally.effect("wms_return_order", duplicate=False)
+        for told in world.on_return_created:
+            told(back, world.clock.now())
     return {"returnOrderId": wms_id, "createTime": local_text(world.clock.now())}
 
 
