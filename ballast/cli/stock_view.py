@@ -139,7 +139,7 @@ def _print_table(found: Sequence[dict[str, Any]]) -> None:
     for name in ("SKU", "warehouse"):
         table.add_column(name, no_wrap=True)
     for name in SHOWN.values():
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name, justify="right", overflow="fold", min_width=max(map(len, name.split())))
     for row in found[:MOST_SHOWN]:
         where = f"{row['warehouse']} {row['region']}".rstrip()
         cells = [_cell(name, row[name]) + ("!" if name == "age_s" and row["stale"] else "") for name in SHOWN]
@@ -152,8 +152,18 @@ def _print_table(found: Sequence[dict[str, Any]]) -> None:
 
 
 def _cell(name: str, value: object) -> str:
-    """A line that nobody set is nothing; a figure that nobody told is no data."""
-    return "" if value is None and name == "safety_line" else _text(value)
+    """A line that nobody set is nothing; a figure that nobody told is no data, and there is no difference to it."""
+    if name == "age_s" and isinstance(value, int):
+        return _age(value)
+    return "" if value is None and name in ("safety_line", "drift") else _text(value)
+
+
+def _age(seconds: int) -> str:
+    """`35s`, `12m`, `7h`, `4d`: what has room."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
 
 
 def _text(value: object) -> str:

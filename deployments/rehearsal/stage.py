@@ -92,7 +92,6 @@ def _env(settings: Settings, outside: World, credentials: Credentials, patience:
             "BALLAST_CONSOLE_KEY": credentials.world["direct"]["secret"],
             "BALLAST_PATIENCE__RETURN_WINDOW": "P3650D",  # signed orders stay signed while we look
             "BALLAST_PATIENCE__UNPAID_CLOSE": "P3650D",
-            "BALLAST_DOOR__SPLIT": "true",  # as the sourcing rows
             "BALLAST_DOOR__INTAKE": "hold",  # the simulated shop has sold it already and hears no refusal
         }
         | {f"BALLAST_PATIENCE__{name.upper()}": value for name, value in patience.items()}
