@@ -164,7 +164,7 @@ def _outside(role: str, truth: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "sale_order": _without([sale] if sale else [], "number"),
         "outstock": _without(truth["erp"]["outstock"], "number"),
         "receipt_told": truth["erp"]["receipt_told"],
-        "warehouse": truth["wms"],
+        "warehouse": {name: value for name, value in truth["wms"].items() if name != "addresses"},  # everybody's own
         "parcels": _without(truth["parcels"], "picked_up_at", "signed_at", "subscribed"),
         "shop": _without([shop], "received_at"),
     }
