@@ -59,7 +59,7 @@ def apply(case: Case, news: News) -> bool:
         return _courier(case, news, news.waybill)
     if deliveries.goes_elsewhere(case, news):
         return record(case, news, "to be stopped there, and sourced from elsewhere")
-    if news.event is Event.WAREHOUSE_PROGRESS:
+    if news.event is Event.WAREHOUSE_PROGRESS and not news.delivery:  # of the first: another one says nothing of it
         case.progress, case.touched = news.said, True
     return take(case, news, news.event)
 

@@ -275,6 +275,23 @@ async def test_in_a_storm_every_piece_leaves_once(stage: Stage) -> None:
         await nothing_twice(stage, number)
 
 
+async def test_what_is_said_of_one_delivery_does_not_stand_for_another(stage: Stage) -> None:
+    """The yes to the first was none; its warehouse never spoke of it, the other one did of the second."""
+    await rows_in_force(stage, split=True)
+    await shelf(stage, {(A, "CK001"): 9, (A, "CK002"): 0, (B, "CK001"): 0, (B, "CK002"): 9})
+    order_no = await stage.paid(((A, 2), (B, 1)))
+    await stage.work(Step.LOCK_STOCK)
+    await stage.world.faults(system="qimen", success_without_effect=1.0)
+    await stage.work(Step.SHIP_OUT)
+    await stage.world.calm()
+    await ship_out(stage)
+    await stage.world.act(f"{order_no}.2", "report", status="ACCEPT")
+    await stage.read()
+    for _ in range(4):
+        await turn(stage)
+    assert set((await stage.world.truth(order_no))["wms"]["addresses"]) == {order_no, f"{order_no}.2"}
+
+
 async def test_people_see_the_deliveries(stage: Stage) -> None:
     await rows_in_force(stage, split=True, partial=True)
     await shelf(stage, {(A, "CK001"): 1, (A, "CK002"): 0})
