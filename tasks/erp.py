@@ -19,7 +19,7 @@ from ballast.domain.sourcing import Incoming, in_words, promised_for
 from ballast.domain.stock import Allocation, Want
 from ballast.domain.words import Event, HoldReason
 from ballast.ports import Order, Receipt
-from ballast.wiring import house
+from ballast.wiring import House, house
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle, still_ours
 from tasks.deliveries import deliver, received
 from tasks.policy import CHUNK
@@ -30,18 +30,7 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     """Lock a chunk in our ledger, then have the ERP audit a sale order with reservation for what could be locked."""
     here = await house()
     cases = await open_chunk(here, chunk)
-    async with here.transaction() as tx:
-        ours = await still_ours(tx, here, chunk)  # what was closed since gets no pieces
-        cases = [case for case in cases if case.id in ours]
-        rules = (await here.rules.current(tx, here.clock.now())).sourcing_set
-        wants = [
-            Want.of(case.id, deliveries.pieces_by_sku(case, deliveries.wanted(case)), deliveries.ask_of(case))
-            for case in cases
-        ]
-        allocations = await stock.lock_stock(tx, wants, here.clock.now(), rules=rules)
-        await moves.note(tx, [case for case in cases if _tell_choice(case, allocations[case.id])])
-        lacking = sorted({sku for one in allocations.values() for sku in one.missing})
-        expected = await read_expected(tx, lacking, now=here.clock.now())
+    cases, allocations, expected = await _lock(here, chunk, cases)
     jobs = [
         Job(f"erp.reserve:{case.order_no}", case.id, order, case.id)
         for case in cases
@@ -78,6 +67,24 @@ async def reserve_stock(chunk: Chunk) -> Tally:
     tally = await settle(here, chunk, cases, jobs, outcomes | short, decide, also=let_go)
     raise_if_down(jobs, outcomes)
     return tally
+
+
+async def _lock(
+    here: House, chunk: Chunk, cases: Sequence[Case]
+) -> tuple[list[Case], Mapping[int, Allocation], Incoming]:
+    """Those that are still ours, what each got in our ledger by the sourcing rows, and what is expected of the rest."""
+    async with here.transaction() as tx:
+        ours = await still_ours(tx, here, chunk)  # what was closed since gets no pieces
+        held = [case for case in cases if case.id in ours]
+        rules = (await here.rules.current(tx, here.clock.now())).sourcing_set
+        wants = [
+            Want.of(case.id, deliveries.pieces_by_sku(case, deliveries.wanted(case)), deliveries.ask_of(case))
+            for case in held
+        ]
+        allocations = await stock.lock_stock(tx, wants, here.clock.now(), rules=rules)
+        await moves.note(tx, [case for case in held if _tell_choice(case, allocations[case.id])])
+        lacking = sorted({sku for one in allocations.values() for sku in one.missing})
+        return held, allocations, await read_expected(tx, lacking, now=here.clock.now())
 
 
 def _short(missing: Mapping[str, int], expected: Incoming) -> str:

@@ -40,20 +40,8 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
         Route("/ready", Readiness(house).answer),
         Route("/metrics", Metrics(house).answer),
     ]
-    closing: list[Callable[[], Awaitable[None]]] = []
-    if house.settings.quote_key is not None:
-        key = reveal(house.settings.quote_key, "BALLAST_QUOTE_KEY")
-        bearer = Bearer(key, house.settings.limits, house.clock)
-        routes.append(Route("/quote", ShopDoor(house, bearer, quote_of).answer, methods=["POST"]))
-        routes.append(Route("/orders/check", ShopDoor(house, bearer, check_of(desks)).answer, methods=["POST"]))
-    if house.settings.stock_key is not None:
-        stock = StockDoor(house, reveal(house.settings.stock_key, "BALLAST_STOCK_KEY"))
-        routes.append(Route("/stock", stock.answer, methods=["GET"]))
-        closing.append(stock.close)
-    if house.settings.returns_key is not None:
-        returns = ReturnDoor(house, reveal(house.settings.returns_key, "BALLAST_RETURNS_KEY"))
-        routes.append(Route("/returns", returns.ask, methods=["POST"]))
-        routes.append(Route("/returns/{number}", returns.show, methods=["GET"]))
+    shops, closing = _for_shops(house, desks)
+    routes += shops
     if house.settings.console_key is not None:
         secret = reveal(house.settings.console_key, "BALLAST_CONSOLE_KEY")
         gate = Gate(house.settings.limits, house.clock)
@@ -76,6 +64,25 @@ def make_app(house: House, *, gather: float = GATHER) -> Starlette:
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False  # a redirect would repeat whatever host the request names
     return app
+
+
+def _for_shops(house: House, desks: Desks) -> tuple[list[Route], list[Callable[[], Awaitable[None]]]]:
+    """What shops may ask, as far as there is a key for it, and what has to be closed at the end."""
+    routes, closing = list[Route](), list[Callable[[], Awaitable[None]]]()
+    if house.settings.quote_key is not None:
+        key = reveal(house.settings.quote_key, "BALLAST_QUOTE_KEY")
+        bearer = Bearer(key, house.settings.limits, house.clock)
+        routes.append(Route("/quote", ShopDoor(house, bearer, quote_of).answer, methods=["POST"]))
+        routes.append(Route("/orders/check", ShopDoor(house, bearer, check_of(desks)).answer, methods=["POST"]))
+    if house.settings.stock_key is not None:
+        stock = StockDoor(house, reveal(house.settings.stock_key, "BALLAST_STOCK_KEY"))
+        routes.append(Route("/stock", stock.answer, methods=["GET"]))
+        closing.append(stock.close)
+    if house.settings.returns_key is not None:
+        returns = ReturnDoor(house, reveal(house.settings.returns_key, "BALLAST_RETURNS_KEY"))
+        routes.append(Route("/returns", returns.ask, methods=["POST"]))
+        routes.append(Route("/returns/{number}", returns.show, methods=["GET"]))
+    return routes, closing
 
 
 def _control(house: House) -> ControlDoor | None:

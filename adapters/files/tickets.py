@@ -6,13 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
-import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from adapters.files import csv_rows
 from adapters.files.cells import Cell, CellError, is_empty, read_text, read_time, show
 from adapters.files.errors import FileError, check_size
-from adapters.files.mapping import FormatRules, MappingError, Part, TimeRules
+from adapters.files.mapping import FormatRules, Part, TimeRules, read_as
 from adapters.files.rows import Problem, Row
 from adapters.files.tables import DELIMITERS, Table, open_table
 from ballast.domain.health import Severity, TicketKind
@@ -21,7 +20,6 @@ from ballast.ports.tickets import MOST_TEXT, Ticket
 T = TypeVar("T", TicketKind, Severity)
 
 MOST_BYTES: Final = 256 * 2**20
-MOST_MAPPING: Final = 256 * 1024
 MOST_NUMBER: Final = 64
 """Characters of a number of theirs."""
 
@@ -90,20 +88,7 @@ class TicketMapping(Part):
 
 def read_ticket_mapping(path: Path | None) -> TicketMapping:
     """The mapping in a YAML file; without one, our own names. Raises `MappingError` that names every wrong key."""
-    if path is None:
-        return TicketMapping()
-    try:
-        check_size(path, MOST_MAPPING, "the mapping")
-        data = yaml.load(path.read_bytes(), yaml.BaseLoader)  # noqa: S506  # a BaseLoader makes texts, lists and dicts only
-        return TicketMapping.model_validate(data or {})
-    except (yaml.YAMLError, RecursionError) as wrong:
-        raise MappingError(f"{path.name}: is not YAML: {wrong}") from None
-    except ValidationError as wrong:
-        lines = [
-            f"  {path.name}: {'.'.join(map(str, error['loc']))}: {error['msg'].removeprefix('Value error, ')}"
-            for error in wrong.errors(include_url=False)
-        ]
-        raise MappingError("the mapping is not usable:\n" + "\n".join(lines)) from None
+    return read_as(path, TicketMapping) if path is not None else TicketMapping()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

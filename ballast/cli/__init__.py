@@ -20,6 +20,30 @@ for group in (order, db, parked):
 
 def main() -> None:
     """Run one command. What people can mend is one sentence on stderr, not a traceback."""
+    _load_commands()
+    end_in_order_when_told()
+    try:
+        try:
+            code = app()
+        finally:
+            sys.stdout.flush()
+        sys.exit(code)
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush goes there
+        sys.exit(141)  # as the shell says of who wrote to a closed pipe
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # what is not plain goes on as it is, with its traceback
+        if not _is_plain(error):
+            raise
+        print(f"ballast: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _load_commands() -> None:
+    """Each module registers its own."""
     import ballast.cli.alerts
     import ballast.cli.backups
     import ballast.cli.cancelling
@@ -48,26 +72,6 @@ def main() -> None:
     import ballast.cli.stock_view
     import ballast.cli.upkeep
     import ballast.cli.watching  # noqa: F401  # they register their commands
-
-    end_in_order_when_told()
-    try:
-        try:
-            code = app()
-        finally:
-            sys.stdout.flush()
-        sys.exit(code)
-    except BrokenPipeError:
-        if not _nobody_reads():
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush goes there
-        sys.exit(141)  # as the shell says of who wrote to a closed pipe
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as error:  # what is not plain goes on as it is, with its traceback
-        if not _is_plain(error):
-            raise
-        print(f"ballast: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 def _nobody_reads() -> bool:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,7 +15,8 @@ from ballast.db.engine import DATABASE_ERRORS
 from ballast.door import check
 from ballast.quoting import answer
 from ballast.wiring import House
-from web.gate import Bearer, Shut
+from web.answers import not_now, read_json, refuse, refuse_strangers, say
+from web.gate import Bearer
 from web.hooks.body import Body, BodyReader
 from web.hooks.refusals import Refusal
 from web.quotes.desk import Desks
@@ -56,39 +56,15 @@ class ShopDoor:
         """200 and the answer; 400 what is wrong with the question; 401 without the key, 429 for who guesses."""
         body = Body(request)
         try:
-            self._refuse_strangers(request)
+            refuse_strangers(self._bearer, request, "BALLAST_QUOTE_KEY")
             async with self._bodies.read(request, body) as raw:
-                asked = _read(raw)
+                asked = read_json(raw)
             async with asyncio.timeout(SECONDS):
-                return _json(200, await self._reply(self._house, asked))
+                return say(200, await self._reply(self._house, asked))
         except Refusal as refusal:
             await body.drain()
-            return _json(refusal.status, {"error": refusal.why}, _headers(refusal))
+            return refuse(refusal)
         except NotUnderstood as wrong:
-            return _json(400, {"error": str(wrong)})
+            return say(400, {"error": str(wrong)})
         except DATABASE_ERRORS:
-            return _json(503, {"error": "the database did not answer, ask again"}, {"Retry-After": "1"})
-
-    def _refuse_strangers(self, request: Request) -> None:
-        try:
-            self._bearer.admit(request)
-        except Shut as shut:
-            if shut.why == "busy":
-                raise Refusal(429, "too many wrong keys", retry_after=shut.pause) from None
-            raise Refusal(401, "this needs the key of BALLAST_QUOTE_KEY") from None
-
-
-def _read(raw: bytes) -> object:
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise Refusal(400, "the body is not JSON") from None
-
-
-def _headers(refusal: Refusal) -> dict[str, str]:
-    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
-    return headers | ({"Retry-After": str(refusal.retry_after)} if refusal.retry_after is not None else {})
-
-
-def _json(status: int, said: object, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(said), status, headers, media_type="application/json")
+            return not_now()

@@ -1,6 +1,5 @@
 """Answers `POST /returns` and `GET /returns/{number}`, for whoever has the key."""
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,7 +11,8 @@ from ballast.db.return_report import one_return
 from ballast.db.return_requests import Done, request
 from ballast.db.returning import ReturnRefused, Wanted
 from ballast.wiring import House
-from web.gate import Bearer, Shut
+from web.answers import not_now, read_json, refuse, refuse_strangers, say
+from web.gate import Bearer
 from web.hooks.body import Body, BodyReader
 from web.hooks.refusals import Refusal
 
@@ -30,32 +30,32 @@ class ReturnDoor:
         """201 and the number; 400 what cannot be read; 409 refused, with the figures; 401, 429 as everywhere."""
         body = Body(request)
         try:
-            self._refuse_strangers(request)
+            refuse_strangers(self._bearer, request, "BALLAST_RETURNS_KEY")
             async with self._bodies.read(request, body) as raw:
-                asked = _read(raw)
+                asked = read_asked_return(read_json(raw))
             done = await self._put(asked)
-            return _json(201, {"return_no": done.return_no, "order_no": done.order_no, "state": done.state})
+            return say(201, {"return_no": done.return_no, "order_no": done.order_no, "state": done.state})
         except Refusal as refusal:
             await body.drain()
-            return _json(refusal.status, {"error": refusal.why}, _headers(refusal))
+            return refuse(refusal)
         except NotUnderstood as wrong:
-            return _json(400, {"error": str(wrong)})
+            return say(400, {"error": str(wrong)})
         except ReturnRefused as no:
-            return _json(409, {"error": str(no)})
+            return say(409, {"error": str(no)})
         except (*DATABASE_ERRORS, MovedMeanwhile):
-            return _json(503, {"error": "the database did not answer, ask again"}, {"Retry-After": "1"})
+            return not_now()
 
     async def show(self, request: Request) -> Response:
         """200 and how it stands; 404 when there is none."""
         try:
-            self._refuse_strangers(request)
+            refuse_strangers(self._bearer, request, "BALLAST_RETURNS_KEY")
             async with self._house.transaction() as tx:
                 found = await one_return(tx, request.path_params["number"])
         except Refusal as refusal:
-            return _json(refusal.status, {"error": refusal.why}, _headers(refusal))
+            return refuse(refusal)
         except DATABASE_ERRORS:
-            return _json(503, {"error": "the database did not answer, ask again"}, {"Retry-After": "1"})
-        return _json(200, found) if found else _json(404, {"error": "no such return"})
+            return not_now()
+        return say(200, found) if found else say(404, {"error": "no such return"})
 
     async def _put(self, asked: AskedReturn) -> Done:
         one, here = asked.asked, self._house
@@ -65,28 +65,3 @@ class ReturnDoor:
         )  # fmt: skip
         async with here.transaction() as tx:
             return await request(tx, asked.order_no, wanted, now=here.clock.now(), waits=here.waits)
-
-    def _refuse_strangers(self, request: Request) -> None:
-        try:
-            self._bearer.admit(request)
-        except Shut as shut:
-            if shut.why == "busy":
-                raise Refusal(429, "too many wrong keys", retry_after=shut.pause) from None
-            raise Refusal(401, "this needs the key of BALLAST_RETURNS_KEY") from None
-
-
-def _read(raw: bytes) -> AskedReturn:
-    try:
-        data = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise Refusal(400, "the body is not JSON") from None
-    return read_asked_return(data)
-
-
-def _headers(refusal: Refusal) -> dict[str, str]:
-    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
-    return headers | ({"Retry-After": str(refusal.retry_after)} if refusal.retry_after is not None else {})
-
-
-def _json(status: int, said: object, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(said), status, headers, media_type="application/json")

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -15,7 +14,8 @@ from ballast.db.promises import read_promises
 from ballast.db.stock_view import skus_from, warehouses_of
 from ballast.stock_answer import answer
 from ballast.wiring import House
-from web.gate import Bearer, Shut
+from web.answers import not_now, refuse, refuse_strangers, say
+from web.gate import Bearer
 from web.hooks.refusals import Refusal
 
 MOST_SKUS: Final = 200
@@ -53,22 +53,14 @@ class StockDoor:
     async def answer(self, request: Request) -> Response:
         """200 and the stock; 400 what is wrong with the question; 401 without the key, 429 for who guesses."""
         try:
-            self._refuse_strangers(request)
+            refuse_strangers(self._bearer, request, "BALLAST_STOCK_KEY")
             question = read_question(request.query_params)
             async with self._engine.connect() as tx:
-                return _json(200, await _find(tx, question, self._house.clock.now()))
+                return say(200, await _find(tx, question, self._house.clock.now()))
         except Refusal as refusal:
-            return _json(refusal.status, {"error": refusal.why}, _headers(refusal))
+            return refuse(refusal)
         except DATABASE_ERRORS:
-            return _json(503, {"error": "the database did not answer, ask again"}, {"Retry-After": "1"})
-
-    def _refuse_strangers(self, request: Request) -> None:
-        try:
-            self._bearer.admit(request)
-        except Shut as shut:
-            if shut.why == "busy":
-                raise Refusal(429, "too many wrong keys", retry_after=shut.pause) from None
-            raise Refusal(401, "this needs the key of BALLAST_STOCK_KEY") from None
+            return not_now()
 
 
 def read_question(given: QueryParams) -> Question:
@@ -118,14 +110,3 @@ async def _warehouses(tx: AsyncConnection, question: Question) -> list[str] | No
             raise Refusal(404, f"no warehouse is in a region {question.region!r}")
         codes = there if codes is None else [code for code in codes if code in there]
     return codes
-
-
-def _headers(refusal: Refusal) -> dict[str, str]:
-    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
-    return headers | ({"Retry-After": str(refusal.retry_after)} if refusal.retry_after is not None else {})
-
-
-def _json(status: int, said: object, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        orjson.dumps(said), status, {"Cache-Control": "no-store"} | (headers or {}), media_type="application/json"
-    )
