@@ -16,12 +16,11 @@ from ballast.db import refunding
 from ballast.db.alerts import raise_alerts
 from ballast.db.cancelling import has_left
 from ballast.db.case import Case, LineCase
-from ballast.db.deliveries import deliveries_of, end, put, take_back
+from ballast.db.deliveries import ask_of, deliveries_of, end, put, take_back
 from ballast.db.edits import Asked
 from ballast.db.engine import dumps, rows, run
 from ballast.db.reservations import Terms, reserve
 from ballast.db.stock import end_locks
-from ballast.domain import editing as domain
 from ballast.domain.deliveries import DeliveryState
 from ballast.domain.editing import Bill, Change, NotChanged, Refusal, changed_bill, changed_receiver
 from ballast.domain.life_cycle import CALLED_OFF
@@ -170,11 +169,7 @@ def _apply(case: Case, change: Change, by: str) -> str:
     receiver = changed_receiver(case.head["receiver"], change)
     case.head = {**case.head, "receiver": receiver, "total": after.total, "discount": after.discount}
     kept = {line.line_no: line for line in after.lines}
-    case.lines = [
-        LineCase(replace(one.line, quantity=now.quantity, amount=now.amount), one.shipped)
-        for one in case.lines
-        if (now := kept.get(one.line.line_no))
-    ]
+    case.lines = [LineCase(now, one.shipped) for one in case.lines if (now := kept.get(one.line.line_no))]
     case.edits.bill_changed = case.edits.done = case.touched = True
     if after.total != before.total:
         words.append(f"total {_money(case, before.total)} -> {_money(case, after.total)}")
@@ -240,10 +235,7 @@ def _is_paid(case: Case) -> bool:
 
 
 def _bill(case: Case) -> Bill:
-    lines = tuple(
-        domain.Line(line.line_no, line.sku, line.name, line.quantity, line.unit_price, line.amount)
-        for line in (one.line for one in case.lines)
-    )
+    lines = tuple(one.line for one in case.lines)
     return Bill(lines=lines, freight=case.head["freight"], discount=case.head["discount"])
 
 
@@ -261,7 +253,8 @@ async def _reserve_again(tx: AsyncConnection, case: Case) -> None:
     if (until := found[0].until) is not None:
         lines = [Piece(one.line.line_no, one.line.sku, one.line.quantity) for one in case.lines]
         lasts = {case.order_no: until - case.now}
-        await reserve(tx, [Basket(case.order_no, lines)], Terms(), now=case.now, lasts=lasts)
+        basket = Basket(case.order_no, lines, ask=ask_of(case))
+        await reserve(tx, [basket], Terms(rules=case.waits.sourcing), now=case.now, lasts=lasts)
 
 
 def _row(case: Case, asked: Asked, state: str, answer: str) -> dict[str, Any]:

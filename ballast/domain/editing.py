@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from ballast.domain.lines import Line
 from ballast.domain.returns import Sold, worth_of, worths
 
 ADDRESS: Final = ("name", "mobile", "province", "city", "district", "address")
@@ -23,18 +24,6 @@ class Refusal(StrEnum):
     UNKNOWN_LINE = "unknown_line"  # the order has no such line
     MORE_AFTER_PAYMENT = "more_after_payment"  # what is paid does not grow: that is another order, and can be merged
     EVERYTHING = "everything"  # nothing would be left: that is a cancellation
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One order line, minor units. `amount`: of the whole line, before the order's discount."""
-
-    line_no: int
-    sku: str
-    name: str
-    quantity: int
-    unit_price: int
-    amount: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ballast.domain.deliveries import Source
+from ballast.domain.lines import Line as Line
 from ballast.domain.money import Money
 from ballast.domain.origin import Origin
 from ballast.domain.people import Person
@@ -20,18 +21,6 @@ class Receiver:
     city: str
     district: str = field(repr=False)
     address: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One order line. `amount` is what the customer pays for the whole line, minor units."""
-
-    line_no: int
-    sku: str
-    name: str
-    quantity: int
-    unit_price: int
-    amount: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from ballast.db import cases, editing, moves, reservations
 from ballast.domain.editing import Change, NotChanged, Refusal
 from ballast.domain.money import Money
 from ballast.domain.promising import Basket, Piece
+from ballast.domain.sourcing import SourcingSet, StrategyRow
 from ballast.domain.words import Event, HoldReason, State, Step
 from ballast.ports import Order
 from ballast.wiring import House
@@ -101,6 +102,23 @@ async def test_an_unpaid_order_may_grow_and_its_reservation_follows(a_house: Hou
     assert [(row["sku"], row["quantity"]) for row in kept] == [("SKU-1", 6)]
     assert kept[0]["expires_at"] == now + timedelta(hours=1)
     assert await table(a_house, "select 1 from refund") == []
+
+
+async def test_what_the_rows_split_is_reserved_apart_after_a_change_too(a_house: House) -> None:
+    await place(a_house, order())
+    await fill_shelf(a_house, {"SKU-1": 9}, "CK001")
+    await fill_shelf(a_house, {"SKU-2": 9}, "CK002")
+    rows = SourcingSet(strategies=(StrategyRow(name="all", split=True),))
+    async with a_house.transaction() as tx:
+        now, waits = a_house.clock.now(), replace(a_house.waits, sourcing=rows)
+        basket = Basket("SO-1", [Piece(1, "SKU-1", 4), Piece(2, "SKU-2", 2)])
+        terms, lasts = reservations.Terms(rules=rows), {"SO-1": timedelta(hours=1)}
+        await reservations.reserve(tx, [basket], terms, now=now, lasts=lasts)
+        [case] = await cases.load(tx, now=now, waits=waits, order_nos=["SO-1"])
+        await editing.edit(tx, case, Change(quantities={1: 6}), by="li")
+        await moves.write(tx, [case])
+    kept = await table(a_house, "select sku, warehouse, quantity from stock_reservation order by sku")
+    assert [tuple(row.values()) for row in kept] == [("SKU-1", "CK001", 6), ("SKU-2", "CK002", 2)]
 
 
 async def test_an_order_that_was_short_tries_again_with_fewer_pieces(a_house: House) -> None:

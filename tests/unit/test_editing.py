@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ballast.domain.editing import Bill, Change, Line, NotChanged, Refusal, changed_bill, changed_receiver
+from ballast.domain.editing import Bill, Change, NotChanged, Refusal, changed_bill, changed_receiver
+from ballast.domain.lines import Line
 from ballast.domain.returns import Sold, worths
 
 
 def line(line_no: int, quantity: int, amount: int) -> Line:
-    return Line(line_no, f"SKU-{line_no}", "bolt", quantity, -(-amount // quantity), amount)
+    price = -(-amount // quantity)
+    return Line(line_no=line_no, sku=f"SKU-{line_no}", name="bolt", quantity=quantity, unit_price=price, amount=amount)
 
 
 @st.composite
