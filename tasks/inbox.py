@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 
 from prefect import task
@@ -10,6 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.errors import NotUnderstood, UnknownCode
+from adapters.storefronts.direct.tickets import EVENTS as TICKETS
+from adapters.storefronts.direct.tickets import read_ticket
 from ballast.clock import to_local
 from ballast.db import cases as orders
 from ballast.db import editing, inbox, moves, news, payments
@@ -19,11 +22,13 @@ from ballast.db.case import Case
 from ballast.db.inbox import Letter
 from ballast.db.status_map import added_codes
 from ballast.db.to_come import called_off_unseen
+from ballast.db.told_tickets import take_told
 from ballast.domain.life_cycle import NoSuchMove, TooEarly
 from ballast.domain.payments import transaction_key
 from ballast.domain.words import Event, State, System
 from ballast.points import Point, reached
 from ballast.ports import Codes, Hook, News
+from ballast.ports.tickets import Ticket
 from ballast.wiring import House, hooks, house
 from tasks.alarms import made_too_late_alert, unknown_code_alert
 from tasks.chunks import Tally
@@ -36,11 +41,13 @@ IN_ARCHIVE: Final = "its order is in the archive"
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One letter and what it says: news, nothing about an order (None), or why it cannot be read."""
+    """One letter and what it says: news, a ticket, nothing that concerns anybody, or why it cannot be read."""
 
     letter: Letter
     news: News | None
     problem: UnknownCode | NotUnderstood | None = None
+    ticket: Ticket | None = None
+    early: bool = False  # a ticket of an order that has not come yet
 
 
 @task(name="read messages", tags=["inbox"], **CHUNK)
@@ -154,6 +161,7 @@ def act(reads: Sequence[Read], books: Books) -> tuple[list[Read], list[dict[str,
 async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> list[dict[str, Any]]:
     """Everything that the messages change, and that they are done."""
     now, books = here.clock.now(), Books()
+    reads = await _take_tickets(tx, reads, now)
     await open_books(here, tx, reads, books)
     reads, states = act(reads, books)
     await editing.follow(tx, list(books.cases.values()))
@@ -161,6 +169,19 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
     await write_told(tx, list(books.cases.values()), puzzles, now)
     await inbox.settle(tx, states, now)
     return states
+
+
+async def _take_tickets(tx: AsyncConnection, reads: Sequence[Read], now: datetime) -> list[Read]:
+    """Put the tickets among them into the books; one that is refused cannot be read, one of no order yet waits."""
+    answers = await take_told(tx, [(read.letter.id, read.ticket) for read in reads if read.ticket], now)
+    return [_answered(read, answers[read.letter.id]) if read.letter.id in answers else read for read in reads]
+
+
+def _answered(read: Read, why: str) -> Read:
+    if why == inbox.NO_ORDER:
+        return replace(read, early=True)
+    order_no = read.letter.message.order_no
+    return replace(read, problem=NotUnderstood(System(read.letter.source), why, order_no=order_no))
 
 
 async def _made_too_late(tx: AsyncConnection, reads: Sequence[Read], books: Books) -> list[dict[str, Any]]:
@@ -205,6 +226,9 @@ def read_letter(letter: Letter, doors: Mapping[str, Hook], added: Mapping[str, C
     if door is None:
         return Read(letter, None, NotUnderstood(System(letter.source), "this system is not configured any more"))
     try:
+        if letter.message.topic in TICKETS:
+            told = read_ticket(letter.message.topic, letter.message.payload, order_no=letter.message.order_no)
+            return Read(letter, None, ticket=told)
         return Read(letter, door.read(letter.message, {**door.codes, **added.get(letter.source, {})}))
     except (UnknownCode, NotUnderstood) as problem:
         return Read(letter, None, problem)
@@ -260,8 +284,10 @@ def _settle(read: Read, books: Books) -> dict[str, Any]:
     letter, known = read.letter.id, books.known
     if read.problem is not None:
         return {"id": letter, "state": "parked", "note": str(read.problem)[:500], "word": "parked"}
+    if read.early:
+        return {"id": letter, "state": "waiting", "note": inbox.NO_ORDER, "word": "waiting for their order"}
     if read.news is None:
-        return {"id": letter, "state": "done", "note": "concerns no order", "word": "noted"}
+        return {"id": letter, "state": "done", "note": "" if read.ticket else "concerns no order", "word": "noted"}
     case = books.cases.get(read.news.order_no)
     if put_away := books.archived.get(read.news.order_no):
         word = "repeated" if _is_known(read.news, put_away) else "late"

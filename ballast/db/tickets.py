@@ -12,13 +12,17 @@ from ballast.ports.tickets import Ticket
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What became of some tickets. `refused`: ticket number -> why; `strangers`: of customers whom nobody knows yet."""
+    """What became of some tickets. `refused`: ticket number -> why; `strangers`: of customers whom nobody knows yet.
+
+    `early`: those of the refused whose order may still come.
+    """
 
     new: int = 0
     changed: int = 0
     known: int = 0
     strangers: int = 0
     refused: dict[str, str]
+    early: frozenset[str] = frozenset()
 
 
 _OWNERS = """
@@ -57,10 +61,11 @@ async def take_tickets(tx: AsyncConnection, tickets: Sequence[Ticket], now: date
     """
     numbers = sorted({one.order_no for one in tickets if one.order_no})
     whose = {row.order_no: row.customer_no for row in await rows(tx, _OWNERS, nos=numbers)} if numbers else {}
-    refused, rest = {}, []
+    refused, early, rest = {}, set(), []
     for one in tickets:
         customer_no = one.customer_no or whose.get(one.order_no, "")
         if not customer_no:
+            early.add(one.ticket_no)
             refused[one.ticket_no] = f"nobody knows order {one.order_no}, and no customer is named"
         elif whose.get(one.order_no, customer_no) != customer_no:
             refused[one.ticket_no] = (
@@ -76,4 +81,5 @@ async def take_tickets(tx: AsyncConnection, tickets: Sequence[Ticket], now: date
         known=len(rest) - put.new - put.changed,
         strangers=strangers[0],
         refused=refused,
+        early=frozenset(early),
     )

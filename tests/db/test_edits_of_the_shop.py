@@ -3,19 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
-import orjson
 import pytest
-from pydantic import SecretStr
 
-import tasks.inbox
-from adapters.storefronts.direct.webhook import sign
 from ballast.db import inbox, reservations
 from ballast.domain.promising import Basket, Piece
 from ballast.domain.words import HoldReason, State, Step
-from ballast.ports import HookRequest
-from ballast.settings import DirectSettings
-from ballast.wiring import House, hooks
+from ballast.wiring import House
 from tasks.inbox import read_messages, tell_overdue
+from tests.db import shop_door
+from tests.db.shop_door import open_door
 from tests.db.stage import bring, column, fill_shelf, hold_by_hand, opened_one, pay, place, read_case, table
 from tests.db.test_editing import order
 
@@ -23,29 +19,14 @@ FEWER = [{"line_no": 1, "quantity": 2}]
 
 
 @pytest.fixture(autouse=True)
-def the_shop_s_house(a_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has the shop's door, and what came in is read in it."""
-    a_house.settings = a_house.settings.model_copy(update={"direct": DirectSettings(secret=SecretStr("s"))})
-
-    async def this() -> House:
-        return a_house
-
-    monkeypatch.setattr(tasks.inbox, "house", this)
+def door(a_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_door(a_house, monkeypatch)
 
 
-async def push(house: House, event_id: str = "E-1", *, read: bool = True, **edit: Any) -> None:
-    """The shop pushes a change of `SO-1`, signed; and it is read."""
+async def push(house: House, event_id: str = "E-1", **edit: Any) -> None:
+    """The shop asks for a change of `SO-1`."""
     asked = {"order_no": "SO-1", "customer_no": "C-SO-1", **edit}
-    body = orjson.dumps({"event": "order.edit_requested", "event_id": event_id, "edit": asked})
-    now = house.clock.now()
-    at = str(int(now.timestamp()))
-    headers = {"x-ballast-timestamp": at, "x-ballast-signature": sign(b"s", at, body)}
-    request = HookRequest(method="POST", query={}, headers=headers, body=body)
-    messages = hooks(house.settings)["direct"].receive(request, now).messages
-    async with house.transaction() as tx:
-        await inbox.store(tx, [("direct", message) for message in messages], now)
-    if read:
-        await read_messages.fn(100)
+    await shop_door.push(house, "order.edit_requested", event_id, edit=asked)
 
 
 async def letters(house: House) -> list[str]:

@@ -18,6 +18,8 @@ from adapters.storefronts.direct.edits import read_asked_edit
 from adapters.storefronts.direct.orders import MOST_MONEY, NO_CONTROLS, AwareTime, Key, Number, read_order
 from adapters.storefronts.direct.returns import read_asked_return
 from adapters.storefronts.direct.status import CODES, EDIT_REQUESTED, PAID, PLACED, RETURN_REQUESTED
+from adapters.storefronts.direct.tickets import EVENTS as TICKETS
+from adapters.storefronts.direct.tickets import read_ticket
 from ballast.domain.money import MINOR_DIGITS, Money
 from ballast.domain.payments import clean_transaction
 from ballast.domain.words import System
@@ -28,10 +30,14 @@ from ballast.settings import DirectSettings
 class Push(Reply):
     """`order` is kept as it came: a whole one when placed, else its number and what happened to it."""
 
-    event: Literal["order.placed", "order.paid", "order.edit_requested", "order.cancelled", "order.return_requested"]
+    event: Literal[
+        "order.placed", "order.paid", "order.edit_requested", "order.cancelled", "order.return_requested",
+        "ticket.opened", "ticket.closed",
+    ]  # fmt: skip
     event_id: Key
     order: dict[str, Any] = Field(default_factory=dict)
     edit: dict[str, Any] = Field(default_factory=dict)
+    ticket: dict[str, Any] = Field(default_factory=dict)
     asked: dict[str, Any] = Field(default_factory=dict, alias="return")
 
 
@@ -118,12 +124,14 @@ class DirectHook:
             case "order.return_requested":
                 order_no = read_asked_return(push.asked).order_no
                 payload = {**push.asked, "received_at": int(now.timestamp())}
+            case "ticket.opened" | "ticket.closed":
+                order_no, payload = read_ticket(push.event, push.ticket).order_no, push.ticket
         message = Message(event_id=push.event_id, topic=push.event, order_no=order_no, payload=payload)
         return Delivery(messages=(message,))
 
     def read(self, message: Message, codes: Codes) -> News | None:
-        """A placed order is not news of an order: it is one, and taken by `take_orders`."""
-        if message.topic == PLACED:
+        """A placed order is not news of an order: it is one, and taken by `take_orders`. A ticket is its customer's."""
+        if message.topic == PLACED or message.topic in TICKETS:
             return None
         meaning = meaning_of(codes, System.DIRECT, "event", message.topic, order_no=message.order_no)
         if message.topic == PAID:

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from adapters.errors import BadSignature, NotUnderstood
 from adapters.storefronts.direct.status import CODES
+from adapters.storefronts.direct.tickets import read_ticket
 from adapters.storefronts.direct.webhook import DirectHook, sign
 from ballast.domain.money import Money
 from ballast.domain.words import Event
@@ -108,6 +109,35 @@ def test_a_change_that_cannot_be_read_names_the_field(wrong: dict[str, object], 
     push = orjson.loads(sample("direct/edit_requested.json"))
     with pytest.raises(NotUnderstood, match=said):
         receive(orjson.dumps({**push, "edit": {**push["edit"], **wrong}}))
+
+
+def test_a_ticket_is_kept_whole_and_is_no_news() -> None:
+    (message,) = receive(sample("direct/ticket_closed.json")).messages
+    assert (message.event_id, message.topic, message.order_no) == ("D-T-1", "ticket.closed", "SO20260105000001")
+    assert HOOK.read(message, CODES) is None
+    ticket = read_ticket(message.topic, message.payload)
+    assert (ticket.source, ticket.ticket_no, ticket.customer_no) == ("desk", "GD-1042", "")
+    assert (ticket.kind, ticket.severity, len(ticket.text)) == ("complaint", "high", 500)
+    assert ticket.closed_at == datetime(2026, 1, 8, 1, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"kind": "rant"}, "no kind, known are complaint"),
+        ({"severity": "P1"}, "no severity, known are low"),
+        ({"order_no": None}, "neither a customer nor an order"),
+        ({"closed_at": None}, "closed_at"),
+        ({"closed_at": "2026-01-01T00:00:00+08:00"}, "closed before it was opened"),
+        ({"opened_at": "2026-01-07T09:30:00"}, "opened_at"),
+        ({"ticket_no": ""}, "ticket_no"),
+        ({"stars": 1}, "stars"),
+    ],
+)
+def test_a_ticket_that_cannot_be_read_names_the_field(wrong: dict[str, object], said: str) -> None:
+    push = orjson.loads(sample("direct/ticket_closed.json"))
+    with pytest.raises(NotUnderstood, match=said):
+        receive(orjson.dumps({**push, "ticket": {**push["ticket"], **wrong}}))
 
 
 def test_a_payment_is_a_charge_of_that_provider() -> None:
