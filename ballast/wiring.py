@@ -102,15 +102,14 @@ class House:
     @property
     def waits(self) -> Waits:
         patience = self.settings.patience
-        return_window, windows = self.return_windows.current()
         return Waits(
             unpaid=patience.unpaid,
             warehouse_quiet=patience.warehouse_quiet,
             courier_quiet=patience.courier_quiet,
-            return_window=return_window or patience.return_window,
+            return_window=patience.return_window,
             sla=self.sla.current(),
             sourcing=self.rules.sourcing,
-            windows=windows,
+            windows=self.return_windows.current(),
         )
 
     def lease(self) -> datetime:

@@ -97,9 +97,8 @@ def show_times(times: Sequence[StepTime], states: Mapping[str, int], console: Co
 
 def said_of_windows(rules: ReturnRules, setting: timedelta) -> Iterator[str]:
     """The windows that a file of rules comes to, and its categories, a line each."""
-    yield f"window: {(rules.window or setting).days} days" + (
-        "" if rules.window else " (BALLAST_PATIENCE__RETURN_WINDOW)"
-    )
+    own = rules.windows.default
+    yield f"window: {(own or setting).days} days" + ("" if own else " (BALLAST_PATIENCE__RETURN_WINDOW)")
     for name, skus in rules.windows.categories.listed.items():
         lasts = rules.windows.of_category.get(name)
         window = "the same window" if lasts is None else f"{lasts.days} days" if lasts else "only by the seller's fault"

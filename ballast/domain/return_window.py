@@ -37,24 +37,28 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class ReturnWindows:
-    """What `rules/returns.yaml` says of windows. `of_category` nought: only by the seller's fault."""
+    """What `rules/returns.yaml` says of windows; `setting` is what counts where it says nothing.
+
+    `of_category` nought: only by the seller's fault. `default`: of everything else, None: the setting.
+    """
 
     categories: Categories = Categories()
     of_category: Mapping[str, timedelta] = field(default_factory=dict)
+    default: timedelta | None = None
 
-    def narrowest(self, skus: Iterable[str], reason: ReturnReason, default: timedelta) -> Window:
+    def narrowest(self, skus: Iterable[str], reason: ReturnReason, setting: timedelta) -> Window:
         """The window of pieces that come back together: the shortest that one of them has."""
+        default = self.default or setting
         return min((self._of(sku, reason, default) for sku in sorted(set(skus))), key=_length, default=Window(default))
 
-    def open_for(self, skus: Iterable[str], default: timedelta) -> timedelta:
+    def open_for(self, skus: Iterable[str], setting: timedelta) -> timedelta:
         """How long an order of these articles stays open: until nothing of it can come back any more.
 
-        Never shorter than the default: a shorter window refuses returns, and ends no order earlier.
+        Never shorter than the setting: a shorter window refuses returns, and ends no order earlier.
         """
-        if not self.of_category:
-            return default
-        lengths = (self._of(sku, ReturnReason.QUALITY, default).lasts for sku in skus)
-        return max([default, *filter(None, lengths)])
+        default = self.default or setting
+        lengths = (self._of(sku, ReturnReason.QUALITY, default).lasts for sku in skus) if self.of_category else ()
+        return max([setting, default, *filter(None, lengths)])
 
     def _of(self, sku: str, reason: ReturnReason, default: timedelta) -> Window:
         """One article's: the shortest of its categories', else the default."""

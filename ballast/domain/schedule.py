@@ -22,7 +22,7 @@ class Waits:
     return_window: timedelta
     sla: Policy = field(default_factory=Policy)
     sourcing: SourcingSet = field(default_factory=SourcingSet)  # what is done when a warehouse does not ship
-    windows: ReturnWindows = field(default_factory=ReturnWindows)  # of categories, where they are not `return_window`
+    windows: ReturnWindows = field(default_factory=ReturnWindows)  # where returns have others than `return_window`
 
     def open_for(self, skus: Iterable[str]) -> timedelta:
         """How long after its signature an order of these articles is closed."""

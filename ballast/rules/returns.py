@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -51,12 +50,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class ReturnRules:
-    """Rules in the order of the file. `window`: the file's own default; None: the setting counts."""
+    """Rules in the order of the file."""
 
     rules: tuple[Rule, ...]
     _conditions: Conditions = field(repr=False)
     windows: ReturnWindows = field(default_factory=ReturnWindows)
-    window: timedelta | None = None
 
     def answer(self, facts: Mapping[str, Any]) -> Rule | None:
         """The first rule that holds; None: none does, a person has to answer."""
@@ -69,7 +67,7 @@ def read_return_rules(file: Path) -> ReturnRules:
     top = entries_of(read_bytes(file), file)
     fields = top.fields(needed=("rules",), known=("categories", "window"))
     categories = categories_of(fields.get("categories"))
-    lasts, of_category = windows_of(fields.get("window"), categories.listed)
+    default, of_category = windows_of(fields.get("window"), categories.listed)
     known = categories.listed.keys()
     found = [_rule(entry, known) for entry in (fields["rules"].items() if "rules" in fields else [])]
     rules = tuple(rule for rule in found if rule is not None)
@@ -78,7 +76,7 @@ def read_return_rules(file: Path) -> ReturnRules:
         top.problem(f"two rules are called {name!r}")
     top.findings.raise_if_any()
     conditions = Conditions({rule.name: rule.when for rule in rules})
-    return ReturnRules(rules, conditions, ReturnWindows(categories, of_category), lasts)
+    return ReturnRules(rules, conditions, ReturnWindows(categories, of_category, default))
 
 
 def _rule(entry: Entry, categories: Collection[str]) -> Rule | None:

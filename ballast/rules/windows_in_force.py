@@ -3,7 +3,6 @@ old in force."""
 
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 from ballast.domain.return_window import ReturnWindows
@@ -22,16 +21,14 @@ class WindowsInForce:
     file: Path
     problem: RulesError | None = None
     _windows: ReturnWindows = field(default_factory=ReturnWindows)
-    _default: timedelta | None = None
     _looked_at: float = field(default=float("-inf"))
     _stamp: tuple[int, int] | None = None
 
-    def current(self) -> tuple[timedelta | None, ReturnWindows]:
-        """The file's default, None where the setting counts; and what categories have instead."""
+    def current(self) -> ReturnWindows:
         if time.monotonic() - self._looked_at > LOOK_EVERY:
             self._looked_at = time.monotonic()
             self._look()
-        return self._default, self._windows
+        return self._windows
 
     def _look(self) -> None:
         stamp = stamp_of(self.file)
@@ -39,7 +36,6 @@ class WindowsInForce:
             return
         self._stamp = stamp
         try:
-            rules = read_return_rules(self.file)
-            self._default, self._windows, self.problem = rules.window, rules.windows, None
+            self._windows, self.problem = read_return_rules(self.file).windows, None
         except RulesError as problem:
             self.problem = problem

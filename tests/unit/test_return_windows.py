@@ -52,16 +52,22 @@ def test_the_shortest_of_the_pieces_counts_and_says_whose_it_is() -> None:
     st.sets(SKUS, min_size=1),
     st.sampled_from(ReturnReason),
     st.dictionaries(st.sampled_from(("fresh", "cut", "big")), st.integers(0, 30).map(lambda days: days * DAY)),
-    st.integers(1, 30),
+    st.none() | st.integers(1, 30).map(lambda days: days * DAY),
+    st.integers(1, 30).map(lambda days: days * DAY),
 )
 def test_whatever_may_come_back_comes_back_while_its_order_is_open(
-    skus: set[str], reason: ReturnReason, of_category: dict[str, timedelta], days: int
+    skus: set[str],
+    reason: ReturnReason,
+    of_category: dict[str, timedelta],
+    default: timedelta | None,
+    setting: timedelta,
 ) -> None:
-    windows, default = ReturnWindows(CATEGORIES, of_category), days * DAY
-    together = windows.narrowest(skus, reason, default).lasts
-    alone = [windows.narrowest([sku], reason, default).lasts for sku in skus]
+    windows = ReturnWindows(CATEGORIES, of_category, default)
+    together = windows.narrowest(skus, reason, setting).lasts
+    alone = [windows.narrowest([sku], reason, setting).lasts for sku in skus]
     assert together == (None if None in alone else min(one for one in alone if one is not None))
-    assert windows.open_for(skus, default) >= max([default, *filter(None, alone)])
+    assert windows.open_for(skus, setting) >= max([setting, *filter(None, alone)])
+    assert windows.open_for(skus, setting) in {setting, default, *of_category.values()}
     if reason in SELLERS_FAULT:
         assert together is not None
 
@@ -75,7 +81,7 @@ def written(folder: Path, text: str) -> Path:
 def test_the_file_has_categories_windows_and_conditions_over_them(tmp_path: Path) -> None:
     text = "categories: {fresh: [F*, MILK], 定制: CUT-*}\nwindow: {default: 10, fresh: 2, 定制: 0}" + RULES
     rules = read_return_rules(written(tmp_path, text))
-    assert rules.window == 10 * DAY
+    assert rules.windows.default == 10 * DAY
     assert rules.windows.of_category == {"fresh": 2 * DAY, "定制": timedelta()}
     assert rules.windows.categories.of("CUT-1") == {"定制"}
     assert rules.answer({**SAMPLE, "categories": []}) is None
@@ -126,7 +132,7 @@ def test_a_change_is_taken_on_and_a_mistake_leaves_the_old_in_force(
     now = [0.0]
     monkeypatch.setattr("ballast.rules.windows_in_force.time.monotonic", lambda: now[0])
     force = WindowsInForce(tmp_path / "returns.yaml")
-    assert (force.current(), force.problem is None) == ((None, ReturnWindows()), False), "there is no file yet"
+    assert (force.current(), force.problem is None) == (ReturnWindows(), False), "there is no file yet"
 
     def change(text: str) -> None:
         now[0] += LOOK_EVERY + 1
@@ -134,7 +140,7 @@ def test_a_change_is_taken_on_and_a_mistake_leaves_the_old_in_force(
         os.utime(file, ns=(int(now[0]), int(now[0])))
 
     change("window: {default: 10}\nrules: []")
-    assert (force.current()[0], force.problem) == (10 * DAY, None)
+    assert (force.current().default, force.problem) == (10 * DAY, None)
     change("window: {default: ten}\nrules: []")
-    assert force.current()[0] == 10 * DAY
+    assert force.current().default == 10 * DAY
     assert force.problem is not None and "'ten' is no number of days" in str(force.problem)
