@@ -5,7 +5,8 @@ from typing import Any
 from zlib import crc32
 
 from adapters.errors import UnknownCode
-from ballast.db.case import Case, ChargeCase
+from ballast.db.case import Case
+from ballast.db.case_parts import ChargeCase
 from ballast.db.refunding import by_hand, refund_no
 from ballast.domain.money import Money
 from ballast.domain.payments import REFUNDED_BY_US, transaction_key

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ballast.db.case import Case, ChargeCase, LineCase, ParcelCase, RefundCase, Trouble
+from ballast.db.case import Case
+from ballast.db.case_parts import ChargeCase, LineCase, ParcelCase, RefundCase, Trouble
 from ballast.db.deliveries import take_up
 from ballast.db.edits import take_up as take_up_edits
 from ballast.db.engine import rows

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ballast.db import refunding
 from ballast.db.alerts import raise_alerts
 from ballast.db.cancelling import has_left
-from ballast.db.case import Case, LineCase
+from ballast.db.case import Case
+from ballast.db.case_parts import LineCase
 from ballast.db.deliveries import ask_of, deliveries_of, end, put, take_back
 from ballast.db.edits import Asked
 from ballast.db.engine import dumps, rows, run

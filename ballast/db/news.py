@@ -4,7 +4,8 @@ from collections import defaultdict
 from datetime import datetime
 
 from ballast.db import cancelling, deliveries, money_news, returning
-from ballast.db.case import Case, ParcelCase, Trouble
+from ballast.db.case import Case
+from ballast.db.case_parts import ParcelCase, Trouble
 from ballast.db.heard import cause_of as cause_of
 from ballast.db.heard import evidence_of, record, take
 from ballast.domain.life_cycle import EARLY, ENDS_WITH, HELD_BECAUSE, TooEarly, outweighs
