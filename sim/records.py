@@ -243,6 +243,7 @@ class Order:
     wishes: list[dict[str, Any]] = field(default_factory=list)  # returns that the customer asked for
     deliveries: list[Delivery] = field(default_factory=list)
     creates: int = 0
+    carries: set[str] = field(default_factory=set)  # other orders whose goods leave with its own
     shop: ShopShipping = field(default_factory=ShopShipping)
     reached: set[str] = field(default_factory=set)
     receipt_planned: bool = False

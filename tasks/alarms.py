@@ -127,7 +127,7 @@ def return_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
             "key": f"return-puzzle:{case.order_no}:{crc32(puzzle.encode())}",
             "level": "warning",
             "order_id": case.id,
-            "title": f"{case.order_no}: look at its return",
+            "title": f"{case.order_no}: {'was merged' if case.edits.leader else 'look at its return'}",
             "text": puzzle[:500],
         }
         for case in cases

@@ -12,6 +12,7 @@ from ballast.clock import to_local
 from ballast.db.clocks import LateOrder
 from ballast.db.holds import HeldRow
 from ballast.db.inbox import Waiting
+from ballast.db.merging import Alike
 from ballast.db.timeline import At, DeliverySeen, Timeline
 from ballast.domain.deliveries import DeliveryState
 from ballast.domain.money import Money
@@ -128,6 +129,18 @@ def show_holds(rows: Sequence[HeldRow], language: str, console: Console) -> None
             for row in rows
         ],
     )
+
+
+def show_alike(found: Sequence[Alike], console: Console) -> None:
+    """Which open orders could be one; the command that does it is the last line."""
+    if not found:
+        console.print("no open orders are of one customer and address")
+        return
+    table = Table("orders", "customer", "channel", title=f"{len(found)} could be merged", title_justify="left")
+    for one in found:
+        table.add_row(", ".join(one.order_nos), one.customer, one.channel)
+    console.print(table)
+    console.print(f"ballast order merge {' '.join(found[0].order_nos)}", soft_wrap=True)
 
 
 def show_late(rows: Sequence[LateOrder], now: datetime, console: Console) -> None:

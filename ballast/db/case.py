@@ -262,7 +262,10 @@ class Case:
         self.due = (self.due[0], at)
 
     def send(self, kind: str, part: str = "", payload: Mapping[str, Any] | None = None) -> None:
-        """One outgoing message, its key made of kind, order and part."""
+        """One outgoing message, its key made of kind, order and part. The shop hears of each order that it carries."""
+        if kind.startswith("shop.") and not part:
+            for carried in self.edits.followers:
+                self.send(kind, carried.order_no)
         if self.announce:
             self.messages.append(
                 {

@@ -1,7 +1,7 @@
 """The warehouse's door: takes, answers for and cancels delivery orders, and says what is in stock."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -10,7 +10,7 @@ from sim.catalogue import STOCK_OF_WAREHOUSE, Article
 from sim.chance import digits
 from sim.clock import local_text, read_local
 from sim.faults import Call
-from sim.records import Delivery, DeliveryLine, sum_units
+from sim.records import Delivery, DeliveryLine, Order, sum_units
 from sim.replies import answer_xml
 from sim.systems.qimen.batches import Batches, read_code
 from sim.systems.qimen.documents import item_id, write_state
@@ -117,7 +117,7 @@ class QimenGate:
 
     def _take(self, delivery: Delivery) -> None:
         order = delivery.order
-        self._world.tally.effect("wms_delivery_order", duplicate=ships_twice(delivery))
+        self._world.tally.effect("wms_delivery_order", duplicate=ships_twice(delivery, self._world.placed))
         self._world.deliveries[delivery.code] = delivery
         order.deliveries.append(delivery)
         order.creates += 1
@@ -172,16 +172,38 @@ class QimenGate:
         }
 
 
-def ships_twice(delivery: Delivery) -> bool:
-    """Whether living deliveries and what left would be more than was ordered; strays have no lines."""
+def ships_twice(delivery: Delivery, placed: Sequence[Order]) -> bool:
+    """Whether living deliveries and what left would be more than was ordered; strays have no lines.
+
+    What is more than one order bought may be what its customer bought in others, to the same address, that are not on
+    their way: in one parcel then. From there on those others are not to be shipped themselves.
+    """
     order = delivery.order
-    others = [other for other in order.deliveries if other.alive]
     if not order.lines:
-        return bool(others)
-    planned = sum_units(unit for one in (*others, delivery) for unit in one.wanted.items())
-    planned_more = sum_units((sku, n) for d in order.deliveries if not d.alive for sku, n in d.shipped.items())
-    ordered = sum_units((line.sku, line.quantity) for line in order.lines)
-    return any(n + planned_more.get(sku, 0) > ordered.get(sku, 0) for sku, n in planned.items())
+        return any(other.alive for other in order.deliveries)
+    if any(order.no in one.carries for one in placed if _lives_with(one, order)):
+        return True
+    carried = [one for one in placed if one.no in order.carries]
+    if not _is_more([order, *carried], delivery):
+        return False
+    more = [one for one in placed if _lives_with(one, order) and not any(other.alive for other in one.deliveries)]
+    if not more or _is_more([order, *carried, *more], delivery):
+        return True
+    order.carries |= {one.no for one in more}
+    return False
+
+
+def _lives_with(one: Order, other: Order) -> bool:
+    return one is not other and (one.customer.no, one.receiver) == (other.customer.no, other.receiver)
+
+
+def _is_more(orders: Sequence[Order], delivery: Delivery) -> bool:
+    """Whether these orders, with this delivery, would get more than was bought with them."""
+    known = [one for order in orders for one in order.deliveries]
+    living = [one.wanted if one.alive else one.shipped for one in known]
+    planned = sum_units(unit for wanted in (*living, delivery.wanted) for unit in wanted.items())
+    bought = sum_units((line.sku, line.quantity) for order in orders for line in order.lines)
+    return any(pieces > bought.get(sku, 0) for sku, pieces in planned.items())
 
 
 def find_code(document: Node) -> str:
