@@ -36,6 +36,7 @@ from ballast.domain.words import System
 from ballast.points import Point, reached
 from ballast.ports import Alerts, Asked, Codes, Courier, Erp, Hook, Payment, Storefront, Wms
 from ballast.rules.current import PolicyInForce, find_rules
+from ballast.rules.windows_in_force import WindowsInForce
 from ballast.settings import LimitedPart, Settings, SettingsError, settings
 
 T = TypeVar("T")
@@ -65,10 +66,12 @@ class House:
     closed: bool = False
     sla: PolicyInForce = field(init=False, repr=False)
     rules: RulesInForce = field(init=False, repr=False)
+    return_windows: WindowsInForce = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.sla = PolicyInForce(find_rules(self.settings.sla_policy), lambda: self.clock.now())
         self.rules = RulesInForce(self.sla)
+        self.return_windows = WindowsInForce(find_rules(self.settings.return_rules))
 
     @property
     def erp(self) -> Erp:
@@ -99,13 +102,15 @@ class House:
     @property
     def waits(self) -> Waits:
         patience = self.settings.patience
+        return_window, windows = self.return_windows.current()
         return Waits(
             unpaid=patience.unpaid,
             warehouse_quiet=patience.warehouse_quiet,
             courier_quiet=patience.courier_quiet,
-            return_window=patience.return_window,
+            return_window=return_window or patience.return_window,
             sla=self.sla.current(),
             sourcing=self.rules.sourcing,
+            windows=windows,
         )
 
     def lease(self) -> datetime:

@@ -135,6 +135,21 @@ def return_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     ]
 
 
+def edit_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """A change that a shop asked for by message was refused: somebody answers the customer."""
+    return [
+        {
+            "key": f"edit-refused:{case.order_no}:{crc32(why.encode())}",
+            "level": "info",
+            "order_id": case.id,
+            "title": f"{case.order_no} was not changed, as the shop had asked",
+            "text": why[:500],
+        }
+        for case in cases
+        for why in case.edits.refused
+    ]
+
+
 def closed_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     """The warehouse goes on with an order that was closed before it left: somebody has to run."""
     return [

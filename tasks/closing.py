@@ -20,15 +20,16 @@ async def sign_off_chunk(chunk: Chunk) -> Tally:
     here = await house()
     async with here.moving(chunk.step) as tx:
         held = await orders.load(tx, now=here.clock.now(), waits=here.waits, ids=chunk.ids, lease_owner=chunk.owner)
-        tally = Counter(_decide(case) for case in held)
+        tally = Counter(decide(case) for case in held)
         await moves.write(tx, held)
     return tally
 
 
-def _decide(case: Case) -> str:
+def decide(case: Case) -> str:
+    """What becomes of one order that is due; the word for it."""
     if case.standing.state is State.SIGNED:
         signed_at = case.milestones["signed_at"]
-        if signed_at is None or case.now < signed_at + case.waits.return_window:
+        if signed_at is None or case.now < signed_at + case.waits.open_for(case.facts().skus):
             case.reschedule()  # the shop's confirmation signed it while we held it
             return "waiting for the return window"
         case.take(Event.RETURN_WINDOW_ENDED, cause=f"closed:{case.order_no}", actor="ballast")

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.errors import NotUnderstood, UnknownCode
 from ballast.clock import to_local
 from ballast.db import cases as orders
-from ballast.db import inbox, merging, moves, news, payments
+from ballast.db import editing, inbox, merging, moves, news, payments
 from ballast.db.alerts import raise_alerts
 from ballast.db.archive import Archived, read_archived
 from ballast.db.case import Case
@@ -165,6 +165,7 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
     now, books = here.clock.now(), Books()
     await open_books(here, tx, reads, books)
     reads, states = act(reads, books)
+    await editing.follow(tx, list(books.cases.values()))
     puzzles = _puzzles(reads) + await _made_too_late(tx, reads, books)
     await write_told(tx, list(books.cases.values()), puzzles, now)
     await inbox.settle(tx, states, now)
@@ -182,10 +183,14 @@ async def _made_too_late(tx: AsyncConnection, reads: Sequence[Read], books: Book
 
 
 async def tell_overdue() -> Tally:
-    """Ring once per order and source when messages wait for longer than patience has; they go on waiting."""
+    """Ring once per order and source when messages wait for longer than patience has; they go on waiting.
+
+    Those that waited for nothing but a step to let go of their order are read again.
+    """
     here = await house()
     async with here.transaction() as tx:
         now = here.clock.now()
+        await inbox.wake_busy(tx, now)
         overdue = await inbox.waiting_untold(tx, before=now - here.settings.patience.early_news)
         told = await raise_alerts(tx, [_overdue_alert(one) for one in overdue], now)
     return +Tally({"told that messages wait": told})

@@ -21,6 +21,7 @@ from ballast.ports import News
 from ballast.wiring import House
 from tasks.alarms import (
     closed_alerts,
+    edit_alerts,
     hold_alerts,
     refund_alerts,
     return_alerts,
@@ -77,7 +78,7 @@ async def write_told(
     await moves.write(tx, cases)
     await mark_charges(tx, charged)
     alerts = hold_alerts(cases) + surplus_alerts(charged) + refund_alerts(cases) + closed_alerts(cases)
-    await raise_alerts(tx, [*alerts, *return_alerts(cases), *puzzles], now)
+    await raise_alerts(tx, [*alerts, *return_alerts(cases), *edit_alerts(cases), *puzzles], now)
 
 
 async def ask_all(questions: Mapping[K, Awaitable[Sequence[News]]]) -> dict[K, Answer]:

@@ -129,7 +129,8 @@ class Work:
                 return "nothing to do"
 
     def _answer(self, case: Case, row: Return, customer: Mapping[str, Any]) -> str:
-        rule = self._rules.answer(facts_of(case, row, customer)) if self._rules else None
+        rules = self._rules
+        rule = rules.answer(facts_of(case, row, customer, rules.windows.categories)) if rules else None
         if rule is None or rule.then is Answer.ASK:
             row.rule = rule.name if rule else ""
             self._ring(case, row, "waits for an answer", "`ballast returns answer`, or the form answer-returns")

@@ -57,7 +57,7 @@ async def examine(here: House) -> list[Finding]:
             await take_policy_in_force(tx, here.sla, here.clock.now(), at_once=True)
         found.append(await customer_health(here))
     found += await asyncio.gather(*(_system(here, role) for role in ROLES))
-    return [_settings(here), _policy(here), *found, *await _alerts(here)]
+    return [_settings(here), _policy(here), _return_rules(here), *found, *await _alerts(here)]
 
 
 def _settings(here: House) -> Finding:
@@ -84,6 +84,15 @@ def _policy(here: House) -> Finding:
     if handles and silent:
         text += f"; nobody is rung for {', '.join(silent)}: without a handle at a channel they only read the group"
     return Finding(what, True, text)
+
+
+def _return_rules(here: House) -> Finding:
+    """Whether the file that answers returns can be used. Until it can, persons answer, and old windows count."""
+    here.return_windows.current()
+    what, wrong = f"return rules {here.return_windows.file}", here.return_windows.problem
+    if wrong is not None:
+        return Finding(what, False, wrong.problems[0], "mend it; `ballast returns check` names every mistake")
+    return Finding(what, True, "can be used")
 
 
 async def _database(here: House) -> Finding:

@@ -211,11 +211,14 @@ def report(*, days: int = 30, json: bool = False) -> None:
 @returns.command
 def check() -> int:
     """Check the rules that answer returns (rules/returns.yaml): every mistake with file and line. Exit 2."""
+    from ballast.cli.showing_returns import said_of_windows
     from ballast.rules.current import find_rules
     from ballast.rules.returns import read_return_rules
     from ballast.settings import settings
 
     found = read_return_rules(find_rules(settings().return_rules))
+    for line in said_of_windows(found, settings().patience.return_window):
+        print(line)
     for rule in found.rules:
         print(f"{rule.name}: {rule.then} when {rule.when}")
     return 0

@@ -13,9 +13,10 @@ from ballast.db.clocks import LateOrder
 from ballast.db.holds import HeldRow
 from ballast.db.inbox import Waiting
 from ballast.db.merging import Alike
-from ballast.db.timeline import At, DeliverySeen, Timeline
+from ballast.db.timeline import At, DeliverySeen, ReturnSeen, Timeline
 from ballast.domain.deliveries import DeliveryState
 from ballast.domain.money import Money
+from ballast.domain.return_words import KIND_LABELS, RETURN_LABELS
 from ballast.domain.sla import Clock, Level, Limits, Policy
 from ballast.domain.stock_check import RULE_LABELS
 from ballast.domain.words import DELIVERY_LABELS, HOLD_LABELS, PAID_WAITING, STATE_LABELS, HoldReason, Label, State
@@ -63,6 +64,7 @@ def show_order(seen: Timeline, language: str, console: Console) -> None:
         [(s.system, s.part, s.said, s.event, local(s.happened_at), s.text) for s in seen.said],
     )
     _deliveries(seen, language, console)
+    _returns(seen, language, console)
     _table(
         console,
         "Parcels",
@@ -96,6 +98,26 @@ def _deliveries(seen: Timeline, language: str, console: Console) -> None:
 
     columns = ("delivery", "warehouse", "left", "state", "promised", "why")
     _table(console, "Deliveries", columns, [row(one) for one in seen.deliveries])
+
+
+def _returns(seen: Timeline, language: str, console: Console) -> None:
+    """One row for each; `ballast returns show` has the rest."""
+
+    def row(one: ReturnSeen) -> Sequence[str]:
+        pieces = ", ".join(f"{line.quantity} x {line.sku}" for line in one.lines) or "everything"
+        state = f"{label(KIND_LABELS[one.kind], language)}, {label(RETURN_LABELS[one.state], language)}"
+        back = ", ".join([*one.refund_nos, one.exchange_order_no or ""]).strip(", ")
+        return (
+            one.return_no,
+            f"{one.kind} {state}",
+            pieces,
+            f"{one.reason} {one.why}".strip(),
+            local(one.asked_at),
+            back,
+        )
+
+    columns = ("return", "is", "pieces", "why", "asked", "refunds, new order")
+    _table(console, "Returns", columns, [row(one) for one in seen.returns])
 
 
 def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

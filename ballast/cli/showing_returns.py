@@ -1,6 +1,7 @@
 """Returns in the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from ballast.cli.showing import local
 from ballast.db.return_report import StepTime
 from ballast.db.returns import ReturnRow
 from ballast.domain.money import Money
+from ballast.rules.returns import ReturnRules
 
 
 def table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -91,3 +93,14 @@ def show_times(times: Sequence[StepTime], states: Mapping[str, int], console: Co
         [(one.step, str(one.returns), f"{one.median:g}", f"{one.p90:g}", f"{one.longest:g}") for one in times],
     )
     table(console, "Returns by state", ("state", "returns"), [(state, str(count)) for state, count in states.items()])
+
+
+def said_of_windows(rules: ReturnRules, setting: timedelta) -> Iterator[str]:
+    """The windows that a file of rules comes to, and its categories, a line each."""
+    yield f"window: {(rules.window or setting).days} days" + (
+        "" if rules.window else " (BALLAST_PATIENCE__RETURN_WINDOW)"
+    )
+    for name, skus in rules.windows.categories.listed.items():
+        lasts = rules.windows.of_category.get(name)
+        window = "the same window" if lasts is None else f"{lasts.days} days" if lasts else "only by the seller's fault"
+        yield f"category {name}: {', '.join(skus)}: {window}"

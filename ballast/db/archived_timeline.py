@@ -10,6 +10,7 @@ def parts_of(document: Mapping[str, Rows]) -> dict[str, Any]:
     """What `timeline._SELECT` gives for an order in the books. Nothing of it waits: else it would stay."""
     [order] = document["sales_order"]
     receiver, said = order["receiver"], document.get("external_status", ())
+    lines = _sorted(document, "return_line", "line_no")
     return {
         "order": order,
         "personal": {**{name: receiver.get(name) for name in ("name", "mobile", "address")}, "openid": order["openid"]},
@@ -19,6 +20,10 @@ def parts_of(document: Mapping[str, Rows]) -> dict[str, Any]:
             for parcel in _sorted(document, "parcel", "shipped_at", "waybill")
         ],
         "deliveries": _sorted(document, "delivery", "number"),
+        "returns": [
+            {**one, "lines": [line for line in lines if line["return_no"] == one["return_no"]]}
+            for one in _sorted(document, "return_case", "id")
+        ],
         "holds": _sorted(document, "hold", "id"),
         "payments": _sorted(document, "payment", "paid_at", "id"),
         "refunds": _sorted(document, "refund", "requested_at", "refund_no"),

@@ -248,6 +248,7 @@ class Case:
             with_warehouse=self.with_warehouse or self._perhaps_with_warehouse,
             charge_waiting=any(charge.state == "captured" for charge in self.charges),
             all_signed=self.all_signed,
+            skus=tuple(line.line.sku for line in self.lines),
         )
 
     @property
@@ -258,8 +259,7 @@ class Case:
     def again(self, at: datetime) -> None:
         """The same step once more, later: one more attempt is counted and the lease is given back."""
         assert self.due is not None
-        self.touched, self.attempts, self.lease_owner = True, self.attempts + 1, None
-        self.due = (self.due[0], at)
+        self.touched, self.attempts, self.lease_owner, self.due = True, self.attempts + 1, None, (self.due[0], at)
 
     def send(self, kind: str, part: str = "", payload: Mapping[str, Any] | None = None) -> None:
         """One outgoing message, its key made of kind, order and part. The shop hears of each order that it carries."""

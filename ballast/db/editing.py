@@ -28,7 +28,7 @@ from ballast.domain.life_cycle import CALLED_OFF
 from ballast.domain.money import Money
 from ballast.domain.promising import Basket, Piece
 from ballast.domain.rules.portions import portion
-from ballast.domain.words import Event, HoldReason, State
+from ballast.domain.words import Event, HoldReason, State, System
 
 LET_GO: Final = frozenset(
     {
@@ -51,9 +51,7 @@ async def edit(tx: AsyncConnection, case: Case, change: Change, *, by: str) -> s
     Raises `NotChanged`, and nothing of the case was touched.
     """
     said = ask(case, change, by=by)
-    if case.edits.bill_changed and change.quantities and case.place is State.PENDING_PAYMENT:
-        await end_locks(tx, [case.id], case.now)  # an earlier attempt may have left some, of the pieces as they were
-        await _reserve_again(tx, case)
+    await follow(tx, [case])
     return said
 
 
@@ -108,7 +106,7 @@ def _at_work(case: Case) -> bool:
 def _at_once(case: Case, change: Change, by: str) -> str:
     text = _apply(case, change, by)
     case.edits.rows.append(_row(case, Asked(change, by, case.now, fresh=True), "done", text))
-    case.take(Event.NOTED, cause=f"edit:v{case.version}", actor=f"person:{by}", text=text)
+    case.take(Event.NOTED, cause=f"edit:v{case.version}", actor=_actor(by), text=text)
     if case.standing.reason is HoldReason.STOCK_SHORT and change.quantities:
         note = f"changed by {by}"
         case.take(Event.RELEASED, cause=f"edit:released:v{case.version}", actor="ballast", text=note, note=note)
@@ -131,7 +129,7 @@ def recall(case: Case, change: Change, by: str) -> str:
             recalled.append(f"{one.code} {one.warehouse}")
     where = f"; to be stopped first: {', '.join(recalled)}" if recalled else ""
     text = f"change asked for: {', '.join(_words(case, change))}{where}"
-    case.take(Event.NOTED, cause=f"edit:v{case.version}", actor=f"person:{by}", text=text)
+    case.take(Event.NOTED, cause=f"edit:v{case.version}", actor=_actor(by), text=text)
     case.with_warehouse = False
     case.reschedule()
     return text
@@ -185,6 +183,7 @@ def _apply(case: Case, change: Change, by: str) -> str:
     kept = {line.line_no: line for line in after.lines}
     case.lines = [LineCase(now, one.shipped) for one in case.lines if (now := kept.get(one.line.line_no))]
     case.edits.bill_changed = case.edits.done = case.touched = True
+    case.edits.lines_changed = bool(change.quantities)
     if after.total != before.total:
         words.append(f"total {_money(case, before.total)} -> {_money(case, after.total)}")
     if _is_paid(case) and (less := before.total - after.total):
@@ -247,6 +246,11 @@ def _money(case: Case, amount: int) -> str:
     return str(Money(amount, case.head["currency"]))
 
 
+def _actor(by: str) -> str:
+    """A shop asks by its name, a person by theirs."""
+    return by if by in list(System) else f"person:{by}"
+
+
 def _is_paid(case: Case) -> bool:
     return case.milestones["paid_at"] is not None
 
@@ -260,19 +264,29 @@ def bill_of(case: Case) -> Bill:
 # -- storing -------------------------------------------------------------------------------------------------------
 
 
-async def _reserve_again(tx: AsyncConnection, case: Case) -> None:
-    """What is reserved for an unpaid order follows its lines, until the same time."""
+async def follow(tx: AsyncConnection, cases: Sequence[Case]) -> None:
+    """What is reserved for unpaid orders follows lines that just changed, until the same time. Before the write."""
+    changed = [case for case in cases if case.edits.lines_changed and case.place is State.PENDING_PAYMENT]
+    if not changed:
+        return
+    now, waits = changed[0].now, changed[0].waits
+    await end_locks(tx, [case.id for case in changed], now)  # an earlier attempt may have left some, of what was wanted
     found = await rows(
         tx,
-        "select max(expires_at) as until from stock_reservation where order_no = :no and expires_at > :now",
-        no=case.order_no,
-        now=case.now,
+        """
+        select order_no, max(expires_at) - cast(:now as timestamptz) as lasts from stock_reservation
+        where order_no = any(cast(:nos as text[])) and expires_at > :now group by order_no""",
+        nos=[case.order_no for case in changed],
+        now=now,
     )
-    if (until := found[0].until) is not None:
-        lines = [Piece(one.line.line_no, one.line.sku, one.line.quantity) for one in case.lines]
-        lasts = {case.order_no: until - case.now}
-        basket = Basket(case.order_no, lines, ask=ask_of(case))
-        await reserve(tx, [basket], Terms(rules=case.waits.sourcing), now=case.now, lasts=lasts)
+    if lasts := {row.order_no: row.lasts for row in found}:
+        baskets = [_basket(case) for case in changed if case.order_no in lasts]
+        await reserve(tx, baskets, Terms(rules=waits.sourcing), now=now, lasts=lasts)
+
+
+def _basket(case: Case) -> Basket:
+    lines = [Piece(one.line.line_no, one.line.sku, one.line.quantity) for one in case.lines]
+    return Basket(case.order_no, lines, ask=ask_of(case))
 
 
 def _row(case: Case, asked: Asked, state: str, answer: str) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class Edits:
     leader: str = ""  # the order that carries its lines and money
     done: bool = False  # the order was changed since it was placed
     bill_changed: bool = False  # lines, receiver and total are to be written
+    lines_changed: bool = False  # what is reserved for it has to follow
+    refused: list[str] = field(default_factory=list)  # why, of those that were asked for by message
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -21,6 +21,8 @@ def cause_of(news: News) -> str:
         part = f":{news.goods_back.return_no}:{news.text}"
     if news.return_asked:
         part = f":{news.return_asked.request_id}"
+    if news.edit_asked:
+        part = f":{news.edit_asked.request_id}"
     if news.parcels:
         part += ":" + ",".join(sorted(parcel.waybill for parcel in news.parcels)) + ("" if news.final else ":part")
     return f"{news.system}:{news.field}:{news.said}{part}:{news.happened_at.isoformat()}"

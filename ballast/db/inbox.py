@@ -14,6 +14,8 @@ BELLS: Final = {"news": "inbox", "order": "orders"}
 """Topic -> what is rung for its messages."""
 NO_ORDER = "no such order yet"
 """The note of messages that wait for their order (others wait for their order to get further)."""
+BUSY: Final = "a step or another change is at work on the order"
+"""The note of messages that wait until their order can be judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,23 @@ async def wake_waiting(tx: AsyncConnection) -> int:
         where i.state = 'waiting' and i.note = :note
           and exists (select from sales_order o where o.order_no = i.order_no)""",
         note=NO_ORDER,
+    )
+    if count:
+        await ring(tx, "inbox")
+    return count
+
+
+async def wake_busy(tx: AsyncConnection, now: datetime) -> int:
+    """Messages whose order nobody works on any more are new again."""
+    count = await run(
+        tx,
+        """
+        update inbox i set state = 'new', note = ''
+        where i.state = 'waiting' and i.note = :note and exists (
+          select from sales_order o where o.order_no = i.order_no and (o.lease_owner is null or o.due_at <= :now)
+            and not exists (select from order_edit e where e.order_id = o.id and e.state = 'asked'))""",
+        note=BUSY,
+        now=now,
     )
     if count:
         await ring(tx, "inbox")

@@ -6,6 +6,7 @@ from datetime import datetime
 from ballast.db import cancelling, deliveries, money_news, returning
 from ballast.db.case import Case
 from ballast.db.case_parts import ParcelCase, Trouble
+from ballast.db.edit_requests import take_edit
 from ballast.db.heard import cause_of as cause_of
 from ballast.db.heard import evidence_of, record, take
 from ballast.domain.life_cycle import EARLY, ENDS_WITH, HELD_BECAUSE, TooEarly, outweighs
@@ -41,6 +42,8 @@ def apply(case: Case, news: News) -> bool:
         return _goods_back(case, news, news.goods_back)
     if news.return_asked is not None:
         return _return_asked(case, news, news.return_asked)
+    if news.edit_asked is not None:
+        return take_edit(case, news, news.edit_asked)
     older = _is_older(case, news)
     case.remember(news)
     if (why := deliveries.beside_the_point(case, news)) is not None:

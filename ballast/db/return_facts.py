@@ -11,6 +11,7 @@ from ballast.db.case import Case
 from ballast.db.engine import rows
 from ballast.db.returns import Return
 from ballast.domain.money import MINOR_DIGITS
+from ballast.domain.return_window import Categories
 from ballast.domain.returns import worth_of
 
 DAYS: Final = 90
@@ -41,10 +42,11 @@ async def customers_of(tx: AsyncConnection, cases: Sequence[Case], now: datetime
     }
 
 
-def facts_of(case: Case, row: Return, customer: Mapping[str, Any]) -> dict[str, Any]:
+def facts_of(case: Case, row: Return, customer: Mapping[str, Any], categories: Categories) -> dict[str, Any]:
     """See `ballast.rules.returns.SAMPLE`."""
     signed_at, paid = case.milestones["signed_at"], returning.paid_for(case)
     ordered = {one.line.line_no: one.line.quantity for one in case.lines}
+    skus = sorted({line.sku for line in row.lines.values()})
     amount = sum(worth_of(paid[no], ordered[no], 0, line.quantity) for no, line in row.lines.items())
     return {
         "days_since_signed": (row.asked_at - signed_at) / timedelta(days=1) if signed_at else None,
@@ -52,7 +54,8 @@ def facts_of(case: Case, row: Return, customer: Mapping[str, Any]) -> dict[str, 
         "quantity": sum(line.quantity for line in row.lines.values()),
         "reason": row.reason.value,
         "kind": row.kind.value,
-        "skus": sorted({line.sku for line in row.lines.values()}),
+        "skus": skus,
+        "categories": sorted({name for sku in skus for name in categories.of(sku)}),
         "channel": case.head["channel"],
         "tier": customer.get("tier", ""),
         "customer_returns": max(0, customer.get("customer_returns", 0) - 1),

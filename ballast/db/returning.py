@@ -11,6 +11,7 @@ from ballast.db.case import Case
 from ballast.db.case_parts import ParcelCase
 from ballast.domain.returns import (
     BY_FACT,
+    SELLERS_FAULT,
     Known,
     ReturnKind,
     ReturnReason,
@@ -102,8 +103,8 @@ def free(case: Case, *, but: str = "") -> dict[int, int]:
 def ask(case: Case, wanted: Wanted, *, cause: str, at: datetime | None = None) -> str:
     """Put a return into the books, to be answered; its number. Raises `ReturnRefused`, and nothing was changed."""
     _refuse_strangers(case, wanted)
-    _refuse_late(case)
     lines = _lines_of(case, wanted)
+    _refuse_late(case, lines, wanted.reason)
     number = _next_no(case)
     if wanted.exchange:
         _refuse_exchange(case, number, wanted.exchange)
@@ -182,17 +183,25 @@ def _refuse_strangers(case: Case, wanted: Wanted) -> None:
         )
 
 
-def _refuse_late(case: Case) -> None:
-    signed_at = case.milestones["signed_at"]
-    if signed_at is None:
-        return
-    ended = signed_at + case.waits.return_window
-    if case.now > ended or case.standing.state is State.CLOSED:
-        days = case.waits.return_window.days
+def _refuse_late(case: Case, lines: Mapping[int, int], reason: ReturnReason) -> None:
+    """By the window of these pieces. An order that is closed was open for the longest that any of it has."""
+    skus = {one.line.sku for one in case.lines if one.line.line_no in lines}
+    window = case.waits.windows.narrowest(skus, reason, case.waits.return_window)
+    what = f" for {window.sku} ({window.category})" if window.category else ""
+    if window.lasts is None:
         raise ReturnRefused(
-            f"{case.order_no} was signed for on {to_local(signed_at)}, its return window of {days} days ended on "
-            f"{to_local(ended)}: a person may give money back by `ballast finance refund {case.order_no}`"
+            f"{case.order_no}: {window.sku} ({window.category}) comes back only by the seller's fault "
+            f"({', '.join(sorted(SELLERS_FAULT))}), not for {reason}: leave it out, or say what is wrong with it"
         )
+    signed_at = case.milestones["signed_at"]
+    by_hand = f"a person may give money back by `ballast finance refund {case.order_no}`"
+    if signed_at is not None and case.now > (ended := signed_at + window.lasts):
+        raise ReturnRefused(
+            f"{case.order_no} was signed for on {to_local(signed_at)}, its return window of {window.lasts.days} days"
+            f"{what} ended on {to_local(ended)}: {by_hand}"
+        )
+    if signed_at is not None and case.standing.state is State.CLOSED:
+        raise ReturnRefused(f"{case.order_no} is closed: {by_hand}")
 
 
 def _lines_of(case: Case, wanted: Wanted) -> dict[int, int]:

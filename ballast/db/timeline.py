@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ballast.db.archive import unpack
 from ballast.db.archived_timeline import parts_of
 from ballast.db.engine import rows
+from ballast.domain.returns import ReturnKind, ReturnReason, ReturnState
 from ballast.domain.words import HoldReason, State
 
 At = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
@@ -91,6 +92,41 @@ class DeliverySeen:
     promised_at: At | None
     made_at: At
     ended_at: At | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnLineSeen:
+    """Pieces of a line that come back; `amount`: asked back for them, None: not yet."""
+
+    line_no: int
+    sku: str
+    quantity: int
+    good: int
+    damaged: int
+    amount: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnSeen:
+    """A return or an exchange of the order. Without lines: of everything, which is counted once it is agreed to."""
+
+    return_no: str
+    kind: ReturnKind
+    state: ReturnState
+    reason: ReturnReason
+    why: str
+    asked_by: str
+    asked_at: At
+    waybill: str | None
+    exchange: dict[str, int]
+    exchange_order_no: str | None
+    answered_by: str | None
+    answered_at: At | None
+    rule: str
+    note: str
+    freight: bool
+    refund_nos: tuple[str, ...]
+    lines: tuple[ReturnLineSeen, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +246,8 @@ class Timeline:
     pending: tuple[PendingSeen, ...]
     letters: tuple[LetterSeen, ...]
     deliveries: tuple[DeliverySeen, ...] = ()
+    returns: tuple[ReturnSeen, ...] = ()
+    instead_of: str | None = None  # the return for whose goods this order is
     archived_at: At | None = None  # since when it is in the archive
 
     @property
@@ -249,6 +287,7 @@ _ARCHIVED = "select document, archived_at from archived_order where order_no = :
 FREE_TEXT = {
     "parcels": ("said_text",),
     "deliveries": ("why",),
+    "returns": ("why", "note"),
     "holds": ("evidence", "note"),
     "said": ("text",),
     "events": ("text",),
@@ -289,6 +328,10 @@ select
      from parcel p where p.order_id = o.id) as parcels,
   (select coalesce(jsonb_agg(to_jsonb(d) order by d.number), '[]') from delivery d where d.order_id = o.id)
     as deliveries,
+  (select coalesce(jsonb_agg(to_jsonb(c) || jsonb_build_object('lines', coalesce((
+       select jsonb_agg(to_jsonb(l) order by l.line_no) from return_line l where l.return_no = c.return_no), '[]'))
+     order by c.id), '[]') from return_case c where c.order_id = o.id) as returns,
+  (select c.return_no from return_case c where c.exchange_order_no = o.order_no) as instead_of,
   (select coalesce(jsonb_agg(to_jsonb(h) order by h.id), '[]') from hold h where h.order_id = o.id) as holds,
   (select coalesce(jsonb_agg(to_jsonb(y) order by y.paid_at, y.id), '[]')
      from payment y where y.order_id = o.id) as payments,

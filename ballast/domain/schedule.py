@@ -1,10 +1,12 @@
 """When which step has to look at an order again. Pure: times in, times out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from ballast.domain.life_cycle import CALLED_OFF, ENDS_WITH, MAY_BE_UNPAID, Standing
+from ballast.domain.return_window import ReturnWindows
 from ballast.domain.sla import Policy
 from ballast.domain.sourcing import SourcingSet
 from ballast.domain.words import Event, HoldReason, State, Step
@@ -20,6 +22,11 @@ class Waits:
     return_window: timedelta
     sla: Policy = field(default_factory=Policy)
     sourcing: SourcingSet = field(default_factory=SourcingSet)  # what is done when a warehouse does not ship
+    windows: ReturnWindows = field(default_factory=ReturnWindows)  # of categories, where they are not `return_window`
+
+    def open_for(self, skus: Iterable[str]) -> timedelta:
+        """How long after its signature an order of these articles is closed."""
+        return self.windows.open_for(skus, self.return_window)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +40,7 @@ class Facts:
     with_warehouse: bool  # the delivery order was handed over; of a held order: perhaps
     charge_waiting: bool  # a charge was reported and not yet checked
     all_signed: bool  # every parcel of the order was signed for
+    skus: tuple[str, ...] = ()  # of its lines
 
 
 Due = tuple[Step, datetime]
@@ -61,7 +69,7 @@ def next_due(facts: Facts, now: datetime, waits: Waits) -> Due | None:
     if state in (State.OUTBOUND, State.IN_TRANSIT):
         return (Step.SIGN_OFF, now) if facts.all_signed else (Step.TRACK_TRANSIT, now + waits.courier_quiet)
     if state is State.SIGNED:
-        return Step.SIGN_OFF, (facts.signed_at or now) + waits.return_window
+        return Step.SIGN_OFF, (facts.signed_at or now) + waits.open_for(facts.skus)
     return None
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from ballast.domain.editing import Change
 from ballast.domain.money import Money
 from ballast.domain.returns import ReturnReason
 from ballast.domain.stock import FigureFault, Place
@@ -149,12 +150,22 @@ class ReturnAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EditAsked:
+    """A change as the customer asks for it. `request_id`: the asker's own number for it; `customer_no`: who asks."""
+
+    request_id: str
+    change: Change = field(repr=False)
+    customer_no: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """One thing that one system says of one order, read into our words.
 
     `said` is their code as it stood in the message, `field` the name of the field, `happened_at` their time (aware
     UTC). The optional parts belong to the kind of news: parcels (SHIPPED; `final` False when more confirms follow),
-    waybill with first_scan_at (courier), charge (payment), refund, goods_back (warehouse), return_asked (shop).
+    waybill with first_scan_at (courier), charge (payment), refund, goods_back (warehouse), return_asked and
+    edit_asked (shop).
     """
 
     system: System
@@ -174,6 +185,7 @@ class News:
     state: State | None = None  # the meaning's
     goods_back: GoodsBack | None = None
     return_asked: ReturnAsked | None = None
+    edit_asked: EditAsked | None = None
     waybills: frozenset[str] | None = None  # those that their document shows; None: it does not say
     delivery: str = ""  # a warehouse's: the code of the delivery that it speaks of; empty: the order's own number
 

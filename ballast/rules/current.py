@@ -22,6 +22,15 @@ def find_rules(file: Path) -> Path:
     return file if file.is_absolute() or file.exists() else ROOT / file
 
 
+def stamp_of(file: Path) -> tuple[int, int]:
+    """What changes when a file does."""
+    try:
+        found = file.stat()
+    except OSError:
+        return (0, 0)  # reading it says why
+    return found.st_mtime_ns, found.st_size
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A policy and the text that it was read from."""
@@ -50,7 +59,7 @@ class PolicyInForce:
     def current(self) -> Policy:
         """Raises `RulesError` only as long as there has been no usable policy at all."""
         if self._policy is None:
-            self._stamp = self._read_stamp()
+            self._stamp = stamp_of(self.file)
             self._use(self._read_file())
             self._looked_at = time.monotonic()
         elif not self.wanted and time.monotonic() - self._looked_at > LOOK_EVERY:
@@ -92,7 +101,7 @@ class PolicyInForce:
         self._policy, self._text = written.policy, written.text
 
     def _look(self) -> None:
-        stamp = self._read_stamp()
+        stamp = stamp_of(self.file)
         if stamp == self._stamp:
             return
         self._stamp = stamp
@@ -105,10 +114,3 @@ class PolicyInForce:
     def _read_file(self) -> Written:
         raw = read_bytes(self.file)
         return Written(policy_of(raw, self.file, self.now()), raw.decode("utf-8-sig"))
-
-    def _read_stamp(self) -> tuple[int, int]:
-        try:
-            found = self.file.stat()
-        except OSError:
-            return (0, 0)  # reading it says why
-        return found.st_mtime_ns, found.st_size

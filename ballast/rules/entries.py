@@ -57,7 +57,8 @@ class Entry:
     def fields(self, *, needed: Sequence[str] = (), known: Sequence[str] = ()) -> dict[str, "Entry"]:
         """The keys of a mapping. A missing one, an unknown one and one that stands twice are problems."""
         if not isinstance(self.node, yaml.MappingNode):
-            self.problem(f"expected keys and values ({', '.join((*needed, *known))})")
+            names = ", ".join((*needed, *known))
+            self.problem("expected keys and values" + (f" ({names})" if names else ""))
             return {}
         found: dict[str, Entry] = {}
         for key, value in self._pairs():

@@ -51,3 +51,13 @@ async def test_a_published_policy_that_cannot_be_used_is_mended_by_publishing(st
     stage.house.sla.take(3, None, "SLA policy version 3 cannot be used: damaged")
     finding = _policy(stage.house)
     assert not finding.ok and "version 3" in finding.what and "ballast rules rollback sla" in finding.mend
+
+
+async def test_return_rules_that_cannot_be_used_are_shown(stage: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "returns.yaml"
+    file.write_text("window: {default: soon}\nrules: []")
+    stage.house.return_windows.file, stage.house.return_windows._stamp = file, None
+    stage.house.return_windows._looked_at = float("-inf")
+    [found] = [one for one in await examine(stage.house) if one.what.startswith("return rules")]
+    assert not found.ok and "returns.yaml:1: 'soon' is no number of days" in found.text
+    assert "ballast returns check" in found.mend

@@ -1,12 +1,14 @@
 """`POST /returns` and `GET /returns/{number}`: who may ask, what is answered, what is refused."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from ballast.domain.words import State
+from ballast.rules.windows_in_force import WindowsInForce
 from ballast.wiring import House
 from tests.db.stage import bring, make_order
 from tests.web.stage import Stage, make_house, open_stage
@@ -50,6 +52,15 @@ async def test_refusals_have_their_figures(shop: Stage) -> None:
     assert "lines.0.quantity" in (await ask(shop, 400, lines=[{"line_no": 1, "quantity": 0}]))["error"]
     assert "no reason, known are" in (await ask(shop, 400, reason="because"))["error"]
     assert "customer_no" in (await ask(shop, 400, customer_no=None))["error"]
+
+
+async def test_the_window_of_a_category_refuses_with_its_figures(shop: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "returns.yaml"
+    file.write_text("categories: {ours: [SKU-*]}\nwindow: {ours: 0}\nrules: []")
+    shop.house.return_windows = WindowsInForce(file)
+    said = await ask(shop, 409, reason="no_reason")
+    assert "SKU-1 (ours) comes back only by the seller's fault" in said["error"]
+    assert (await ask(shop, 201, reason="quality"))["return_no"] == "RT-SO-1-1"
 
 
 async def test_without_the_key_nobody_learns_anything(shop: Stage) -> None:

@@ -12,7 +12,7 @@ from ballast.domain.words import Label
 from ballast.wiring import House, alert_key, page_key
 from web.bounds import brings_body
 from web.gate import HEADERS, Gate, Shut
-from web.orders.view import Page
+from web.orders.view import Page, orders_near
 from web.orders.words import AWAY, BUSY, MISSING, Language
 
 
@@ -46,8 +46,12 @@ class OrderPage:
             for one in alerts
         }
         now = self._house.clock.now()
-        html = self._page.order(seen, language, now=now, other=other, alerts=alerts, links=links)
+        near = {one: self._link(one, language) for one in orders_near(seen)}
+        html = self._page.order(seen, language, now=now, other=other, alerts=alerts, links=links, near=near)
         return HTMLResponse(html, headers=HEADERS)
+
+    def _link(self, order_no: str, language: Language) -> str:
+        return f"{order_no}?" + urlencode({"key": page_key(self._secret, order_no), "lang": language})
 
     def _language(self, request: Request) -> Language:
         wanted = request.query_params.get("lang", self._house.settings.language)

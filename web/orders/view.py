@@ -12,6 +12,8 @@ from ballast.db.answers import AlertSeen
 from ballast.db.timeline import EventSeen, Head, Timeline
 from ballast.domain.deliveries import DeliveryState
 from ballast.domain.money import MINOR_DIGITS, Money
+from ballast.domain.return_words import KIND_LABELS, REASON_LABELS, RETURN_LABELS
+from ballast.domain.returns import order_of
 from ballast.domain.words import DELIVERY_LABELS, STATE_LABELS, Label, State
 from web.orders.words import (
     EFFECT_LABELS,
@@ -86,18 +88,26 @@ class Page:
     def order(
         self, seen: Timeline, language: Language, *, now: datetime, other: str,
         alerts: Sequence[AlertSeen] = (), links: Mapping[int, str] | None = None,
+        near: Mapping[str, str] | None = None,
     ) -> str:  # fmt: skip
-        """The page of one order. `other` is the link to it in the other language, `links` those of its open alerts."""
+        """The page of one order. `other` is the link to it in the other language, `links` those of its open alerts,
+        `near` those of `orders_near`."""
         return self._templates.get_template("order.html").render(
             **_words(language), seen=seen, order=seen.order, hold=seen.hold, other=other, now=now,
             stages=walk(seen.order, language), state=_state(seen.order), tone=_tone(seen.order.state),
             said=_why_held(seen), past_holds=[hold for hold in seen.holds if hold.released_at],
-            alerts=alerts, links=links or {},
+            alerts=alerts, links=links or {}, near=near or {}, origin=order_of(seen.instead_of or ""),
         )  # fmt: skip
 
     def notice(self, label: Label, language: Language) -> str:
         """A page that says one thing, in both languages."""
         return self._templates.get_template("notice.html").render(label=label, lang=LANG[language])
+
+
+def orders_near(seen: Timeline) -> list[str]:
+    """Orders that goods of this one were exchanged for, and the one that this was exchanged for."""
+    found = [one.exchange_order_no for one in seen.returns] + [order_of(seen.instead_of or "")]
+    return [order_no for order_no in found if order_no]
 
 
 LANG: Final[Mapping[Language, str]] = {"en": "en", "zh": "zh-CN"}
@@ -138,6 +148,9 @@ def _words(language: Language) -> dict[str, Any]:
         "event_meaning": lambda event: among(EVENT_LABELS, event),
         "system_name": lambda system: among(SYSTEM_LABELS, system),
         "delivery_name": lambda state: say(DELIVERY_LABELS[DeliveryState(state)], language),
+        "return_name": lambda state: say(RETURN_LABELS[state], language),
+        "kind_name": lambda kind: say(KIND_LABELS[kind], language),
+        "wish_name": lambda reason: say(REASON_LABELS[reason], language),
         "step_name": lambda step: among(STEP_LABELS, step),
         "effect_name": lambda kind: among(EFFECT_LABELS, kind),
         "status_name": lambda status: among(STATUS_LABELS, status),

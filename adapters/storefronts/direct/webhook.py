@@ -1,4 +1,4 @@
-"""In from a shop's own backend: orders placed, paid, cancelled, sent back. The format is ours, see README.md here."""
+"""In from a shop's own backend: orders placed, paid, changed, called off, sent back. Format: README.md here."""
 
 import hashlib
 import hmac
@@ -14,9 +14,10 @@ from adapters.json_text import read_object
 from adapters.meanings import meaning_of
 from adapters.replies import Reply, read_reply
 from adapters.signing import recent, reveal, same
+from adapters.storefronts.direct.edits import read_asked_edit
 from adapters.storefronts.direct.orders import MOST_MONEY, NO_CONTROLS, AwareTime, Key, Number, read_order
 from adapters.storefronts.direct.returns import read_asked_return
-from adapters.storefronts.direct.status import CODES, PAID, PLACED, RETURN_REQUESTED
+from adapters.storefronts.direct.status import CODES, EDIT_REQUESTED, PAID, PLACED, RETURN_REQUESTED
 from ballast.domain.money import MINOR_DIGITS, Money
 from ballast.domain.payments import clean_transaction
 from ballast.domain.words import System
@@ -27,9 +28,10 @@ from ballast.settings import DirectSettings
 class Push(Reply):
     """`order` is kept as it came: a whole one when placed, else its number and what happened to it."""
 
-    event: Literal["order.placed", "order.paid", "order.cancelled", "order.return_requested"]
+    event: Literal["order.placed", "order.paid", "order.edit_requested", "order.cancelled", "order.return_requested"]
     event_id: Key
     order: dict[str, Any] = Field(default_factory=dict)
+    edit: dict[str, Any] = Field(default_factory=dict)
     asked: dict[str, Any] = Field(default_factory=dict, alias="return")
 
 
@@ -110,6 +112,9 @@ class DirectHook:
             case "order.cancelled":
                 order_no = read_reply(Cancellation, push.order, System.DIRECT).order_no
                 payload = {**push.order, "received_at": int(now.timestamp())}
+            case "order.edit_requested":
+                order_no = read_asked_edit(push.edit).order_no
+                payload = {**push.edit, "received_at": int(now.timestamp())}
             case "order.return_requested":
                 order_no = read_asked_return(push.asked).order_no
                 payload = {**push.asked, "received_at": int(now.timestamp())}
@@ -128,6 +133,10 @@ class DirectHook:
             asked = read_asked_return(message.payload, order_no=message.order_no)
             told = _news(message, meaning, asked.happened_at, f"the shop reports a return: {asked.reason} {asked.text}")
             return replace(told, return_asked=replace(asked.asked, request_id=message.event_id))
+        if message.topic == EDIT_REQUESTED:
+            edit = read_asked_edit(message.payload, order_no=message.order_no)
+            told = _news(message, meaning, edit.happened_at, f"the shop asks for a change: {edit.text}")
+            return replace(told, edit_asked=edit.asked(message.event_id))
         cancellation = read_reply(Cancellation, message.payload, System.DIRECT, order_no=message.order_no)
         why = f"the shop reports a cancellation: {cancellation.reason or 'no reason given'}"
         return _news(message, meaning, cancellation.happened_at, why)

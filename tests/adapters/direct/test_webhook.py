@@ -78,6 +78,38 @@ def test_a_return_that_cannot_be_read_names_the_field(wrong: dict[str, object], 
         receive(orjson.dumps({**push, "return": {**push["return"], **wrong}}))
 
 
+def test_a_change_is_asked_for_and_its_words_tell_nothing_personal() -> None:
+    (message,) = receive(sample("direct/edit_requested.json")).messages
+    news = HOOK.read(message, CODES)
+    assert news is not None and news.edit_asked is not None
+    assert (news.event, news.order_no, news.said) == (Event.NOTED, "SO20260105000001", "order.edit_requested")
+    asked = news.edit_asked
+    assert asked.change.receiver == {"mobile": "13800000002", "address": "中山路 2 号"}
+    assert asked.change.quantities == {1: 1, 2: 0}
+    assert (asked.request_id, asked.customer_no) == ("D-E-1", "C0001")
+    assert news.happened_at == datetime(2026, 1, 5, 1, 20, tzinfo=UTC)
+    assert news.text == "the shop asks for a change: mobile, address, line 1: 1 pieces, line 2: 0 pieces"
+    assert "13800000002" not in repr(news) and "中山路" not in repr(news)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"receiver": {}, "lines": []}, "it changes nothing"),
+        ({"receiver": {"adress": "x"}}, "adress"),
+        ({"receiver": {"mobile": "call me"}}, "mobile"),
+        ({"lines": [{"line_no": 1, "quantity": -1}]}, "quantity"),
+        ({"lines": [{"line_no": 1, "quantity": 1}, {"line_no": 1, "quantity": 2}]}, "line 1 stands twice"),
+        ({"customer_no": ""}, "customer_no"),
+        ({"price": 3}, "price"),
+    ],
+)
+def test_a_change_that_cannot_be_read_names_the_field(wrong: dict[str, object], said: str) -> None:
+    push = orjson.loads(sample("direct/edit_requested.json"))
+    with pytest.raises(NotUnderstood, match=said):
+        receive(orjson.dumps({**push, "edit": {**push["edit"], **wrong}}))
+
+
 def test_a_payment_is_a_charge_of_that_provider() -> None:
     (message,) = receive(PAID).messages
     news = HOOK.read(message, CODES)
