@@ -16,7 +16,7 @@ from sim.systems.qimen.batches import Batches, read_code
 from sim.systems.qimen.documents import item_id, write_state
 from sim.systems.qimen.news import QimenNews
 from sim.systems.qimen.refusals import Refusal, answer_failure
-from sim.systems.qimen.returns import take_return
+from sim.systems.qimen.returns import take_return, tell_return
 from sim.systems.qimen.signature import sign
 from sim.world import World
 from sim.xml_text import BadXml, Node, parse_xml, write_xml
@@ -40,6 +40,7 @@ class QimenGate:
             "order.cancel": self._cancel,
             "inventory.query": self._stock,
             "returnorder.create": lambda document, real: take_return(world, document, real),
+            "returnorder.query": lambda document, _: tell_return(world, find_code(document)),
         }
 
     def mount(self, app: web.Application) -> None:
@@ -190,6 +191,7 @@ def find_code(document: Node) -> str:
         ("deliveryOrder", "deliveryOrderCode"),
         ("returnOrder", "returnOrderCode"),
         ("deliveryOrderCode",),
+        ("returnOrderCode",),
         ("orderCode",),
         ("order", "orderCode"),
     )

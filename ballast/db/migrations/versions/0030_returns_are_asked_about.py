@@ -1,0 +1,17 @@
+"""The warehouse is asked about a return that has gone quiet: what it says then is a sum"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0030"
+down_revision = "0028"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("return_case", sa.Column("summed", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+
+
+def downgrade() -> None:
+    op.drop_column("return_case", "summed")
