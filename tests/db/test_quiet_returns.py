@@ -16,6 +16,7 @@ from ballast.domain.words import Event, State, System
 from ballast.ports import GoodsBack, News, PiecesBack
 from ballast.wiring import House
 from tests.db.stage import column, fill_shelf, opened_one, read_case, refunded, said, tell
+from tests.db.test_clocks import sweep
 from tests.db.test_returns import came, going_back, handle, inspected, on_hand, send, signed, state
 from tests.times import SettableClock
 
@@ -199,6 +200,24 @@ async def test_it_is_asked_ever_more_rarely(a_house: House, clock: SettableClock
             times.append(hours)
     assert times == [12, 24, 48, 96, 192, 384, 768, 1536]
     assert await column(a_house, "select count(*) from order_event where text like '%good%'") == [0]
+
+
+async def test_a_person_hears_once_that_goods_are_not_back(
+    a_house: House, clock: SettableClock, warehouse: Warehouse
+) -> None:
+    await waiting(a_house, (1, 2))
+    warehouse.says = so_far(final=False)
+    told = []
+    for _ in range(12):
+        await asked_after(a_house, clock, timedelta(days=1))
+        told += await sweep(a_house)
+    assert told == ["yellow goods_not_back"]
+    assert await column(a_house, "select count(*) from alert where ended_at is null") == [1]
+    warehouse.says = so_far(SKU_1=(2, 0))
+    await asked_after(a_house, clock, timedelta(days=4))
+    await sweep(a_house)
+    assert await column(a_house, "select ended_at from sla_breach") == [clock.now()]
+    assert await column(a_house, "select count(*) from alert where ended_at is null") == [0]
 
 
 # -- however it is told -------------------------------------------------------------------------------------------

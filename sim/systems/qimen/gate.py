@@ -23,6 +23,7 @@ from sim.xml_text import BadXml, Node, parse_xml, write_xml
 
 WINDOW = 600.0  # real seconds
 PERSON = ("name", "mobile", "province", "city", "detailAddress")
+ORDER_TYPES = {"JYCK", "HHCK", "BFCK", "QTCK"}
 STOPPABLE = {"NEW", "ACCEPT", "PRINT", "EXCEPTION"}  # before the goods are picked
 BATCH = "deliveryorder.batchcreate"
 EFFECTS = {"deliveryorder.create", BATCH, "order.cancel", "returnorder.create"}
@@ -205,6 +206,8 @@ def check_order(document: Node) -> None:
     for name in ("deliveryOrderCode", "orderType", "warehouseCode", "createTime"):
         if not head.read(name):
             raise Refusal("S001", f"{name} 不能为空")
+    if head.read("orderType") not in ORDER_TYPES:
+        raise Refusal("S002", f"单据类型 {head.read('orderType')} 不正确")
     for person in ("senderInfo", "receiverInfo"):
         missing = [name for name in PERSON if not head.read(person, name)]
         if missing:

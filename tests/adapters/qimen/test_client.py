@@ -1,6 +1,7 @@
 """What is sent, and what each kind of answer means."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused
 from adapters.wms.qimen.client import Qimen
 from adapters.wms.qimen.signing import sign
 from adapters.xml import parse
+from ballast.domain.money import Money
 from ballast.domain.words import Event, System
 from ballast.ports import GoodsBack, PiecesBack
 from ballast.settings import SettingsError
@@ -239,6 +241,15 @@ async def test_what_the_warehouse_never_heard_of_is_stopped(start: Start) -> Non
 def test_a_missing_secret_refuses_to_start() -> None:
     with pytest.raises(SettingsError, match="BALLAST_QIMEN__SECRET"):
         Qimen(SETTINGS.model_copy(update={"secret": SecretStr("")}), StoppedClock())
+
+
+async def test_what_goes_out_in_exchange_is_handed_over_and_stopped_as_such(start: Start) -> None:
+    order = replace(ORDER, order_no="SO20260102001-HH1", total=Money(0))
+    client, wire = start(told("create_done"), told("create_done"), told("query_unknown"))
+    await client.create(order)
+    await client.cancel(order, "changed my mind")
+    made, stopped, _ = (parse(request.content, System.QIMEN)["request"] for request in wire.requests)
+    assert (made["deliveryOrder"]["orderType"], stopped["orderType"]) == ("HHCK", "HHCK")
 
 
 # -- what is in of a return ---------------------------------------------------------------------------------------
