@@ -8,7 +8,7 @@ from adapters.errors import NotUnderstood, OutsideError, Refused
 from ballast.db import cases as orders
 from ballast.db import returns
 from ballast.db.case import Case
-from ballast.db.return_steps import note
+from ballast.db.return_steps import end_count, note
 from ballast.db.returns import Return
 from ballast.domain.returns import ReturnState
 from ballast.points import Point, reached
@@ -45,9 +45,13 @@ async def hear_of_quiet(here: House, batch: Mapping[str, int]) -> dict[str, Answ
 def go_on_waiting(here: House, case: Case, row: Return, answer: Answer | None) -> str:
     """What came of asking about goods that are still to come; None: nobody was asked.
 
-    A return order that the warehouse never heard of is announced once more. It is asked again after as long as it has
-    been waited for: ever more rarely. A person hears of it by the clock `goods_not_back`.
+    A return order that the warehouse never heard of is announced once more. After its last confirm nothing more is
+    waited for: it could have told of what was lost. Else it is asked again after as long as it has been waited for:
+    ever more rarely. A person hears of it by the clock `goods_not_back`.
     """
+    if row.end_told and not _is_passing(answer):
+        end_count(case, row)
+        return "counted"
     row.due_at = _ask_again_at(here, case, row, answer)
     if isinstance(answer, Refused | NotUnderstood):
         note(case, row, "asked", f"the warehouse does not say what came: {answer.what}"[:500])
@@ -56,6 +60,11 @@ def go_on_waiting(here: House, case: Case, row: Return, answer: Answer | None) -
     case.send_once_more("wms.return", row.return_no)  # a yes that was none: asked twice it says so
     note(case, row, "unknown", "the warehouse said yes and knows nothing of it: announced once more")
     return "announced once more"
+
+
+def _is_passing(answer: Answer | None) -> bool:
+    """No answer, and there may be one later."""
+    return isinstance(answer, OutsideError) and not isinstance(answer, Refused | NotUnderstood)
 
 
 def _ask_again_at(here: House, case: Case, row: Return, answer: Answer | None) -> datetime:

@@ -97,7 +97,8 @@ def goods_in(case: Case, row: Return, told: GoodsBack) -> list[Shelved]:
 
     Never more than was asked for. What comes for a return that does not wait for it is told to people, and moves
     nothing: it was told before, or somebody has to look. Of a sum only what is new is counted. After one, a confirm may
-    be in it already or not: the warehouse is asked anew.
+    be in it already or not; and when something is missing after the last confirm, one before it may be lost: then the
+    warehouse is asked.
     """
     fresh = _not_counted(row, told) if told.so_far or row.summed else told
     if after(row.state, ReturnEvent.RECEIVED) is None:
@@ -106,7 +107,7 @@ def goods_in(case: Case, row: Return, told: GoodsBack) -> list[Shelved]:
             case.puzzles.append(what)
         return []
     if row.summed and not told.so_far:
-        row.due_at = case.now
+        row.due_at, row.end_told = case.now, row.end_told or told.final
         return []
     if told.so_far and not (fresh.pieces or told.final):
         return []
@@ -122,8 +123,10 @@ def goods_in(case: Case, row: Return, told: GoodsBack) -> list[Shelved]:
     text = f"{good} good, {damaged} damaged of {sum(line.quantity for line in row.lines.values())} pieces are back"
     note(case, row, f"received:{good + damaged}", text, actor="qimen")
     row.due_at = case.now + case.waits.warehouse_quiet
-    if told.final or everything:
-        _inspected(case, row)
+    if everything or (told.final and told.so_far):
+        end_count(case, row)
+    elif told.final:
+        row.due_at, row.end_told = case.now, True
     return [
         Shelved(line.sku, line.warehouse, line.good - before[line_no])
         for line_no, line in row.lines.items()
@@ -161,7 +164,8 @@ def _count(case: Case, row: Return, pieces: PiecesBack) -> str:
     return f"{good + damaged} of {pieces.sku}" if good + damaged else ""
 
 
-def _inspected(case: Case, row: Return) -> None:
+def end_count(case: Case, row: Return) -> None:
+    """Nothing more follows: what is there is what came back."""
     row.take(ReturnEvent.INSPECTED, case.now)
     row.due_at = case.now
     if any(line.good for line in row.lines.values()):

@@ -54,6 +54,7 @@ class Return:
     freight: bool
     accepted: bool
     summed: bool
+    end_told: bool
     settled_at: datetime | None
     refund_nos: list[str]
     due_at: datetime | None
@@ -105,8 +106,8 @@ async def load(tx: AsyncConnection, *, order_ids: Iterable[int] = (), numbers: I
 
 _PLAIN: Final = (
     "return_no", "order_id", "whole", "counts", "wants_goods", "why", "asked_by", "asked_at", "waybill", "exchange",
-    "exchange_order_no", "answered_by", "answered_at", "rule", "note", "freight", "accepted", "summed", "settled_at",
-    "due_at",
+    "exchange_order_no", "answered_by", "answered_at", "rule", "note", "freight", "accepted", "summed", "end_told",
+    "settled_at", "due_at",
 )  # fmt: skip
 _OF_LINE: Final = ("line_no", "sku", "quantity", "good", "damaged", "amount", "warehouse")
 
@@ -144,7 +145,8 @@ async def write(tx: AsyncConnection, returns: Sequence[Return]) -> None:
 def _row(one: Return) -> dict[str, Any]:
     names = (
         "return_no", "state", "was", "counts", "wants_goods", "exchange_order_no", "answered_by", "answered_at", "rule",
-        "note", "freight", "accepted", "summed", "settled_at", "refund_nos", "due_at",
+        "note", "freight", "accepted", "summed", "end_told", "settled_at", "refund_nos",
+        "due_at",
     )  # fmt: skip
     return {name: getattr(one, name) for name in names} | one.times
 
@@ -152,13 +154,14 @@ def _row(one: Return) -> dict[str, Any]:
 _UPDATE: Final = """
 update return_case c set state = r.state, counts = r.counts, wants_goods = r.wants_goods,
   exchange_order_no = r.exchange_order_no, answered_by = r.answered_by, answered_at = r.answered_at, rule = r.rule,
-  note = r.note, freight = r.freight, accepted = r.accepted, summed = r.summed, settled_at = r.settled_at,
-  refund_nos = r.refund_nos, due_at = r.due_at, approved_at = r.approved_at, awaited_at = r.awaited_at,
-  received_at = r.received_at, inspected_at = r.inspected_at, refunded_at = r.refunded_at,
+  note = r.note, freight = r.freight, accepted = r.accepted, summed = r.summed, end_told = r.end_told,
+  settled_at = r.settled_at, refund_nos = r.refund_nos, due_at = r.due_at, approved_at = r.approved_at,
+  awaited_at = r.awaited_at, received_at = r.received_at, inspected_at = r.inspected_at, refunded_at = r.refunded_at,
   exchanged_at = r.exchanged_at, rejected_at = r.rejected_at, closed_at = r.closed_at
 from jsonb_to_recordset(cast(:rows as jsonb)) as r(return_no text, state text, was text, counts boolean,
   wants_goods boolean, exchange_order_no text, answered_by text, answered_at timestamptz, rule text, note text,
-  freight boolean, accepted boolean, summed boolean, settled_at timestamptz, refund_nos text[], due_at timestamptz,
+  freight boolean, accepted boolean, summed boolean, end_told boolean, settled_at timestamptz, refund_nos text[],
+  due_at timestamptz,
   approved_at timestamptz, awaited_at timestamptz, received_at timestamptz, inspected_at timestamptz,
   refunded_at timestamptz, exchanged_at timestamptz, rejected_at timestamptz, closed_at timestamptz)
 where c.return_no = r.return_no and c.state = r.was

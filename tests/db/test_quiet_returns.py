@@ -125,6 +125,42 @@ async def test_a_rest_that_never_came_is_known_when_the_last_confirm_was_lost(
     assert await going_back(a_house) == {"RF-T-1-R1": 3000}
 
 
+async def test_a_first_confirm_that_was_lost_is_counted_although_the_last_one_came(
+    a_house: House, warehouse: Warehouse
+) -> None:
+    await waiting(a_house, (1, 2), (2, 2))
+    await tell(a_house, came(SKU_2=(1, 0)))
+    assert await going_back(a_house) == {}
+    warehouse.says = so_far(SKU_1=(2, 0), SKU_2=(1, 0))
+    await handle(a_house)
+    assert await on_hand(a_house) == {"SKU-1": 12, "SKU-2": 11}
+    assert await going_back(a_house) == {"RF-T-1-R1": 3000}
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        Refused(System.QIMEN, "不支持的方法 returnorder.query"),
+        (),
+        so_far(SKU_1=(1, 0), final=False),
+    ],
+    ids=["it cannot be asked", "it knows nothing", "it says no end"],
+)
+async def test_what_the_last_confirm_says_stands_where_nothing_else_is_known(
+    a_house: House, clock: SettableClock, warehouse: Warehouse, says: Any
+) -> None:
+    await waiting(a_house, (1, 2))
+    warehouse.says = Unavailable(System.QIMEN, "HTTP 503")
+    await tell(a_house, came(SKU_1=(1, 0)))
+    await handle(a_house)
+    assert (warehouse.asked, await state(a_house)) == (1, "received")
+    warehouse.says = says
+    await asked_after(a_house, clock, QUIET)
+    assert (warehouse.asked, await state(a_house)) == (2, "inspected")
+    assert await going_back(a_house) == {"RF-T-1-R1": 1000}
+    assert await unsent(a_house) == []
+
+
 async def test_goods_beyond_what_ended_are_told_to_people(
     a_house: House, clock: SettableClock, warehouse: Warehouse
 ) -> None:

@@ -8,10 +8,14 @@ down_revision = "0028"
 branch_labels = None
 depends_on = None
 
+FLAGS = ("summed", "end_told")
+
 
 def upgrade() -> None:
-    op.add_column("return_case", sa.Column("summed", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    for name in FLAGS:
+        op.add_column("return_case", sa.Column(name, sa.Boolean(), server_default=sa.text("false"), nullable=False))
 
 
 def downgrade() -> None:
-    op.drop_column("return_case", "summed")
+    for name in FLAGS:
+        op.drop_column("return_case", name)
