@@ -175,6 +175,7 @@ class ReturnedGoods:
     order: "Order"
     lines: list[DeliveryLine]
     confirms: int = 0
+    confirmed_at: float | None = None
     closed: bool = False
     good: Counter[str] = field(default_factory=Counter)  # SKU -> pieces that came and are on the shelf again
     damaged: Counter[str] = field(default_factory=Counter)

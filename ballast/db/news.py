@@ -121,8 +121,9 @@ def _goods_back(case: Case, news: News, back: GoodsBack) -> bool:
         case.puzzles.append(f"the warehouse tells of goods for {back.return_no}, which is no return of this order")
         return record(case, news, "no return of this order has this number")
     case.goods_back.append(back)
-    case.touched = True
-    record(case, news, "see the return")
+    if not back.so_far:  # what it says when it is asked is in the history as far as it is new: see the return
+        case.touched = True
+        record(case, news, "see the return")
     return True
 
 

@@ -109,7 +109,9 @@ async def receive(
     now: datetime,
     waits: Waits,
 ) -> Done:
-    """Say by hand what came, line number -> pieces: for a warehouse that tells nothing. It acts as its confirm."""
+    """Say by hand what came, line number -> pieces: for a warehouse that tells nothing. It acts as its confirm, and is
+    not counted once more when the warehouse says the same after all.
+    """
     case, row = await _open(tx, named, now, waits)
     return_steps.resolve(case, row)
     if unknown := sorted({*good, *damaged} - row.lines.keys()):
@@ -121,10 +123,12 @@ async def receive(
             what = f"{said} of line {line_no} said, {line.quantity} asked for, {line.came} there already"
             raise ReturnRefused(f"{row.return_no}: {what}")
     pieces = tuple(
-        PiecesBack(sku=line.sku, line_no=no, good=good.get(no, 0), damaged=damaged.get(no, 0))
+        PiecesBack(
+            sku=line.sku, line_no=no, good=line.good + good.get(no, 0), damaged=line.damaged + damaged.get(no, 0)
+        )
         for no, line in row.lines.items()
     )
-    case.goods_back.append(GoodsBack(return_no=row.return_no, pieces=pieces, final=final))
+    case.goods_back.append(GoodsBack(return_no=row.return_no, pieces=pieces, final=final, so_far=True))
     return_steps.note(case, row, f"counted:v{case.version}", f"{by} says what came", actor=f"person:{by}")
     await moves.write(tx, [case])
     if case.puzzles:

@@ -16,13 +16,14 @@ from sim.systems.qimen.batches import Batches, read_code
 from sim.systems.qimen.documents import item_id, write_state
 from sim.systems.qimen.news import QimenNews
 from sim.systems.qimen.refusals import Refusal, answer_failure
-from sim.systems.qimen.returns import take_return
+from sim.systems.qimen.returns import take_return, tell_return
 from sim.systems.qimen.signature import sign
 from sim.world import World
 from sim.xml_text import BadXml, Node, parse_xml, write_xml
 
 WINDOW = 600.0  # real seconds
 PERSON = ("name", "mobile", "province", "city", "detailAddress")
+ORDER_TYPES = {"JYCK", "HHCK", "BFCK", "QTCK"}
 STOPPABLE = {"NEW", "ACCEPT", "PRINT", "EXCEPTION"}  # before the goods are picked
 BATCH = "deliveryorder.batchcreate"
 EFFECTS = {"deliveryorder.create", BATCH, "order.cancel", "returnorder.create"}
@@ -40,6 +41,7 @@ class QimenGate:
             "order.cancel": self._cancel,
             "inventory.query": self._stock,
             "returnorder.create": lambda document, real: take_return(world, document, real),
+            "returnorder.query": lambda document, _: tell_return(world, find_code(document)),
         }
 
     def mount(self, app: web.Application) -> None:
@@ -212,6 +214,7 @@ def find_code(document: Node) -> str:
         ("deliveryOrder", "deliveryOrderCode"),
         ("returnOrder", "returnOrderCode"),
         ("deliveryOrderCode",),
+        ("returnOrderCode",),
         ("orderCode",),
         ("order", "orderCode"),
     )
@@ -225,6 +228,8 @@ def check_order(document: Node) -> None:
     for name in ("deliveryOrderCode", "orderType", "warehouseCode", "createTime"):
         if not head.read(name):
             raise Refusal("S001", f"{name} 不能为空")
+    if head.read("orderType") not in ORDER_TYPES:
+        raise Refusal("S002", f"单据类型 {head.read('orderType')} 不正确")
     for person in ("senderInfo", "receiverInfo"):
         missing = [name for name in PERSON if not head.read(person, name)]
         if missing:
