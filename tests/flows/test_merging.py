@@ -1,5 +1,6 @@
 """Open orders of one customer and address that become one, the simulated systems over HTTP: one parcel, every cent."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,6 +78,9 @@ async def test_two_orders_that_warehouses_have_leave_in_one_parcel_and_every_cen
     assert shown == [[waybill], [waybill]], "the shop shows one parcel for both"
     assert truths[0]["wms"]["shipped"] == {A: 3, B: 3} and truths[1]["wms"]["shipped"] == {}
     assert await stage.world.duplicates() == {}
+    shown = [json.loads(await stage.command("order", "show", number, "--json")) for number in (one, two)]
+    assert [(page["merged_into"], page["carries"]) for page in shown] == [(None, [two]), (one, [])]
+    assert f"merged into {one}" in await stage.command("order", "show", two)
     async with stage.house.transaction() as tx:
         accounts = {row.facts.order_no: row for row in await money_of(tx, [one, two], stage.house.clock.now())}
     assert [accounts[number].account.due for number in (one, two)] == [leader.total, 0]

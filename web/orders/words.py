@@ -142,6 +142,8 @@ PAGE: Final[dict[str, Label]] = {
     "with_freight": Label("freight included", "含运费"),
     "new_order": Label("new order", "换货订单"),
     "instead_of": Label("in exchange for", "换货自"),
+    "merged_into": Label("merged into", "并入"),
+    "carries": Label("carries", "已并入的订单"),
     "parcels": Label("Parcels", "包裹"),
     "waybill": Label("waybill", "运单号"),
     "contents": Label("contents", "内含"),
