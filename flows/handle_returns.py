@@ -20,8 +20,10 @@ LOOKS_BACK: Final = timedelta(days=30)
 async def handle_returns(linger: float = 0.0) -> None:
     """Take every return that is due as far as it goes: answered by rule, announced, paid back or exchanged, closed.
 
-    What no rule answers waits for a person: the form `answer-returns`, or `ballast returns answer`. The artifact of a
-    sweep says how long each step took of the returns of the last 30 days.
+    What no rule answers waits for a person: the form `answer-returns`, or `ballast returns answer`. A warehouse that
+    has not told what came within BALLAST_PATIENCE__WAREHOUSE_QUIET (twelve hours of business time) is asked, and asked
+    again after ever longer times. The artifact of a sweep says how long each step took of the returns of the last 30
+    days.
 
     Args:
         linger: Seconds to stay for more returns; 0 ends the run when there are none. 无事可做后再停留的秒数

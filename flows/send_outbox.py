@@ -16,6 +16,7 @@ from flows.runs import Run, start
 from tasks.chunks import Tally
 from tasks.courier import subscribe_parcels
 from tasks.erp import book_outbound, note_receipt
+from tasks.merging import void_merged
 from tasks.payment import send_refunds
 from tasks.plainly import is_plain, seen
 from tasks.returns import announce_returns, book_returns
@@ -29,6 +30,7 @@ SENDERS: dict[str, Callable[[str, Sequence[Outgoing]], Awaitable[Tally]]] = {
     "shop.refunded": tell_refunded,
     "erp.outbound": book_outbound,
     "erp.receipt": note_receipt,
+    "erp.void": void_merged,
     "payment.refund": send_refunds,
     "wms.return": announce_returns,
     "erp.return": book_returns,

@@ -35,6 +35,7 @@ class FaultSettings:
     webhook_lost: float = 0.0
     batch_refused: float = 0.0
     hang_seconds: float = 30.0
+    about: str = ""  # only for calls and messages whose operation or key has this text
 
 
 PRESETS = {
@@ -74,17 +75,28 @@ class FaultBoard:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self.settings = dict.fromkeys(SYSTEMS, QUIET)
+        self._special: dict[str, list[FaultSettings]] = {system: [] for system in SYSTEMS}
         self.done: Counter[str] = Counter()
+        self.done_about: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()  # how often each operation was asked for, whatever came of it
         self._outage_until: dict[str, float] = {}
         self._times: Counter[tuple[str, str, str]] = Counter()
 
     def command(self, order: Mapping[str, Any]) -> None:
-        """`{"preset": name}` or `{"system": name or "*", **settings}`; what is not named stays as it is."""
+        """`{"preset": name}` or `{"system": name or "*", **settings}`; what is not named stays as it is.
+
+        With `about` for some of a system's calls and messages only, until the next preset.
+        """
         rest = dict(order)
         systems = choose_systems(rest.pop("system", "*"))
         preset, outage = rest.pop("preset", None), rest.pop("outage_seconds", None)
+        about = str(rest.pop("about", ""))
         for system in systems:
+            if about:
+                self._special[system].append(replace(change(self.settings[system], rest), about=about))
+                continue
+            if preset:
+                self._special[system].clear()
             start = read_preset(preset) if preset else self.settings[system]
             self.settings[system] = change(start, rest)
             if outage is not None or preset:
@@ -92,6 +104,11 @@ class FaultBoard:
 
     def outage_left(self, system: str) -> float:
         return max(0.0, self._outage_until.get(system, 0.0) - time.time())
+
+    def _settings_of(self, system: str, what: str) -> FaultSettings:
+        """What was said last of a thing counts."""
+        special = (one for one in reversed(self._special[system]) if one.about in what)
+        return next(special, self.settings[system])
 
     async def serve(
         self,
@@ -106,7 +123,7 @@ class FaultBoard:
         `unanswered` is told at once when what `act` did will not be answered.
         """
         self.calls[f"{call.system}.{call.operation}"] += 1
-        settings = self.settings[call.system]
+        settings = self._settings_of(call.system, f"{call.operation} {call.key}")
         if settings is QUIET and call.system not in self._outage_until:
             return act(True)
         dice = self._roll(call.system, call.operation, call.key)
@@ -128,11 +145,11 @@ class FaultBoard:
         unanswered: Callable[[], None],
     ) -> web.StreamResponse:
         if call.effect and dice[3] < settings.success_without_effect:
-            self._note(call.system, "success_without_effect")
+            self._note(call.system, "success_without_effect", settings)
             return act(False)
         response = act(True)
         if call.effect and dice[4] < settings.timeout_after_effect:
-            self._note(call.system, "timeout_after_effect")
+            self._note(call.system, "timeout_after_effect", settings)
             unanswered()
             await asyncio.sleep(settings.hang_seconds if dice[5] < 0.5 else 0)
             drop(request)
@@ -151,18 +168,18 @@ class FaultBoard:
         return web.Response(status=503, text="Service Unavailable")
 
     def decide_fate(self, system: str, event: str, key: str, *, insistent: bool = False) -> Fate:
-        settings = self.settings[system]
+        settings = self._settings_of(system, f"{event} {key}")
         if settings is QUIET:
             return Fate((0.0,))
         dice = self._roll(system, f"hook:{event}", key)
         # The seller's own backend keeps an outbox: it repeats and delays like everybody, but loses nothing.
         if dice[0] < settings.webhook_lost and system != "direct" and not insistent:
-            self._note(system, "webhook_lost")
+            self._note(system, "webhook_lost", settings)
             return Fate(())
         first = self._delay(system, settings, dice)
         if dice[3] >= settings.webhook_duplicate:
             return Fate((first,))
-        self._note(system, "webhook_duplicate")
+        self._note(system, "webhook_duplicate", settings)
         # Half of the duplicates come at the same instant: the harder case for whoever receives them.
         later = 0.0 if dice[4] < 0.5 else between(*DUPLICATE_SECONDS, dice[5])
         return Fate((first, first + later))
@@ -188,13 +205,20 @@ class FaultBoard:
         self._times[system, operation, key] += 1
         return roll(self._seed, system, operation, key, self._times[system, operation, key])
 
-    def _note(self, system: str, fault: str) -> None:
+    def _note(self, system: str, fault: str, settings: FaultSettings = QUIET) -> None:
         self.done[f"{system}.{fault}"] += 1
+        if settings.about:
+            self.done_about[f"{settings.about}.{fault}"] += 1
 
     def describe(self) -> dict[str, Any]:
         outages = {system: left for system in SYSTEMS if (left := self.outage_left(system))}
         settings = {system: asdict(found) for system, found in self.settings.items()}
-        return {"settings": settings, "outage_left": outages, "done": dict(self.done)}
+        return {
+            "settings": settings,
+            "outage_left": outages,
+            "done": dict(self.done),
+            "done_about": dict(self.done_about),
+        }
 
 
 def choose_systems(name: str) -> tuple[str, ...]:

@@ -243,7 +243,7 @@ class Life:
         for one in came:
             self._shelve(back, str(one["sku"]), int(one.get("good", 0)), int(one.get("damaged", 0)))
         back.confirms += 1
-        back.closed = final
+        back.confirmed_at, back.closed = at, final
         document = write_return(back, came, final=final, number=back.confirms, at=at)
         return [self._news.qimen.returned(back, document)]
 

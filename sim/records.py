@@ -175,6 +175,7 @@ class ReturnedGoods:
     order: "Order"
     lines: list[DeliveryLine]
     confirms: int = 0
+    confirmed_at: float | None = None
     closed: bool = False
     good: Counter[str] = field(default_factory=Counter)  # SKU -> pieces that came and are on the shelf again
     damaged: Counter[str] = field(default_factory=Counter)
@@ -243,6 +244,7 @@ class Order:
     wishes: list[dict[str, Any]] = field(default_factory=list)  # returns that the customer asked for
     deliveries: list[Delivery] = field(default_factory=list)
     creates: int = 0
+    carries: set[str] = field(default_factory=set)  # other orders whose goods leave with its own
     shop: ShopShipping = field(default_factory=ShopShipping)
     reached: set[str] = field(default_factory=set)
     receipt_planned: bool = False

@@ -174,6 +174,7 @@ def tell_wms(order: Order) -> dict[str, Any]:
     return {
         "status": latest.status if latest else None,
         "creates": order.creates,
+        "order_type": latest.order_type if latest else None,
         "shipped": shipped,
         "warehouses": [delivery.warehouse for delivery in order.deliveries if delivery.alive],
         "addresses": {delivery.code: delivery.address for delivery in order.deliveries if delivery.alive},

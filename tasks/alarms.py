@@ -5,7 +5,8 @@ from typing import Any
 from zlib import crc32
 
 from adapters.errors import UnknownCode
-from ballast.db.case import Case, ChargeCase
+from ballast.db.case import Case
+from ballast.db.case_parts import ChargeCase
 from ballast.db.refunding import by_hand, refund_no
 from ballast.domain.money import Money
 from ballast.domain.payments import REFUNDED_BY_US, transaction_key
@@ -126,7 +127,7 @@ def return_alerts(cases: Sequence[Case]) -> list[dict[str, Any]]:
             "key": f"return-puzzle:{case.order_no}:{crc32(puzzle.encode())}",
             "level": "warning",
             "order_id": case.id,
-            "title": f"{case.order_no}: look at its return",
+            "title": f"{case.order_no}: {'was merged' if case.edits.leader else 'look at its return'}",
             "text": puzzle[:500],
         }
         for case in cases

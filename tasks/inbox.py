@@ -15,7 +15,7 @@ from adapters.storefronts.direct.tickets import EVENTS as TICKETS
 from adapters.storefronts.direct.tickets import read_ticket
 from ballast.clock import to_local
 from ballast.db import cases as orders
-from ballast.db import editing, inbox, moves, news, payments
+from ballast.db import editing, inbox, merging, moves, news, payments
 from ballast.db.alerts import raise_alerts
 from ballast.db.archive import Archived, read_archived
 from ballast.db.case import Case
@@ -99,7 +99,7 @@ async def _read_batch(here: House, most: int, only: int | None = None) -> Tally:
             return Tally()
         doors, added = hooks(here.settings), await added_codes(tx)
         await here.rules.current(tx, here.clock.now())  # a refused delivery may be sourced again
-        reads = [read_letter(letter, doors, added) for letter in letters]
+        reads = await _to_leaders(tx, [read_letter(letter, doors, added) for letter in letters])
         states = await _apply(here, tx, reads)
     if any(state["note"] == inbox.NO_ORDER for state in states):
         async with here.transaction() as tx:
@@ -107,6 +107,15 @@ async def _read_batch(here: House, most: int, only: int | None = None) -> Tally:
     if unknown := {read.letter.source for read in reads if isinstance(read.problem, UnknownCode)}:
         await _mapped_meanwhile(here, added, unknown)
     return Tally(Counter(state["word"] for state in states))
+
+
+async def _to_leaders(tx: AsyncConnection, reads: Sequence[Read]) -> Sequence[Read]:
+    """News of the money and the returns of an order that was merged is news of the order that carries it."""
+    concerned = {read.news.order_no for read in reads if read.news and merging.is_the_leaders(read.news)}
+    led = await merging.leaders_of(tx, concerned) if concerned else {}
+    if not led:
+        return reads
+    return [replace(read, news=merging.redirected(read.news, led)) if read.news else read for read in reads]
 
 
 async def _mapped_meanwhile(here: House, added: Mapping[str, Codes], sources: set[str]) -> None:

@@ -11,7 +11,8 @@ from adapters.errors import OutsideError, UnknownCode
 from ballast.db import cases as orders
 from ballast.db import money_news, moves, news, refunding
 from ballast.db.alerts import raise_alerts
-from ballast.db.case import Case, ChargeCase
+from ballast.db.case import Case
+from ballast.db.case_parts import ChargeCase
 from ballast.db.claims import Chunk
 from ballast.db.outbox import Outgoing, end_messages
 from ballast.db.payments import mark_charges, record_refunds, refuse_refunds, tried

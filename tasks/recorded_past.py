@@ -1,7 +1,8 @@
 """Playing back what a file knows of an order: through the one door for moves, telling nobody outside."""
 
 from adapters.files.past import FileOrder, Passage
-from ballast.db.case import Case, ChargeCase, ParcelCase
+from ballast.db.case import Case
+from ballast.db.case_parts import ChargeCase, ParcelCase
 from ballast.db.money_news import add_charge
 from ballast.domain.words import Event, HoldReason, State, System
 from ballast.ports import News

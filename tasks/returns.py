@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 from zlib import crc32
 
 from prefect import task
@@ -43,10 +42,9 @@ from ballast.wiring import House, house
 from tasks.alarms import refund_alerts, return_alerts
 from tasks.chunks import Tally
 from tasks.deliveries import deliver
+from tasks.listening import Answer as Heard
 from tasks.policy import ALONE, CHUNK
-
-LATER: Final = timedelta(hours=6)
-"""Business time until a return is looked at again that waits for something nobody rings for."""
+from tasks.quiet_returns import LATER, go_on_waiting, hear_of_quiet
 
 
 @task(name="handle returns", tags=["returns"], **CHUNK)
@@ -58,6 +56,7 @@ async def work_on_returns(batch: Mapping[str, int]) -> Tally:
 async def take_further(here: House, batch: Mapping[str, int]) -> Tally:
     """The same in this house."""
     rules, wrong = await asyncio.to_thread(_rules, here)
+    heard = await hear_of_quiet(here, batch)
     async with here.moving("returns") as tx:
         now = here.clock.now()
         found = await orders.load(tx, now=now, waits=here.waits, ids=set(batch.values()))
@@ -66,7 +65,7 @@ async def take_further(here: House, batch: Mapping[str, int]) -> Tally:
         due = [row for row in rows if row.return_no in batch]
         customers = await customers_of(tx, found, now)
         sent = await returns.unsent(tx, [row.return_no for row in due])
-        work = Work(here, tx, rules, rows, sent)
+        work = Work(here, tx, rules, rows, sent, heard)
         tally = Tally()
         for row in due:
             case = cases[row.order_id]
@@ -100,8 +99,10 @@ class Work:
         rules: ReturnRules | None,
         rows: Sequence[Return],
         unsent: frozenset[str],
+        heard: Mapping[str, Heard],
     ) -> None:
         self._here, self._tx, self._rules, self._rows, self._unsent = here, tx, rules, rows, unsent
+        self._heard = heard
         self.alerts: list[dict[str, Any]] = []
 
     async def decide(self, case: Case, row: Return, customer: Mapping[str, Any]) -> str:
@@ -121,6 +122,8 @@ class Work:
                 return await self._settle(case, row)
             case ReturnState.APPROVED | ReturnState.WAITING_FOR_GOODS:
                 return self._await(case, row)
+            case ReturnState.RECEIVED:
+                return go_on_waiting(self._here, case, row, self._heard.get(row.return_no))
             case ReturnState.INSPECTED:
                 return await self._settle(case, row)
             case ReturnState.REFUNDED | ReturnState.EXCHANGED | ReturnState.REJECTED:
@@ -157,10 +160,7 @@ class Work:
             row.due_at = case.now + LATER  # nothing has left yet
             return "waiting for the goods to leave"
         announce(case, row)
-        if row.state is ReturnState.WAITING_FOR_GOODS and row.return_no not in self._unsent:
-            case.send_once_more("wms.return", row.return_no)  # a yes that was none: asked twice it says so
-        row.due_at = case.now + self._here.settings.patience.warehouse_quiet
-        return "waiting for goods"
+        return go_on_waiting(self._here, case, row, self._heard.get(row.return_no))
 
     async def _settle(self, case: Case, row: Return) -> str:
         if why := waits_for_person(row):

@@ -24,6 +24,7 @@ from ballast.ports import Order, Receipt
 from ballast.wiring import House
 from tasks.alarms import hold_alerts, refund_alerts
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, raise_if_down, settle
+from tasks.merging import is_merge
 
 WHY = "改由其他仓库发货 shipped from another warehouse"
 """What the warehouse is told."""
@@ -105,7 +106,7 @@ async def source_again(here: House, chunk: Chunk, cases: Sequence[Case]) -> Tall
         locked = [case for case in ours if case.standing.state is State.STOCK_LOCKED]
         await free_under_lock(tx, {line.line.sku for case in locked for line in case.lines})  # lines may go
         for case in locked:
-            if deliveries.next_need(case) is Need.CHANGE:
+            if deliveries.next_need(case) is Need.CHANGE and not is_merge(case):
                 editing.apply(case)
         held = [case for case in locked if deliveries.next_need(case) is Need.SOURCE]
         wanted = {case.id: unplaced(case.deliveries.values(), deliveries.wanted(case)) for case in held}

@@ -5,11 +5,13 @@ from datetime import datetime
 
 from prefect import task
 
+from ballast.db.case import Case
 from ballast.db.outbox import Outgoing
 from ballast.ports import Order, Receipt
 from ballast.wiring import house
 from tasks.chunks import Tally
 from tasks.deliveries import deliver, received
+from tasks.merging import shop_order
 from tasks.policy import CHUNK
 
 
@@ -21,7 +23,7 @@ async def tell_shipped(owner: str, batch: Sequence[Outgoing]) -> Tally:
     async def tell(order: Order, look_first: bool) -> Receipt:
         return await here.storefront.tell_shipped(order, look_first=look_first)
 
-    return await deliver(here, owner, batch, lambda case, _: case.order(), tell)
+    return await deliver(here, owner, batch, shop_order, tell)
 
 
 @task(name="tell shop: refunded", tags=["storefront"], **CHUNK)
@@ -32,7 +34,7 @@ async def tell_refunded(owner: str, batch: Sequence[Outgoing]) -> Tally:
     async def tell(order: Order, look_first: bool) -> Receipt:
         return await here.storefront.tell_refunded(order, look_first=look_first)
 
-    return await deliver(here, owner, batch, lambda case, _: case.order(), tell)
+    return await deliver(here, owner, batch, shop_order, tell)
 
 
 @task(name="tell shop: received", tags=["storefront"], **CHUNK)
@@ -44,4 +46,7 @@ async def tell_received(owner: str, batch: Sequence[Outgoing]) -> Tally:
         order, signed_at = request
         return await here.storefront.tell_received(order, signed_at, look_first=look_first)
 
-    return await deliver(here, owner, batch, received, tell)
+    def request(case: Case, message: Outgoing) -> tuple[Order, datetime]:
+        return shop_order(case, message), received(case, message)[1]
+
+    return await deliver(here, owner, batch, request, tell)

@@ -15,7 +15,7 @@ from ballast.domain.deliveries import DeliveryOrder, DeliveryState, Need
 from ballast.domain.words import Event, HoldReason, State
 from ballast.ports import News, Order, Receipt
 from ballast.wiring import House, house
-from tasks import gates, sourcing
+from tasks import gates, merging, sourcing
 from tasks.chunks import Job, Outcome, Tally, carry_out, hold, open_chunk, raise_if_down, settle
 from tasks.listening import Answer, ask_and_apply
 from tasks.policy import CHUNK
@@ -37,9 +37,14 @@ async def hand_to_warehouse(chunk: Chunk) -> Tally:
     quiet = due(Need.ASK)
     questions = {case.id: ask_warehouses(here, case) for case in quiet}
     tally += await ask_and_apply(here, chunk, quiet, questions, also=_hand_over_again)
-    tally += await sourcing.source_again(here, chunk, due(Need.SOURCE) + due(Need.CHANGE))
+    tally += await merging.join_ready(here, chunk, [case for case in due(Need.CHANGE) if merging.is_merge(case)])
+    changed = [case for case in due(Need.CHANGE) if not merging.is_merge(case)]
+    tally += await sourcing.source_again(here, chunk, due(Need.SOURCE) + changed)
     tally += await sourcing.stop_refused(here, chunk, due(Need.STOP))
-    return tally + await sourcing.change_sale_orders(here, chunk, due(Need.TELL_ERP))
+    carrying = {case.id for case in cases if any(one.in_erp for one in case.edits.followers)}
+    told = due(Need.TELL_ERP)
+    tally += await merging.wait_for_erp(here, chunk, [case for case in told if case.id in carrying])
+    return tally + await sourcing.change_sale_orders(here, chunk, [case for case in told if case.id not in carrying])
 
 
 def _need(case: Case) -> Need:

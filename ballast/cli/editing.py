@@ -1,4 +1,4 @@
-"""Commands about orders that are wanted otherwise: edit."""
+"""Commands about orders that are wanted otherwise: edit, merge, mergeable."""
 
 from typing import Annotated
 
@@ -42,6 +42,43 @@ def edit(
         raise NotChanged(Refusal.NOTHING, "say what is to be changed: --address, --line LINE:PIECES, --remove LINE ...")
     answer = with_house(lambda here: edit_order(here, order_no, change, by=by, dry_run=dry_run))
     return show_said({order_no: answer}, json=json)
+
+
+@order.command
+def merge(
+    order_no: str,
+    *others: str,
+    by: str = "operator",
+    dry_run: bool = False,
+    json: bool = False,
+) -> int:
+    """Take other open orders of the same customer and address into ORDER_NO: one parcel, one order from then on.
+
+    What warehouses have is stopped first; what has left is not merged: exit 2, with what is in the way.
+    """
+    from ballast.cli.opening import show_said, with_house
+    from tasks.merging import merge_orders
+
+    answer = with_house(lambda here: merge_orders(here, [order_no, *others], by=by, dry_run=dry_run))
+    return show_said({order_no: answer}, json=json)
+
+
+@order.command
+def mergeable(*, json: bool = False) -> None:
+    """Which open orders are of one customer and address, and could be merged, the oldest first."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from ballast.cli.opening import print_json, with_house
+    from ballast.cli.showing import show_alike
+    from tasks.merging import find_mergeable
+
+    found = with_house(find_mergeable)
+    if json:
+        print_json([asdict(one) for one in found])
+    else:
+        show_alike(found, Console())
 
 
 def _pieces(text: str) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from ballast.clock import to_local
 from ballast.db.clocks import LateOrder
 from ballast.db.holds import HeldRow
 from ballast.db.inbox import Waiting
+from ballast.db.merging import Alike
 from ballast.db.timeline import At, DeliverySeen, ReturnSeen, Timeline
 from ballast.domain.deliveries import DeliveryState
 from ballast.domain.money import Money
@@ -50,6 +51,10 @@ def show_order(seen: Timeline, language: str, console: Console) -> None:
             if language == "zh"
             else f"in the archive since {local(seen.archived_at)}; `ballast db recall {head.order_no}` brings it back"
         )
+    if seen.merged_into:
+        console.print(f"并入 {seen.merged_into}" if language == "zh" else f"merged into {seen.merged_into}")
+    if seen.carries:
+        console.print(f"{'已并入的订单:' if language == 'zh' else 'carries'} {', '.join(seen.carries)}")
     if head.hold_reason is not None:
         why = HOLD_LABELS[head.hold_reason]
         console.print(f"[yellow]{head.hold_reason} {label(why, language)}[/yellow]: {advice(why, language)}")
@@ -91,7 +96,9 @@ def _deliveries(seen: Timeline, language: str, console: Console) -> None:
     skus = {str(line.line_no): line.sku for line in seen.lines}
 
     def row(one: DeliverySeen) -> Sequence[str]:
-        items = ", ".join(f"{one.shipped.get(no, 0)}/{count} x {skus[no]}" for no, count in one.items.items())
+        items = ", ".join(
+            f"{one.shipped.get(no, 0)}/{count} x {skus.get(no, f'line {no}')}" for no, count in one.items.items()
+        )
         state = label(DELIVERY_LABELS[DeliveryState(one.state)], language)
         return one.code, one.warehouse, items, f"{one.state} {state}", local(one.promised_at), one.why
 
@@ -150,6 +157,18 @@ def show_holds(rows: Sequence[HeldRow], language: str, console: Console) -> None
             for row in rows
         ],
     )
+
+
+def show_alike(found: Sequence[Alike], console: Console) -> None:
+    """Which open orders could be one; the command that does it is the last line."""
+    if not found:
+        console.print("no open orders are of one customer and address")
+        return
+    table = Table("orders", "customer", "channel", title=f"{len(found)} could be merged", title_justify="left")
+    for one in found:
+        table.add_row(", ".join(one.order_nos), one.customer, one.channel)
+    console.print(table)
+    console.print(f"ballast order merge {' '.join(found[0].order_nos)}", soft_wrap=True)
 
 
 def show_late(rows: Sequence[LateOrder], now: datetime, console: Console) -> None:

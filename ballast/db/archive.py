@@ -42,6 +42,7 @@ OF_ORDER: Final = (
     "order_gate",
     "delivery",
     "order_edit",
+    "order_merge",
 )
 """Tables whose rows belong to an order by `order_id`: all of them go with it."""
 

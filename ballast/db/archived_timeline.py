@@ -33,6 +33,7 @@ def parts_of(document: Mapping[str, Rows]) -> dict[str, Any]:
             {**effect, "reference": str((effect["receipt"] or {}).get("reference") or "")}
             for effect in _sorted(document, "effect", "begun_at", "key")
         ],
+        "merged_into": next((row["leader"] for row in document.get("order_merge", ())), None),
         "pending": [],
         "letters": [],
     }

@@ -28,6 +28,8 @@ def ask(case: Case, *, cause: str, actor: str, why: str, evidence: str, at: date
     on hold if it was. Asking again for one that waits tries again; a closed order stays as it is, and so does one that
     a person released, when a system repeats the same `evidence`. A person's own word is a judgement of its own.
     """
+    if case.edits.leader:
+        return _is_carried(case, cause=cause, actor=actor, why=why, at=at)
     if case.standing.state is State.CLOSED:
         return "it is closed already"
     if not actor.startswith(PERSON) and case.overrode(HoldReason.CANCEL_ASKED, evidence):
@@ -40,6 +42,16 @@ def ask(case: Case, *, cause: str, actor: str, why: str, evidence: str, at: date
     if not case.take(Event.CANCEL_ASKED, cause=cause, actor=actor, happened_at=at, text=why, evidence=evidence):
         _try_again(case)
     return "it is being stopped"
+
+
+def _is_carried(case: Case, *, cause: str, actor: str, why: str, at: datetime | None) -> str:
+    """The shop does not know that another order carries it: a person takes the lines out there."""
+    leader = case.edits.leader
+    text = f"it was merged into {leader}: take its lines out there, `ballast order edit {leader} --remove LINE`"
+    case.take(Event.NOTED, cause=cause, actor=actor, happened_at=at, text=f"cancellation asked for ({why}): {text}")
+    if not actor.startswith(PERSON):
+        case.puzzles.append(f"a cancellation was asked for ({why}), but {text}")
+    return text
 
 
 def _try_again(case: Case) -> None:

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ballast.db.case_parts import ChargeCase, LineCase, ParcelCase, RefundCase, Trouble
 from ballast.db.edits import Edits
 from ballast.domain.deliveries import DeliveryOrder, sources_of
 from ballast.domain.life_cycle import ASKED_ANEW, Standing, after
 from ballast.domain.money import Money
-from ballast.domain.payments import transaction_key
 from ballast.domain.returns import Known
 from ballast.domain.schedule import Facts, Waits, next_due
 from ballast.domain.words import Event, HoldReason, State, Step
-from ballast.ports import GoodsBack, Line, News, Order, Parcel, Receiver
+from ballast.ports import GoodsBack, News, Order, Parcel, Receiver
 
 MILESTONES = {
     State.STOCK_LOCKED: "locked_at",
@@ -32,75 +32,6 @@ ANNOUNCEMENTS: dict[State, tuple[str, ...]] = {
     State.SIGNED: ("shop.received", "erp.receipt"),
 }
 """What is told to whom when an order gets there. Parcels are announced one by one: `courier.subscribe`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What holds, or would hold, an order: why, and on what evidence."""
-
-    reason: HoldReason
-    evidence: str
-
-
-@dataclass(slots=True)
-class ParcelCase:
-    """One parcel of a case. `changed` decides whether it is written, `fresh` says that it was not known before.
-
-    `trouble` is what the courier reported of it, until something better is told of this very parcel.
-    """
-
-    carrier: str
-    waybill: str
-    items: dict[str, int]
-    shipped_at: datetime
-    picked_up_at: datetime | None = None
-    signed_at: datetime | None = None
-    said: str = ""
-    said_at: datetime | None = None
-    trouble: Trouble | None = None
-    changed: bool = False
-    fresh: bool = False
-
-
-@dataclass(slots=True)
-class LineCase:
-    """One order line of a case."""
-
-    line: Line
-    shipped: int
-    changed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeCase:
-    """One charge in our books. state: captured, counted, surplus."""
-
-    provider: str
-    transaction_id: str
-    amount: int
-    currency: str
-    state: str
-    paid_at: datetime
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return transaction_key(self.provider, self.transaction_id)
-
-
-@dataclass(frozen=True, slots=True)
-class RefundCase:
-    """One refund in our books, of one charge. state: as in `tables.RefundRow`."""
-
-    provider: str
-    transaction_id: str
-    amount: int
-    state: str
-    why: str = ""
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Of the charge that it gives back."""
-        return transaction_key(self.provider, self.transaction_id)
 
 
 @dataclass(slots=True)
@@ -331,7 +262,10 @@ class Case:
         self.touched, self.attempts, self.lease_owner, self.due = True, self.attempts + 1, None, (self.due[0], at)
 
     def send(self, kind: str, part: str = "", payload: Mapping[str, Any] | None = None) -> None:
-        """One outgoing message, its key made of kind, order and part."""
+        """One outgoing message, its key made of kind, order and part. The shop hears of each order that it carries."""
+        if kind.startswith("shop.") and not part:
+            for carried in self.edits.followers:
+                self.send(kind, carried.order_no)
         if self.announce:
             self.messages.append(
                 {

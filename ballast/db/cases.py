@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ballast.db.case import Case, ChargeCase, LineCase, ParcelCase, RefundCase, Trouble
+from ballast.db.case import Case
+from ballast.db.case_parts import ChargeCase, LineCase, ParcelCase, RefundCase, Trouble
 from ballast.db.deliveries import take_up
 from ballast.db.edits import take_up as take_up_edits
 from ballast.db.engine import rows
@@ -37,6 +38,11 @@ select o.*,
   (select json_agg(row_to_json(d) order by d.number) from delivery d where d.order_id = o.id) as delivery_rows,
   (select row_to_json(x) from order_edit x where x.order_id = o.id and x.state = 'asked') as edit_row,
   exists (select from order_edit x where x.order_id = o.id and x.state = 'done') as was_edited,
+  (select m.leader from order_merge m where m.order_id = o.id) as leader,
+  (select json_agg(json_build_object('order_no', f.order_no, 'lines', m.lines, 'transaction_id', m.transaction_id,
+       'in_erp', exists (select from outbox b where b.key = 'erp.void:' || f.order_no and b.due_at is not null
+         and b.done_at is null)) order by f.id)
+     from order_merge m join sales_order f on f.id = m.order_id where m.leader = o.order_no) as follower_rows,
   (select json_agg(json_build_array(r.return_no, r.kind, r.state, r.counts, r.whole, r.waybill,
        (select json_object_agg(l.line_no, case when r.inspected_at is null then l.quantity else l.good + l.damaged end)
         from return_line l where l.return_no = r.return_no)) order by r.id)
@@ -127,7 +133,9 @@ def _case(row: Mapping[str, Any], now: datetime, waits: Waits, *, holds_lease: b
         due=(Step(row["due_step"]), row["due_at"]) if row["due_step"] else None,
         holds_lease=holds_lease,
         known_returns=tuple(_known_return(*values) for values in row["return_rows"] or ()),
-        edits=take_up_edits(row["edit_row"], done=row["was_edited"]),
+        edits=take_up_edits(
+            row["edit_row"], done=row["was_edited"], leader=row["leader"], followers=row["follower_rows"] or ()
+        ),
     )
     if row["delivery_rows"]:
         take_up(case, row["delivery_rows"])

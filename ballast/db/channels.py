@@ -17,7 +17,9 @@ _BROUGHT_NAMES: Final = ("orders", "revenue", "refunds", "returned")
 
 _BROUGHT = """
 with paid as (
-  select id, channel, currency, total from sales_order where paid_at >= :since and paid_at < :until),
+  select o.id, o.channel, o.currency,
+    case when exists (select from order_merge m where m.order_id = o.id) then 0 else o.total end as total
+  from sales_order o where o.paid_at >= :since and o.paid_at < :until),
 back as (
   select r.order_id, sum(r.amount) as amount
   from refund r join paid p on p.id = r.order_id and p.currency = r.currency
@@ -33,7 +35,8 @@ select p.channel, p.currency, count(*) as orders, sum(p.total)::bigint as revenu
 from paid p left join back b on b.order_id = p.id left join goods g on g.order_id = p.id
 group by p.channel, p.currency
 """
-"""A second charge is no revenue, so what goes back of it is left out."""
+"""A second charge is no revenue, so what goes back of it is left out. Of orders that were merged each is an order, and
+the one that carries them has the revenue of all."""
 
 _CUSTOMERS = """
 select channel, currency, count(*) as customers, count(*) filter (where began >= :since) as new

@@ -44,7 +44,7 @@ def read_next(case: Case) -> datetime | None:
         return None
     held_before = case.standing.state is State.ON_HOLD and not case.held
     unread = case.head["sla_due_at"] is not None and case.head["sla_due_at"] <= case.now
-    if unread or held_before or case.released or any(one.waits for one in case.known_returns):
+    if unread or held_before or case.released or any(one.is_timed for one in case.known_returns):
         return case.now
     fresh = [Moment.HELD] * bool(case.held) + [Moment.RETURN_ASKED] * bool(case.returns)
     before, after = moments(case.head), moments({**case.milestones, "placed_at": case.placed_at})
@@ -96,7 +96,8 @@ select o.id, o.order_no, o.state, o.held_from, o.hold_reason, o.channel,
    from parcel p where p.order_id = o.id) as parcels,
   (select jsonb_agg(jsonb_build_array(h.held_at, h.acknowledged_at, h.released_at) order by h.id)
    from hold h where h.order_id = o.id) as holds,
-  (select jsonb_agg(jsonb_build_array(r.asked_at, r.answered_at) order by r.id)
+  (select jsonb_agg(jsonb_build_array(r.asked_at, r.answered_at, case when r.wants_goods then r.approved_at end,
+     coalesce(r.inspected_at, r.closed_at)) order by r.id)
    from return_case r where r.order_id = o.id) as returns,
   (select jsonb_agg(jsonb_build_array(s.starts_at, s.ends_at)) from sla_pause s where s.order_id = o.id) as wishes
 from sales_order o where o.id = any(cast(:ids as bigint[])) order by o.id
@@ -123,8 +124,8 @@ def _watched(row: Mapping[str, Any]) -> WatchedOrder:
             if held_at is not None
         ),
         returns=tuple(
-            Return(asked_at=asked_at, answered_at=answered_at)
-            for asked_at, answered_at in map(_times, row["returns"] or ())
+            Return(asked_at=asked_at, answered_at=answered_at, approved_at=approved_at, back_at=back_at)
+            for asked_at, answered_at, approved_at, back_at in map(_times, row["returns"] or ())
             if asked_at is not None
         ),
         wishes=tuple((begins, ends) for begins, ends in map(_times, row["wishes"] or ()) if begins is not None),
@@ -244,7 +245,8 @@ async def read_all_again(tx: AsyncConnection, *, after: int, most: int, now: dat
         again as (
           update sales_order o set sla_due_at = :now from page
           where o.id = page.id and (page.state not in ('SIGNED', 'CLOSED') or o.sla_due_at is not null
-            or exists (select from return_case r where r.order_id = o.id and r.state = 'requested')
+            or exists (select from return_case r where r.order_id = o.id
+              and r.state in ('requested', 'approved', 'waiting_for_goods', 'received'))
             or exists (select from sla_breach b where b.order_id = o.id and b.ended_at is null))
             and (o.due_step is not null or o.state = 'ON_HOLD' or o.sla_due_at is not null))
         select max(id) as last from page""",

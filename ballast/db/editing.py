@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ballast.db import refunding
+from ballast.db import deliveries, refunding
 from ballast.db.alerts import raise_alerts
 from ballast.db.cancelling import has_left
-from ballast.db.case import Case, LineCase
-from ballast.db.deliveries import ask_of, deliveries_of, end, put, take_back
+from ballast.db.case import Case
+from ballast.db.case_parts import LineCase
+from ballast.db.deliveries import ask_of, deliveries_of, put, take_back
 from ballast.db.edits import Asked
 from ballast.db.engine import dumps, rows, run
 from ballast.db.reservations import Terms, reserve
@@ -59,19 +60,34 @@ def ask(case: Case, change: Change, *, by: str) -> str:
     if case.edits.asked is not None and case.edits.asked.change == change:
         return "asked for already: its warehouse has to let go first"
     _check(case, change)
-    never = "wms.create" not in case.begun and not _at_work(case)
-    if case.place is State.PENDING_PAYMENT or (never and not change.quantities):
+    if case.place is State.PENDING_PAYMENT or (_unknown_to_warehouses(case) and not change.quantities):
         return _at_once(case, change, by)
-    return _recall(case, change, by, never=never)
+    return recall(case, change, by)
+
+
+def _unknown_to_warehouses(case: Case) -> bool:
+    return "wms.create" not in case.begun and not _at_work(case)
 
 
 def _check(case: Case, change: Change) -> None:
     """Raises `NotChanged` with the sentence for whoever asked."""
+    may_change(case, _way_back(case, change))
+    bill, receiver = bill_of(case), case.head["receiver"]
+    same = changed_bill(bill, change, paid=_is_paid(case)) == bill
+    if same and changed_receiver(receiver, change) == receiver:
+        raise NotChanged(Refusal.NOTHING, f"{case.order_no} is so already")
+
+
+def may_change(case: Case, way_back: str) -> None:
+    """Raises `NotChanged` when an order is too far for any change, or somebody else is at it."""
     no, reason = case.order_no, case.standing.reason
+    if case.edits.leader:
+        what = f"{no} was merged into {case.edits.leader}: change that one, `ballast order edit {case.edits.leader}`"
+        raise NotChanged(Refusal.MERGED, what)
     if case.standing.state is State.CLOSED:
         raise NotChanged(Refusal.ENDED, f"{no} is closed: place a new order")
     if has_left(case):
-        raise NotChanged(Refusal.LEFT, f"{no} has left the warehouse{_said(case)}: {_way_back(case, change)}")
+        raise NotChanged(Refusal.LEFT, f"{no} has left the warehouse{_said(case)}: {way_back}")
     if reason in CALLED_OFF:
         raise NotChanged(Refusal.STOPPED, f"{no} is being called off ({reason}): it is not changed any more")
     if case.edits.asked is not None:
@@ -80,10 +96,6 @@ def _check(case: Case, change: Change) -> None:
         raise NotChanged(Refusal.UNDER_WAY, f"{no}: a step is just at work on it; try again in a minute")
     if case.place is State.STOCK_LOCKED and reason is not None and reason not in LET_GO:
         raise NotChanged(Refusal.HELD, f"{no} is on hold ({reason}): release it first, `ballast rerun {no}`")
-    bill, receiver = _bill(case), case.head["receiver"]
-    same = changed_bill(bill, change, paid=_is_paid(case)) == bill
-    if same and changed_receiver(receiver, change) == receiver:
-        raise NotChanged(Refusal.NOTHING, f"{no} is so already")
 
 
 def _at_work(case: Case) -> bool:
@@ -102,8 +114,9 @@ def _at_once(case: Case, change: Change, by: str) -> str:
     return text
 
 
-def _recall(case: Case, change: Change, by: str, *, never: bool) -> str:
+def recall(case: Case, change: Change, by: str) -> str:
     """What a warehouse has, or may be given at this moment, has to be stopped first."""
+    never = _unknown_to_warehouses(case)
     case.edits.asked = Asked(change, by, case.now, fresh=True)
     if case.standing.reason is not None:
         note = f"to be changed, {by}"
@@ -112,7 +125,7 @@ def _recall(case: Case, change: Change, by: str, *, never: bool) -> str:
     for one in deliveries_of(case):
         planned = one.state is DeliveryState.PLANNED and not never
         if planned or one.state is DeliveryState.WITH_WAREHOUSE:
-            end(case, one.code, DeliveryState.RECALLED, f"to be changed, {by}")
+            deliveries.end(case, one.code, DeliveryState.RECALLED, f"to be changed, {by}")
             recalled.append(f"{one.code} {one.warehouse}")
     where = f"; to be stopped first: {', '.join(recalled)}" if recalled else ""
     text = f"change asked for: {', '.join(_words(case, change))}{where}"
@@ -131,7 +144,7 @@ def apply(case: Case) -> None:
     assert asked is not None
     take_back(case, f"changed, {asked.by}")
     text = _apply(case, asked.change, asked.by)
-    _end(case, "done", text)
+    end(case, "done", text)
     case.take(Event.NOTED, cause=f"edit:done:v{case.version}", actor="ballast", text=text)
 
 
@@ -139,8 +152,9 @@ def refuse(case: Case, why: str) -> None:
     """The order goes on as it is. What was to be stopped and was not goes (back) to its warehouse."""
     asked = case.edits.asked
     assert asked is not None
-    text = f"not changed: {why}; {_way_back(case, asked.change)}"
-    _end(case, "refused", text)
+    merge = asked.change.merge
+    text = f"not merged: {why}" if merge else f"not changed: {why}; {_way_back(case, asked.change)}"
+    end(case, "refused", text)
     recalled = [one for one in case.deliveries.values() if one.state is DeliveryState.RECALLED]
     if recalled:
         put(case, *(replace(one, state=DeliveryState.PLANNED) for one in recalled))
@@ -162,7 +176,7 @@ def end_overtaken(cases: Iterable[Case]) -> None:
 
 def _apply(case: Case, change: Change, by: str) -> str:
     """Lines, receiver and total as they are from now on; what was paid for more goes back. The figures in words."""
-    before, words = _bill(case), _words(case, change)
+    before, words = bill_of(case), _words(case, change)
     after = changed_bill(before, change, paid=_is_paid(case))
     receiver = changed_receiver(case.head["receiver"], change)
     case.head = {**case.head, "receiver": receiver, "total": after.total, "discount": after.discount}
@@ -191,7 +205,8 @@ def _give_back(case: Case, amount: int, by: str) -> str:
     return told + (f", {_money(case, rest)} was paid elsewhere: give it back there" if rest else "")
 
 
-def _end(case: Case, state: str, answer: str) -> None:
+def end(case: Case, state: str, answer: str) -> None:
+    """What was asked for is done, or refused."""
     assert case.edits.asked is not None
     case.edits.rows.append(_row(case, case.edits.asked, state, answer))
     case.edits.asked = None
@@ -204,6 +219,8 @@ def _words(case: Case, change: Change) -> list[str]:
     """What is changed. The receiver's parts by name only: the timeline conceals who they are."""
     pieces = {line.line.line_no: line.line.quantity for line in case.lines}
     there = case.head["receiver"]
+    if change.merge:
+        return [f"one order, {change.merge[0]}, of {', '.join(change.merge)}"]
     words = [part for part, value in change.receiver.items() if there.get(part) != value]
     return words + [
         f"line {line_no}: {pieces[line_no]} -> {wanted} pieces"
@@ -238,7 +255,8 @@ def _is_paid(case: Case) -> bool:
     return case.milestones["paid_at"] is not None
 
 
-def _bill(case: Case) -> Bill:
+def bill_of(case: Case) -> Bill:
+    """What it consists of and costs now."""
     lines = tuple(one.line for one in case.lines)
     return Bill(lines=lines, freight=case.head["freight"], discount=case.head["discount"])
 
@@ -278,6 +296,7 @@ def _row(case: Case, asked: Asked, state: str, answer: str) -> dict[str, Any]:
         "change": {
             "receiver": dict(asked.change.receiver),
             "quantities": {str(line_no): pieces for line_no, pieces in asked.change.quantities.items()},
+            **({"merge": list(asked.change.merge)} if asked.change.merge else {}),
         },
         "asked_by": asked.by,
         "asked_at": asked.asked_at,
@@ -302,7 +321,7 @@ async def write_edits(tx: AsyncConnection, cases: Sequence[Case]) -> None:
         await run(tx, _UPDATE_HEADS, rows=dumps([_head(case) for case in changed]))
         lines = dumps([_line(case, one) for case in changed for one in case.lines])
         await run(tx, _REMOVE_LINES, rows=lines, ids=[case.id for case in changed])
-        await run(tx, _UPDATE_LINES, rows=lines)
+        await run(tx, _PUT_LINES, rows=lines)
 
 
 def _alert(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -317,12 +336,15 @@ def _alert(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _head(case: Case) -> dict[str, Any]:
-    return {"id": case.id, **{name: case.head[name] for name in ("total", "discount", "receiver")}}
+    return {"id": case.id, **{name: case.head[name] for name in ("total", "freight", "discount", "receiver")}}
 
 
 def _line(case: Case, one: LineCase) -> dict[str, Any]:
     line = one.line
-    return {"order_id": case.id, "line_no": line.line_no, "quantity": line.quantity, "amount": line.amount}
+    return {
+        "order_id": case.id, "line_no": line.line_no, "sku": line.sku, "name": line.name, "quantity": line.quantity,
+        "unit_price": line.unit_price, "amount": line.amount,
+    }  # fmt: skip
 
 
 _INSERT = """
@@ -337,8 +359,9 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, state text, 
 where e.order_id = r.order_id and e.state = 'asked'
 """
 _UPDATE_HEADS = """
-update sales_order o set total = r.total, discount = r.discount, receiver = r.receiver
-from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, total bigint, discount bigint, receiver jsonb)
+update sales_order o set total = r.total, freight = r.freight, discount = r.discount, receiver = r.receiver
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, total bigint, freight bigint, discount bigint,
+  receiver jsonb)
 where o.id = r.id
 """
 _REMOVE_LINES = """
@@ -346,8 +369,10 @@ delete from order_line l where l.order_id = any(cast(:ids as bigint[])) and not 
   select from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, line_no int)
   where r.order_id = l.order_id and r.line_no = l.line_no)
 """
-_UPDATE_LINES = """
-update order_line l set quantity = r.quantity, amount = r.amount
-from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, line_no int, quantity int, amount bigint)
-where l.order_id = r.order_id and l.line_no = r.line_no
+_PUT_LINES = """
+insert into order_line (order_id, line_no, sku, name, quantity, unit_price, amount, shipped)
+select order_id, line_no, sku, name, quantity, unit_price, amount, 0
+from jsonb_to_recordset(cast(:rows as jsonb)) as r(order_id bigint, line_no int, sku text, name text, quantity int,
+  unit_price bigint, amount bigint)
+on conflict (order_id, line_no) do update set quantity = excluded.quantity, amount = excluded.amount
 """

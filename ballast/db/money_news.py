@@ -1,7 +1,8 @@
 """What news of money does to a case: charges and refunds stand in the books once, and what is too much goes back."""
 
 from ballast.db import refunding
-from ballast.db.case import Case, ChargeCase, RefundCase
+from ballast.db.case import Case
+from ballast.db.case_parts import ChargeCase, RefundCase
 from ballast.db.heard import cause_of, record, take
 from ballast.domain.money import Money
 from ballast.domain.payments import Captured, all_went_back, clean_transaction, transaction_key

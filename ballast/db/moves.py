@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.alerts import end_alerts
-from ballast.db.case import Case, LineCase, ParcelCase
+from ballast.db.case import Case
+from ballast.db.case_parts import LineCase, ParcelCase
 from ballast.db.clocks import read_next
 from ballast.db.deliveries import write_deliveries
 from ballast.db.editing import end_overtaken, write_edits

@@ -4,7 +4,8 @@ from collections import defaultdict
 from datetime import datetime
 
 from ballast.db import cancelling, deliveries, money_news, returning
-from ballast.db.case import Case, ParcelCase, Trouble
+from ballast.db.case import Case
+from ballast.db.case_parts import ParcelCase, Trouble
 from ballast.db.edit_requests import take_edit
 from ballast.db.heard import cause_of as cause_of
 from ballast.db.heard import evidence_of, record, take
@@ -120,8 +121,9 @@ def _goods_back(case: Case, news: News, back: GoodsBack) -> bool:
         case.puzzles.append(f"the warehouse tells of goods for {back.return_no}, which is no return of this order")
         return record(case, news, "no return of this order has this number")
     case.goods_back.append(back)
-    case.touched = True
-    record(case, news, "see the return")
+    if not back.so_far:  # what it says when it is asked is in the history as far as it is new: see the return
+        case.touched = True
+        record(case, news, "see the return")
     return True
 
 

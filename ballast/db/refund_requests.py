@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ballast.db import cases, moves, news, refunding
 from ballast.db.archive import say_where
 from ballast.db.cancelling import has_left
-from ballast.db.case import Case, ChargeCase
+from ballast.db.case import Case
+from ballast.db.case_parts import ChargeCase
 from ballast.db.engine import rows
 from ballast.domain.money import Money
 from ballast.domain.payments import transaction_key

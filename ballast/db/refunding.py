@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from ballast.db.case import Case, ChargeCase, RefundCase
+from ballast.db.case import Case
+from ballast.db.case_parts import ChargeCase, RefundCase
 from ballast.domain.payments import REFUNDED_BY_US
 from ballast.ports import Refund
 

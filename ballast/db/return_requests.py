@@ -5,7 +5,7 @@ Every function locks the order, decides by the life cycle and writes order and r
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +14,7 @@ from ballast.db import cases, moves, return_steps, returns
 from ballast.db.archive import say_where
 from ballast.db.case import Case
 from ballast.db.engine import run
+from ballast.db.merging import leaders_of
 from ballast.db.returning import ReturnRefused, Wanted, ask
 from ballast.db.returns import Return
 from ballast.domain.returns import ReturnEvent, ReturnState, order_of
@@ -34,7 +35,13 @@ class Done:
 async def request(
     tx: AsyncConnection, order_no: str, wanted: Wanted, *, now: datetime, waits: Waits, dry_run: bool = False
 ) -> Done:
-    """Ask for a return. Refused with the figures: more than was delivered, too late, another's order, twice."""
+    """Ask for a return. Refused with the figures: more than was delivered, too late, another's order, twice.
+
+    Of an order that was merged it is a return of the one that carries its lines.
+    """
+    led = (await leaders_of(tx, [order_no])).get(order_no)
+    if led is not None and (lines := led.wanted(wanted.lines)) is not None:
+        order_no, wanted = led.leader, replace(wanted, lines=lines)
     case = await _locked(tx, order_no, now, waits)
     number = ask(case, wanted, cause=f"return:{len(case.known_returns) + 1}:asked")
     if not dry_run:
@@ -102,7 +109,9 @@ async def receive(
     now: datetime,
     waits: Waits,
 ) -> Done:
-    """Say by hand what came, line number -> pieces: for a warehouse that tells nothing. It acts as its confirm."""
+    """Say by hand what came, line number -> pieces: for a warehouse that tells nothing. It acts as its confirm, and is
+    not counted once more when the warehouse says the same after all.
+    """
     case, row = await _open(tx, named, now, waits)
     return_steps.resolve(case, row)
     if unknown := sorted({*good, *damaged} - row.lines.keys()):
@@ -114,10 +123,12 @@ async def receive(
             what = f"{said} of line {line_no} said, {line.quantity} asked for, {line.came} there already"
             raise ReturnRefused(f"{row.return_no}: {what}")
     pieces = tuple(
-        PiecesBack(sku=line.sku, line_no=no, good=good.get(no, 0), damaged=damaged.get(no, 0))
+        PiecesBack(
+            sku=line.sku, line_no=no, good=line.good + good.get(no, 0), damaged=line.damaged + damaged.get(no, 0)
+        )
         for no, line in row.lines.items()
     )
-    case.goods_back.append(GoodsBack(return_no=row.return_no, pieces=pieces, final=final))
+    case.goods_back.append(GoodsBack(return_no=row.return_no, pieces=pieces, final=final, so_far=True))
     return_steps.note(case, row, f"counted:v{case.version}", f"{by} says what came", actor=f"person:{by}")
     await moves.write(tx, [case])
     if case.puzzles:

@@ -6,7 +6,7 @@ Each decides in memory, by the table of `domain.returns`, and says it in the ord
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ballast.db import refunding, returning
@@ -96,11 +96,22 @@ def goods_in(case: Case, row: Return, told: GoodsBack) -> list[Shelved]:
     """Pieces came in and were looked at: the good ones go back to the shelf, the damaged ones are written off.
 
     Never more than was asked for. What comes for a return that does not wait for it is told to people, and moves
-    nothing: it was told before, or somebody has to look.
+    nothing: it was told before, or somebody has to look. Of a sum only what is new is counted. After one, a confirm may
+    be in it already or not; and when something is missing after the last confirm, one before it may be lost: then the
+    warehouse is asked.
     """
+    fresh = _not_counted(row, told) if told.so_far or row.summed else told
     if after(row.state, ReturnEvent.RECEIVED) is None:
-        case.puzzles.append(f"{row.return_no} is {row.state}, and the warehouse tells of goods for it: {_said(told)}")
+        if fresh is told or fresh.pieces:
+            what = f"{row.return_no} is {row.state}, and the warehouse tells of goods for it: {_said(fresh)}"
+            case.puzzles.append(what)
         return []
+    if row.summed and not told.so_far:
+        row.due_at, row.end_told = case.now, row.end_told or told.final
+        return []
+    if told.so_far and not (fresh.pieces or told.final):
+        return []
+    row.summed, told = row.summed or told.so_far, fresh
     resolve(case, row)
     before = {line_no: line.good for line_no, line in row.lines.items()}
     over = [one for pieces in told.pieces if (one := _count(case, row, pieces))]
@@ -111,13 +122,31 @@ def goods_in(case: Case, row: Return, told: GoodsBack) -> list[Shelved]:
     good, damaged = sum(line.good for line in row.lines.values()), row.damaged
     text = f"{good} good, {damaged} damaged of {sum(line.quantity for line in row.lines.values())} pieces are back"
     note(case, row, f"received:{good + damaged}", text, actor="qimen")
-    if told.final or everything:
-        _inspected(case, row)
+    row.due_at = case.now + case.waits.warehouse_quiet
+    if everything or (told.final and told.so_far):
+        end_count(case, row)
+    elif told.final:
+        row.due_at, row.end_told = case.now, True
     return [
         Shelved(line.sku, line.warehouse, line.good - before[line_no])
         for line_no, line in row.lines.items()
         if line.good > before[line_no]
     ]
+
+
+def _not_counted(row: Return, told: GoodsBack) -> GoodsBack:
+    """What is new in it, when it is read as a sum."""
+    good, damaged = Counter[str](), Counter[str]()
+    for line in row.lines.values():
+        good[line.sku] += line.good
+        damaged[line.sku] += line.damaged
+    pieces = []
+    for one in told.pieces:
+        known = min(one.good, good[one.sku]), min(one.damaged, damaged[one.sku])
+        good[one.sku] -= known[0]
+        damaged[one.sku] -= known[1]
+        pieces.append(replace(one, good=one.good - known[0], damaged=one.damaged - known[1]))
+    return replace(told, pieces=tuple(one for one in pieces if one.good or one.damaged))
 
 
 def _count(case: Case, row: Return, pieces: PiecesBack) -> str:
@@ -135,7 +164,8 @@ def _count(case: Case, row: Return, pieces: PiecesBack) -> str:
     return f"{good + damaged} of {pieces.sku}" if good + damaged else ""
 
 
-def _inspected(case: Case, row: Return) -> None:
+def end_count(case: Case, row: Return) -> None:
+    """Nothing more follows: what is there is what came back."""
     row.take(ReturnEvent.INSPECTED, case.now)
     row.due_at = case.now
     if any(line.good for line in row.lines.values()):

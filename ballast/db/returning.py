@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from ballast.clock import to_local
-from ballast.db.case import Case, ParcelCase
+from ballast.db.case import Case
+from ballast.db.case_parts import ParcelCase
 from ballast.domain.returns import (
     BY_FACT,
     SELLERS_FAULT,

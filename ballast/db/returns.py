@@ -53,6 +53,8 @@ class Return:
     note: str
     freight: bool
     accepted: bool
+    summed: bool
+    end_told: bool
     settled_at: datetime | None
     refund_nos: list[str]
     due_at: datetime | None
@@ -104,7 +106,8 @@ async def load(tx: AsyncConnection, *, order_ids: Iterable[int] = (), numbers: I
 
 _PLAIN: Final = (
     "return_no", "order_id", "whole", "counts", "wants_goods", "why", "asked_by", "asked_at", "waybill", "exchange",
-    "exchange_order_no", "answered_by", "answered_at", "rule", "note", "freight", "accepted", "settled_at", "due_at",
+    "exchange_order_no", "answered_by", "answered_at", "rule", "note", "freight", "accepted", "summed", "end_told",
+    "settled_at", "due_at",
 )  # fmt: skip
 _OF_LINE: Final = ("line_no", "sku", "quantity", "good", "damaged", "amount", "warehouse")
 
@@ -142,7 +145,8 @@ async def write(tx: AsyncConnection, returns: Sequence[Return]) -> None:
 def _row(one: Return) -> dict[str, Any]:
     names = (
         "return_no", "state", "was", "counts", "wants_goods", "exchange_order_no", "answered_by", "answered_at", "rule",
-        "note", "freight", "accepted", "settled_at", "refund_nos", "due_at",
+        "note", "freight", "accepted", "summed", "end_told", "settled_at", "refund_nos",
+        "due_at",
     )  # fmt: skip
     return {name: getattr(one, name) for name in names} | one.times
 
@@ -150,13 +154,14 @@ def _row(one: Return) -> dict[str, Any]:
 _UPDATE: Final = """
 update return_case c set state = r.state, counts = r.counts, wants_goods = r.wants_goods,
   exchange_order_no = r.exchange_order_no, answered_by = r.answered_by, answered_at = r.answered_at, rule = r.rule,
-  note = r.note, freight = r.freight, accepted = r.accepted, settled_at = r.settled_at, refund_nos = r.refund_nos,
-  due_at = r.due_at, approved_at = r.approved_at, awaited_at = r.awaited_at, received_at = r.received_at,
-  inspected_at = r.inspected_at, refunded_at = r.refunded_at, exchanged_at = r.exchanged_at,
-  rejected_at = r.rejected_at, closed_at = r.closed_at
+  note = r.note, freight = r.freight, accepted = r.accepted, summed = r.summed, end_told = r.end_told,
+  settled_at = r.settled_at, refund_nos = r.refund_nos, due_at = r.due_at, approved_at = r.approved_at,
+  awaited_at = r.awaited_at, received_at = r.received_at, inspected_at = r.inspected_at, refunded_at = r.refunded_at,
+  exchanged_at = r.exchanged_at, rejected_at = r.rejected_at, closed_at = r.closed_at
 from jsonb_to_recordset(cast(:rows as jsonb)) as r(return_no text, state text, was text, counts boolean,
   wants_goods boolean, exchange_order_no text, answered_by text, answered_at timestamptz, rule text, note text,
-  freight boolean, accepted boolean, settled_at timestamptz, refund_nos text[], due_at timestamptz,
+  freight boolean, accepted boolean, summed boolean, end_told boolean, settled_at timestamptz, refund_nos text[],
+  due_at timestamptz,
   approved_at timestamptz, awaited_at timestamptz, received_at timestamptz, inspected_at timestamptz,
   refunded_at timestamptz, exchanged_at timestamptz, rejected_at timestamptz, closed_at timestamptz)
 where c.return_no = r.return_no and c.state = r.was
@@ -243,6 +248,20 @@ async def unsent(tx: AsyncConnection, numbers: Sequence[str]) -> frozenset[str]:
         nos=list(numbers),
     )
     return frozenset(row.number for row in found)
+
+
+async def to_ask_about(tx: AsyncConnection, numbers: Sequence[str]) -> frozenset[str]:
+    """Of these returns, those of which a warehouse that took them on has to tell what came, or the rest of it."""
+    found = await rows(
+        tx,
+        """
+        select r.return_no from return_case r
+        where r.return_no = any(cast(:nos as text[])) and r.state in ('waiting_for_goods', 'received') and exists (
+          select from outbox m where m.order_id = r.order_id and m.kind = 'wms.return' and m.done_at is not null
+            and right(m.key, length(r.return_no) + 1) = ':' || r.return_no)""",
+        nos=list(numbers),
+    )
+    return frozenset(row.return_no for row in found)
 
 
 async def booked(tx: AsyncConnection, numbers: Sequence[str], now: datetime) -> None:

@@ -248,6 +248,8 @@ class Timeline:
     deliveries: tuple[DeliverySeen, ...] = ()
     returns: tuple[ReturnSeen, ...] = ()
     instead_of: str | None = None  # the return for whose goods this order is
+    merged_into: str | None = None  # the order that carries its lines and money
+    carries: tuple[str, ...] = ()  # the orders whose lines and money it carries
     archived_at: At | None = None  # since when it is in the archive
 
     @property
@@ -332,6 +334,9 @@ select
        select jsonb_agg(to_jsonb(l) order by l.line_no) from return_line l where l.return_no = c.return_no), '[]'))
      order by c.id), '[]') from return_case c where c.order_id = o.id) as returns,
   (select c.return_no from return_case c where c.exchange_order_no = o.order_no) as instead_of,
+  (select m.leader from order_merge m where m.order_id = o.id) as merged_into,
+  (select coalesce(jsonb_agg(f.order_no order by f.id), '[]') from order_merge m join sales_order f on f.id = m.order_id
+     where m.leader = o.order_no) as carries,
   (select coalesce(jsonb_agg(to_jsonb(h) order by h.id), '[]') from hold h where h.order_id = o.id) as holds,
   (select coalesce(jsonb_agg(to_jsonb(y) order by y.paid_at, y.id), '[]')
      from payment y where y.order_id = o.id) as payments,

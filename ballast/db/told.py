@@ -8,7 +8,8 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db import money_news, news
-from ballast.db.case import Case, ParcelCase
+from ballast.db.case import Case
+from ballast.db.case_parts import ParcelCase
 from ballast.db.effects import BEFORE_IMPORT
 from ballast.db.engine import rows
 from ballast.domain.payments import all_went_back, transaction_key

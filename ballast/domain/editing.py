@@ -24,6 +24,10 @@ class Refusal(StrEnum):
     UNKNOWN_LINE = "unknown_line"  # the order has no such line
     MORE_AFTER_PAYMENT = "more_after_payment"  # what is paid does not grow: that is another order, and can be merged
     EVERYTHING = "everything"  # nothing would be left: that is a cancellation
+    NOT_ALIKE = "not_alike"  # orders of two customers, addresses, shops or currencies
+    MERGED = "merged"  # another order carries it already
+    UNKNOWN_ORDER = "unknown_order"  # no such order is in the books
+    NOT_THERE = "not_there"  # one of them waits for money or stock, and the others do not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +45,14 @@ class Bill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What somebody wants changed. `receiver`: parts of it; `quantities`: line number -> pieces, 0 removes the line."""
+    """What somebody wants changed. `receiver`: parts of it; `quantities`: line number -> pieces, 0 removes the line.
+
+    `merge`: all orders that are to become one, the one that carries them first.
+    """
 
     receiver: Mapping[str, str] = field(default_factory=dict)
     quantities: Mapping[int, int] = field(default_factory=dict)
+    merge: tuple[str, ...] = ()
 
 
 class NotChanged(Exception):

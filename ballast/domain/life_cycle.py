@@ -57,6 +57,8 @@ MOVES: Final[dict[tuple[State, Event], State | None]] = {
     (_L, Event.CANCEL_ASKED): _H,
     (_P, Event.CANCELLED): _C,
     (_L, Event.CANCELLED): _C,
+    (_P, Event.MERGED): _C,
+    (_L, Event.MERGED): _C,
 }
 
 _AFTER_PAYMENT = (_L, _O, _T, _S, _C)

@@ -89,6 +89,9 @@ MOVES: Final[dict[tuple[ReturnState, ReturnEvent], ReturnState]] = {
     (_S.REJECTED, _E.FINISHED): _S.CLOSED,
 }
 
+UNTIL_GOODS: Final = frozenset({_S.REQUESTED, _S.APPROVED, _S.WAITING_FOR_GOODS, _S.RECEIVED})
+"""Somebody, or the goods, are waited for."""
+
 FREES: Final = frozenset({ReturnEvent.REJECTED, ReturnEvent.GIVEN_UP})
 """Its pieces may be asked for again."""
 
@@ -127,10 +130,16 @@ class Known:
         """For an answer."""
         return self.state is ReturnState.REQUESTED
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether a clock runs for it: until it is answered, and until its goods are there."""
+        return self.state in UNTIL_GOODS
+
 
 # -- numbers -----------------------------------------------------------------------------------------------------
 
 _NUMBER: Final = re.compile(r"RT-(?P<order>.+)-(?P<count>[1-9][0-9]*)")
+_EXCHANGE: Final = re.compile(r".+-HH[1-9][0-9]*")
 LONGEST_ORDER_NO: Final = 32
 
 
@@ -152,6 +161,11 @@ def exchange_no(number: str) -> str:
     if not found or len(made) > LONGEST_ORDER_NO:
         raise ValueError(f"{number}: no order number of at most {LONGEST_ORDER_NO} characters can be made of it")
     return made
+
+
+def is_exchange_no(order_no: str) -> bool:
+    """Whether it is made of a return's number, as `exchange_no` makes them."""
+    return _EXCHANGE.fullmatch(order_no) is not None
 
 
 # -- what a piece is worth ---------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ class Moment(StrEnum):
     RELEASED = "released"  # the hold ended
     RETURN_ASKED = "return_asked"  # each return by itself
     RETURN_ANSWERED = "return_answered"
+    RETURN_APPROVED = "return_approved"  # whose goods are wanted
+    GOODS_BACK = "goods_back"  # they are in and counted, or do not come any more
 
 
 class Level(StrEnum):
@@ -58,6 +60,9 @@ RUNS_IN: Final[dict[State, tuple[Moment, ...]]] = {
 }
 """Which moments a clock of a state can start with. Nothing runs in SIGNED and CLOSED; a return runs in any state."""
 
+OF_RETURNS: Final = frozenset({Moment.RETURN_ASKED, Moment.RETURN_APPROVED})
+"""What clocks of returns start with."""
+
 ENDS_AT: Final[dict[Moment, tuple[Moment, ...]]] = {
     Moment.PLACED: (Moment.PAID, Moment.LOCKED, Moment.OUTBOUND, Moment.FIRST_SCAN, Moment.SIGNED),
     Moment.PAID: (Moment.LOCKED, Moment.OUTBOUND, Moment.FIRST_SCAN, Moment.SIGNED),
@@ -66,6 +71,7 @@ ENDS_AT: Final[dict[Moment, tuple[Moment, ...]]] = {
     Moment.FIRST_SCAN: (Moment.SIGNED,),
     Moment.HELD: (Moment.ACKNOWLEDGED, Moment.RELEASED),
     Moment.RETURN_ASKED: (Moment.RETURN_ANSWERED,),
+    Moment.RETURN_APPROVED: (Moment.GOODS_BACK,),
 }
 """Which moments can end a clock that started with this one."""
 
@@ -183,8 +189,12 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
+    """One return. `approved_at`: its goods are waited for since then; None: they are not wanted, or not yet."""
+
     asked_at: datetime
     answered_at: datetime | None = None
+    approved_at: datetime | None = None
+    back_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +290,10 @@ def _runs(clock: Clock, facts: OrderFacts) -> Iterator[tuple[datetime, datetime 
     elif clock.since is Moment.RETURN_ASKED:
         for each in facts.returns:
             yield each.asked_at, each.answered_at
+    elif clock.since is Moment.RETURN_APPROVED:
+        for each in facts.returns:
+            if each.approved_at is not None:
+                yield each.approved_at, each.back_at
     elif (started_at := facts.milestones.get(clock.since)) is not None:
         ended_at = _ended(clock, facts.milestones)
         if ended_at is None and not _is_there(clock, facts):

@@ -46,6 +46,7 @@ class Event(StrEnum):
     HELD = "HELD"  # something needs a person (or, by its reason, better news)
     RELEASED = "RELEASED"  # a person, or the end of the cause, lets the order go on
     CANCEL_ASKED = "CANCEL_ASKED"  # shop, customer or seller do not want it any more: it has to be called off
+    MERGED = "MERGED"  # another order carries its lines and its money: the end
     CANCELLED = "CANCELLED"  # called off everywhere it was known: the end
     RETURNED = "RETURNED"  # every piece that left came back before anybody signed for it
     RETURN_WINDOW_ENDED = "RETURN_WINDOW_ENDED"  # nothing can come back any more

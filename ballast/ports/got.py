@@ -126,11 +126,15 @@ class PiecesBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodsBack:
-    """What came in for one return, each piece told once. `final` False: more follows."""
+    """What came in for one return, each piece told once. `final` False: more follows.
+
+    `so_far`: everything that is in by now, as a warehouse says it when it is asked, not what one message brought.
+    """
 
     return_no: str
     pieces: tuple[PiecesBack, ...]
     final: bool = True
+    so_far: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

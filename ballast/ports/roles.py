@@ -94,6 +94,10 @@ class Wms(Role, Protocol):
         """What the warehouse says of a delivery now, as the same news its webhooks bring; empty when unknown."""
         ...
 
+    async def ask_return(self, return_no: str) -> Sequence[News]:
+        """What is in of a return by now, all of it (`GoodsBack.so_far`); empty when the warehouse does not know it."""
+        ...
+
     async def stock(self, places: Sequence[Place]) -> StockCount:
         """What it counts there. What it does not list has no pieces; a warehouse that is not theirs is left out."""
         ...

@@ -9,6 +9,7 @@ from ballast.domain.lines import Line as Line
 from ballast.domain.money import Money
 from ballast.domain.origin import Origin
 from ballast.domain.people import Person
+from ballast.domain.returns import is_exchange_no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,11 @@ class Order:
     def code(self) -> str:
         """What a warehouse knows it by."""
         return self.delivery or self.order_no
+
+    @property
+    def is_exchange(self) -> bool:
+        """It goes out for goods that came back: the number is ours, and there is nothing to pay."""
+        return not self.total.amount and is_exchange_no(self.order_no)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

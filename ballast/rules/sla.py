@@ -14,6 +14,7 @@ import yaml
 from ballast.domain.people import Person
 from ballast.domain.sla import (
     ENDS_AT,
+    OF_RETURNS,
     RUNS_IN,
     Clock,
     Level,
@@ -238,7 +239,7 @@ def _can_run(entry: Entry, state: State | None, since: Moment, until: Moment) ->
         ends = ", ".join(ENDS_AT.get(since, ())) or "nothing"
         entry.problem(f"a clock from {since} cannot end at {until}; it can end at {ends}")
         return False
-    if since is Moment.RETURN_ASKED:
+    if since in OF_RETURNS:
         if state is not None:
             entry.problem("a return runs in any state: leave `state` out")
         return state is None

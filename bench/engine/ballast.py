@@ -19,7 +19,8 @@ from adapters.http import VendorHttp
 from ballast.clock import Clock
 from ballast.collector import spare_collector
 from ballast.db.allowance import SharedAllowance
-from ballast.db.case import Case, ParcelCase
+from ballast.db.case import Case
+from ballast.db.case_parts import ParcelCase
 from ballast.db.claims import Chunk
 from ballast.db.engine import make_engine, rows, run
 from ballast.domain.words import Event, Step, System

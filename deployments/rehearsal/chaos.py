@@ -54,6 +54,17 @@ PATIENCE = {  # three days are 18 seconds: what is lost is asked about within th
     "early_news": "P3D",
 }
 
+RETURNS = 0.3
+"""So many customers want to send something back: enough of them for everything that is said of returns to go wrong."""
+
+OF_RETURNS = (
+    ("qimen", "returnorder.create", {"timeout_after_effect": 0.3, "success_without_effect": 0.3}),
+    ("qimen", "returnorder.confirm", {"webhook_lost": 0.3, "webhook_duplicate": 0.3}),
+    ("kingdee", "SAL_RETURNSTOCK", {"timeout_after_effect": 0.3, "success_without_effect": 0.1}),
+    ("wechatpay", "REFUND.SUCCESS", {"webhook_lost": 0.3, "webhook_duplicate": 0.3}),
+)
+"""Returns are few, so their storm is worse: (system, what it is about, how often what happens)."""
+
 FAULTS = (
     "error_429",
     "error_503",
@@ -127,13 +138,15 @@ def run_chaos(chaos: ChaosPlan, settings: Settings, console: Console) -> int:
         serves=len(KILLED) - 1,
     ) as stage:
         stage.outside.post("faults", preset="storm")
+        for system, about, rates in OF_RETURNS:
+            stage.outside.post("faults", system=system, about=about, **rates)
         rate = chaos.orders / (chaos.seconds * PLACED_WITHIN)
         stage.outside.post(
             "start",
             orders=chaos.orders,
             per_second=rate,
             pay_twice=PAID_TWICE,
-            **UNTOWARD,
+            **UNTOWARD | {"returns": RETURNS},
             keep_stock=True,
         )
         began = time.monotonic()
@@ -216,7 +229,8 @@ def _figures(
     chaos: ChaosPlan, stage: Stage, killer: Killer, shown: Mapping[str, Shown], verdict: Verdict
 ) -> dict[str, Any]:
     states = Counter(State(one.state) for one in shown.values())
-    faults = dict(sorted(stage.outside.get("faults")["done"].items()))
+    told = stage.outside.get("faults")
+    faults, of_returns = (dict(sorted(told[name].items())) for name in ("done", "done_about"))
     progress = stage.outside.get("progress")
     return {
         "seed": chaos.seed,
@@ -236,15 +250,18 @@ def _figures(
         "outage": killer.outage,
         "hands": dict(killer.hands.said),
         "faults": faults,
+        "faults_of_returns": of_returns,
         "webhooks_given_up": progress["webhooks_failed"],
-        "missing": _missing(chaos, killer, faults),
+        "missing": _missing(chaos, killer, faults, of_returns),
     }
 
 
-def _missing(chaos: ChaosPlan, killer: Killer, faults: Mapping[str, int]) -> list[str]:
+def _missing(chaos: ChaosPlan, killer: Killer, faults: Mapping[str, int], of_returns: Mapping[str, int]) -> list[str]:
     """Disturbances that were planned and did not happen: a calm run proves nothing."""
     happened = {name.split(".")[1] for name, times in faults.items() if times}
     missing = [f"no {name}" for name in FAULTS if name not in happened]
+    wanted = [f"{about}.{fault}" for _, about, rates in OF_RETURNS for fault in rates]
+    missing += [f"no {one}" for one in wanted if one not in of_returns]
     missing += [f"{name} was not killed" for name in KILLED if not killer.kills[name]]
     if (kills := sum(killer.kills.values())) < chaos.kills:
         missing.append(f"{kills} of {chaos.kills} kills")

@@ -46,26 +46,39 @@ NOTHING = Seen(dict.fromkeys(State, 0))
 
 async def look(tx: AsyncConnection) -> Seen:
     states = {row[0]: row[1] for row in await rows(tx, _SHOPS_OWN)}
-    found = await rows(
-        tx,
-        """
-        select (select count(*) from inbox where state = 'new') as unread,
-               (select count(*) from outbox where due_at is not null) as unsent,
-               (select count(*) from sales_order where due_step in ('confirm_payment', 'lock_stock', 'sign_off')
-                  and lease_owner is not null) as due,
-               (select count(*) from return_case c where c.state in ('approved', 'refunded', 'exchanged', 'rejected')
-                  or (c.state in ('requested', 'inspected') and (c.due_at is not null or c.settled_at is not null)))
-                 + (select count(*) from sales_order o join return_case c on c.exchange_order_no = o.order_no
-                     where o.state not in ('SIGNED', 'CLOSED', 'ON_HOLD')) as returning,
-               (select max(e.recorded_at) from order_event e where e.to_state = 'SIGNED' and e.moved and not exists (
-                 select from sales_order o join return_case c on c.exchange_order_no = o.order_no
-                 where o.id = e.order_id)) as last_signed_at""",
-    )
+    found = await rows(tx, _LOOK.format(goes_on=_GOES_ON))
     now = found[0]
     counts = {state: states.get(state, 0) for state in State}
     return Seen(counts, now.unread, now.unsent, now.due, now.returning, now.last_signed_at)
 
 
+_GOES_ON = """
+c.state <> 'closed' and (c.state not in ('requested', 'inspected') or c.due_at is not null or c.settled_at is not null)
+"""
+"""A return that has to end by itself. Only what a person has to answer or to judge may stay where it is."""
+
+_LOOK = """
+select (select count(*) from inbox where state = 'new') as unread,
+       (select count(*) from outbox where due_at is not null) as unsent,
+       (select count(*) from sales_order where due_step in ('confirm_payment', 'lock_stock', 'sign_off')
+          and lease_owner is not null) as due,
+       (select count(*) from return_case c where {goes_on})
+         + (select count(*) from sales_order o join return_case c on c.exchange_order_no = o.order_no
+             where o.state not in ('SIGNED', 'CLOSED', 'ON_HOLD')) as returning,
+       (select max(e.recorded_at) from order_event e where e.to_state = 'SIGNED' and e.moved and not exists (
+         select from sales_order o join return_case c on c.exchange_order_no = o.order_no
+         where o.id = e.order_id)) as last_signed_at
+"""
+_SHOWN = """
+select o.order_no, o.state, coalesce(h.reason, '') as reason,
+  o.lease_owner is not null or exists (
+    select from outbox m where m.order_id = o.id and m.due_at is not null)
+    or exists (select from return_case c where c.order_id = o.id and {goes_on}) as unfinished,
+  coalesce((select jsonb_object_agg(c.return_no, c.state) from return_case c
+    where c.order_id = o.id and c.counts), '{{}}') as returns
+from sales_order o left join hold h on h.order_id = o.id and h.released_at is null
+where not exists (select from return_case c where c.exchange_order_no = o.order_no)
+"""
 _SHOPS_OWN = """
 select state, count(*) from sales_order o
 where not exists (select from return_case c where c.exchange_order_no = o.order_no) group by state"""
@@ -73,7 +86,8 @@ where not exists (select from return_case c where c.exchange_order_no = o.order_
 
 
 async def what_is_shown(engine: AsyncEngine, patience: float = GLANCE) -> dict[str, Shown]:
-    """What Ballast shows of the shop's orders. Unfinished is one with a message still to be sent, or held by a run.
+    """What Ballast shows of the shop's orders. Unfinished is one with a message still to be sent, held by a run, or of
+    which a return goes on.
 
     A step that asks about an order on hold claims it for a moment: looks again for up to `patience` seconds, until
     nothing is unfinished.
@@ -88,17 +102,7 @@ async def what_is_shown(engine: AsyncEngine, patience: float = GLANCE) -> dict[s
 
 
 async def _shown(tx: AsyncConnection) -> dict[str, Shown]:
-    found = await rows(
-        tx,
-        """
-        select o.order_no, o.state, coalesce(h.reason, '') as reason,
-          o.lease_owner is not null or exists (
-            select from outbox m where m.order_id = o.id and m.due_at is not null) as unfinished,
-          coalesce((select jsonb_object_agg(c.return_no, c.state) from return_case c
-            where c.order_id = o.id and c.counts), '{}') as returns
-        from sales_order o left join hold h on h.order_id = o.id and h.released_at is null
-        where not exists (select from return_case c where c.exchange_order_no = o.order_no)""",
-    )
+    found = await rows(tx, _SHOWN.format(goes_on=_GOES_ON))
     return {
         r.order_no: Shown(state=r.state, reason=r.reason, unfinished=r.unfinished, returns=r.returns) for r in found
     }

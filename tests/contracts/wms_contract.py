@@ -191,6 +191,22 @@ class WmsContract:
         piece = PiecesBack(sku="SKU-001", line_no=1, good=1, damaged=1)
         assert news.goods_back == GoodsBack(return_no=back.return_no, pieces=(piece,), final=False)
 
+    async def test_what_is_in_is_told_when_it_is_asked_whatever_was_confirmed(self, wms: Wms, world: World) -> None:
+        order = await place_order(world)
+        back = sent_back(order, good=2)
+        assert list(await wms.ask_return(back.return_no)) == []
+        await wms.take_back(back)
+        [before] = await wms.ask_return(back.return_no)
+        assert before.goods_back == GoodsBack(return_no=back.return_no, pieces=(), final=False, so_far=True)
+        await world.faults(system="*", webhook_lost=1.0)
+        for good, damaged, final in ((1, 0, False), (0, 1, True)):
+            came = [{"sku": "SKU-001", "good": good, "damaged": damaged}]
+            await world.post(f"returns/{back.return_no}/confirm", {"items": came, "final": final})
+        [news] = await wms.ask_return(back.return_no)
+        piece = PiecesBack(sku="SKU-001", line_no=1, good=1, damaged=1)
+        assert (news.order_no, news.event) == (order.order_no, Event.NOTED)
+        assert news.goods_back == GoodsBack(return_no=back.return_no, pieces=(piece,), final=True, so_far=True)
+
     async def test_a_storm_does_nothing_twice(self, wms: Wms, world: World) -> None:
         orders = [await place_order(world) for _ in range(12)]
         await world.faults(system="*", error_rate=0.2, timeout_after_effect=0.3, hang_seconds=0.0)

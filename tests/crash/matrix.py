@@ -12,10 +12,15 @@ STEP_EFFECTS: Final = ("erp.reserve", "wms.create")
 
 CALL_OFF_EFFECTS: Final = ("wms.cancel", "erp.cancel")
 
+MERGING_EFFECTS: Final = ("erp.void",)
+"""See `test_merging`: no other story merges."""
+
+SENT: Final = tuple(kind for kind in SENDERS if kind not in MERGING_EFFECTS)
+
 DUTIES: Final = tuple(sorted(ANSWERS.keys() - set(Step) - {"outbox"}))
 """The outbox dies by the kinds of its messages."""
 
-KINDS: Final = (*(str(step) for step in Step), *STEP_EFFECTS, *CALL_OFF_EFFECTS, *SENDERS, *DUTIES)
+KINDS: Final = (*(str(step) for step in Step), *STEP_EFFECTS, *CALL_OFF_EFFECTS, *SENT, *DUTIES)
 
 BOOKS: Final = (Point.BEFORE, Point.STORED, Point.MOVED)
 """What touches nothing but our books."""
@@ -41,7 +46,7 @@ BY_HAND: Final[dict[str, dict[str, tuple[Point, ...]]]] = {
         "call_off": (Point.STORED, Point.MOVED),
     },
     "hold-orders": {"hold": BOOKS},
-    "edit-orders": {"edit": BOOKS},
+    "edit-orders": {"edit": BOOKS},  # merging: see `test_merging`
     "answer-returns": {"answer": BOOKS},
     "rerun-orders": {
         "rerun": BOOKS,

@@ -28,6 +28,8 @@ BOOKS = {
     "holds": """
         select order_no, reason, h.held_from, released_at is not null as released from hold h
         join sales_order o on o.id = h.order_id""",
+    "changes": "select order_no, e.state, answer from order_edit e join sales_order o on o.id = e.order_id",
+    "merged": "select leader, order_no, lines from order_merge m join sales_order o on o.id = m.order_id",
     "deliveries": "select code, warehouse, items, shipped, waybills, state from delivery",
     "returns": """
         select order_no, return_no, kind, r.state, counts, rule, refund_nos from return_case r

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.wms.qimen.batch import ANSWER
-from flows.send_outbox import SENDERS
-from tests.crash.matrix import CALL_OFF_EFFECTS, CASES, SAMPLE, STEP_EFFECTS
+from tests.crash.matrix import CALL_OFF_EFFECTS, CASES, SAMPLE, SENT, STEP_EFFECTS
 from tests.crash.picture import differences
 from tests.crash.story import Workers, play
 from tests.flows.stage import Stage
@@ -39,7 +38,7 @@ async def undisturbed_sharing(stage: Stage, make_workers: MakeWorkers) -> dict[s
 
 async def test_every_kind_of_effect_has_its_cases(stage: Stage, undisturbed: dict[str, Any]) -> None:
     found = await stage.rows("select distinct kind from effect")
-    assert {row.kind for row in found} == {*STEP_EFFECTS, *CALL_OFF_EFFECTS, *SENDERS}
+    assert {row.kind for row in found} == {*STEP_EFFECTS, *CALL_OFF_EFFECTS, *SENT}
 
 
 async def test_the_story_ends_well(undisturbed: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
 from ballast.db.archive import Place, archive_chunk
-from ballast.db.case import Trouble
+from ballast.db.case_parts import Trouble
 from ballast.db.engine import make_engine, rows
 from ballast.db.status_map import added_codes, publish
 from ballast.db.upgrade import NewerDatabase, alembic_config, create_database, revisions, upgrade

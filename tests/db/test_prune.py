@@ -83,6 +83,8 @@ async def surround(house: House, order_no: str) -> None:
                select id, 2, :no || '.2', 'CK002', '{"1": 1}', 'left', '', :now, :now from o""",
             """insert into order_edit (order_id, change, asked_by, asked_at, state, answer, ended_at)
                select id, '{"receiver": {}, "quantities": {"1": 1}}', 'li', :now, 'done', 'a', :now from o""",
+            """insert into order_merge (order_id, leader, lines, transaction_id, merged_by, merged_at)
+               select id, 'SO-LEADER', '{"1": [3, 2]}', 'T-1', 'li', :now from o""",
         ):
             statement = f"with o as (select id from sales_order where order_no = :no) {sql}"
             await run(tx, statement if " o)" in sql or "from o" in sql else sql, now=now, no=order_no)

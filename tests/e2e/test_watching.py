@@ -84,3 +84,28 @@ def test_what_was_done_before_a_restart_is_no_sign_of_life(monkeypatch: pytest.M
         one.note(work_done, set())
     one.note(90, set())
     assert one.restarts == [{"mode": "fast", "worked_again_after_s": 3.2}]
+
+
+@pytest.mark.parametrize(
+    ("state", "due", "unfinished"),
+    [
+        ("waiting_for_goods", True, True),
+        ("refunded", False, True),
+        ("requested", False, False),
+        ("closed", False, False),
+    ],
+)
+async def test_an_order_whose_return_goes_on_is_unfinished(
+    a_house: House, engine: AsyncEngine, state: str, due: bool, unfinished: bool
+) -> None:
+    await place(a_house, make_order())
+    async with a_house.transaction() as tx:
+        await tx.execute(
+            text(
+                "insert into return_case (order_id, return_no, state, why, asked_by, asked_at, due_at, closed_at) "
+                "select id, 'RT-SO-1-1', cast(:state as text), '', 'li', now(), case when :due then now() end, "
+                "case when cast(:state as text) = 'closed' then now() end from sales_order"
+            ),
+            {"state": state, "due": due},
+        )
+    assert (await what_is_shown(engine, patience=0.1))["SO-1"].unfinished is unfinished

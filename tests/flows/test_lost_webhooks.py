@@ -15,6 +15,7 @@ from ballast.ports import News, Refund
 from ballast.settings import Patience
 from flows.ask_refunds import ask_refunds
 from flows.confirm_payment import confirm_payment
+from flows.handle_returns import handle_returns
 from flows.ship_out import ship_out
 from flows.track_transit import track_transit
 from tasks.policy import SystemDown
@@ -28,6 +29,7 @@ STATED = [
     (confirm_payment, "unpaid", timedelta(minutes=30), "half an hour"),
     (ship_out, "warehouse_quiet", timedelta(hours=12), "twelve hours"),
     (track_transit, "courier_quiet", timedelta(days=1), "a day"),
+    (handle_returns, "warehouse_quiet", timedelta(hours=12), "twelve hours"),
     (ask_refunds, "refund_quiet", timedelta(hours=6), "six hours"),
 ]
 
@@ -74,6 +76,30 @@ async def test_a_lost_push_of_the_courier_is_found_in_time(stage: Stage, scan: s
     stage.later(2 * MINUTE)
     assert (await run(track_transit)).name == "track-transit 1 caught up"
     assert await stage.state(order_no) is state
+
+
+async def test_a_lost_confirm_of_a_return_is_found_in_time(stage: Stage) -> None:
+    """And the return ends with one restock and one refund."""
+    order_no = await stage.signed()
+    number = f"RT-{order_no}-1"
+    await stage.command("returns", "request", order_no, "--line", "1:1", "--reason", "quality")
+    await run(handle_returns)
+    await stage.send()
+    await lose(stage, "qimen")
+    await stage.world.post(f"returns/{number}/confirm")
+    await stage.world.calm()
+    stage.later(stage.house.settings.patience.warehouse_quiet - MINUTE)
+    assert (await run(handle_returns)).name == "handle-returns nothing due"
+    stage.later(2 * MINUTE)
+    assert (await run(handle_returns)).name == "handle-returns 1 refund asked for"
+    await stage.send()
+    await stage.world.act(order_no, "refunded")
+    await stage.hear_the_shop()
+    await run(handle_returns)
+    assert [row.state for row in await stage.rows("select state from return_case")] == ["closed"]
+    told = await stage.world.truth(order_no)
+    assert len(told["refunds"]) == 1 and told["returns"][0]["good"] == {LINES[0][0]: 1}
+    assert (await stage.world.get("effects"))["counts"]["erp_return"] == 1
 
 
 # -- an order in two parcels

@@ -116,5 +116,7 @@ async def test_a_refused_parcel_comes_back_and_an_exchange_goes_out(stage: Stage
     for step in (Step.CONFIRM_PAYMENT, Step.LOCK_STOCK, Step.SHIP_OUT):
         await stage.work(step)
     assert await stage.state(new) is State.STOCK_LOCKED
-    assert (await stage.world.truth(new))["wms"]["creates"] == 1
+    sent = (await stage.world.truth(new))["wms"]
+    assert (sent["creates"], sent["order_type"]) == (1, "HHCK")
+    assert (await stage.world.truth(other))["wms"]["order_type"] == "JYCK"
     assert await stage.world.duplicates() == {}

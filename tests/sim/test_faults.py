@@ -151,3 +151,14 @@ def test_what_its_vendor_repeats_until_it_is_heard_is_never_lost() -> None:
     board.command({"system": "*", "webhook_lost": 1.0})
     assert board.decide_fate("wechatpay", "TRANSACTION.SUCCESS", "T1").copies == ()
     assert board.decide_fate("wechatpay", "TRANSACTION.SUCCESS", "T1", insistent=True).copies
+
+
+def test_some_messages_only_until_the_next_preset() -> None:
+    board = FaultBoard(7)
+    board.command({"preset": "storm"})
+    board.command({"system": "qimen", "about": "returnorder.confirm", "webhook_lost": 1.0})
+    assert [board.decide_fate("qimen", "returnorder.confirm", f"RT-{n}").copies for n in range(20)] == [()] * 20
+    assert board.done_about == {"returnorder.confirm.webhook_lost": 20}
+    assert sum(not board.decide_fate("qimen", "deliveryorder.confirm", f"SO-{n}").copies for n in range(100)) < 20
+    board.command({"preset": "none"})
+    assert board.decide_fate("qimen", "returnorder.confirm", "RT-1").copies == (0.0,)

@@ -75,6 +75,7 @@ async def test_whole_line(stage: Stage) -> None:
     assert end["wms"] == {
         "status": "DELIVERED",
         "creates": 1,
+        "order_type": "JYCK",
         "shipped": {"SKU-001": 2, "SKU-004": 1},
         "warehouses": ["WH01"],
         "addresses": {"SO1": "滨河大道776号"},

@@ -219,3 +219,20 @@ async def test_robot_refusals(stage: Stage) -> None:
     assert (await stage.call.dingtalk(TEXT, access_token="x"))["errcode"] == 300005
     assert (await stage.call.dingtalk({"msgtype": "markdown", "markdown": {"text": "x"}}))["errcode"] == 400103
     assert (await stage.call.ask("messages"))["messages"] == []
+
+
+async def test_qimen_counts_goods_of_two_orders_in_one_parcel_once(stage: Stage) -> None:
+    where = {"name": "张三", "mobile": "13912345678", "province": "浙江省", "city": "杭州市", "district": "西湖区"}
+    whose = {"customer": {"no": "C1"}, "receiver": {**where, "address": "文三路 1 号"}}
+    orders = [await place(stage, order_no=number, **whose) for number in ("SO1", "SO2")]
+    stranger = await place(stage, order_no="SO3", customer={"no": "C2"}, receiver={"address": "别处"})
+
+    async def duplicates(order: dict[str, Any], code: str) -> int:
+        document = delivery_order({**order, "order_no": code}, LATER)
+        assert "<flag>success" in await stage.call.qimen("deliveryorder.create", document)
+        return int((await stage.call.ask("effects"))["duplicates"]["wms_delivery_order"])
+
+    lines = [line for order in orders for line in order["lines"]]
+    assert await duplicates({**orders[0], "lines": lines}, "SO1") == 0, "one parcel for both"
+    assert await duplicates(orders[1], "SO2") == 1, "the second order has left with the first"
+    assert await duplicates({**stranger, "lines": lines}, "SO3") == 2, "nobody else's goods fill a parcel"

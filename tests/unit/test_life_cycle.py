@@ -39,6 +39,7 @@ DECISIONS = frozenset(
         Event.PAYMENT_CONFIRMED,
         Event.STOCK_LOCKED,
         Event.RESTOCKED,
+        Event.MERGED,
         Event.RELEASED,
         Event.RETURNED,
         Event.RETURN_WINDOW_ENDED,

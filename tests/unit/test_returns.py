@@ -16,6 +16,7 @@ from ballast.domain.returns import (
     after,
     exchange_no,
     freight_paid,
+    is_exchange_no,
     order_of,
     return_no,
     spread,
@@ -72,6 +73,7 @@ def test_numbers_are_made_of_the_order() -> None:
     assert return_no("SO1-2", 3) == "RT-SO1-2-3"
     assert order_of("RT-SO1-2-3") == "SO1-2"
     assert exchange_no("RT-SO1-1") == "SO1-HH1"
+    assert [is_exchange_no(text) for text in ("SO1-HH1", "SO1-HH0", "-HH1", "SO1-HH1.2")] == [True, False, False, False]
     assert [order_of(text) for text in ("SO1", "RT-SO1", "RT--1", "RT-SO1-0", "XX-SO1-1")] == [None] * 5
     with pytest.raises(ValueError, match="32 characters"):
         exchange_no(return_no("S" * 29, 1))

@@ -164,6 +164,15 @@ def test_a_return_waits_for_its_answer_in_any_state() -> None:
         assert levels(order, T0 + 4 * HOUR, "return_unanswered") == ["yellow"]
 
 
+def test_goods_of_a_return_are_waited_for_from_its_approval_until_they_are_counted() -> None:
+    back = Return(asked_at=T0, answered_at=T0 + HOUR, approved_at=T0 + HOUR, back_at=T0 + 5 * DAY)
+    lost, kept = replace(back, back_at=None), replace(back, approved_at=None, back_at=None)
+    order = facts(State.SIGNED, returns=(back, lost, kept))
+    assert levels(order, T0 + 10 * DAY, "goods_not_back") == []
+    assert levels(order, T0 + 10 * DAY + HOUR, "goods_not_back") == ["yellow"]
+    assert levels(order, T0 + 20 * DAY + HOUR, "goods_not_back") == ["yellow", "red"]
+
+
 def test_a_wish_of_the_customer_pauses() -> None:
     order = facts(wishes=((T0 + 12 * HOUR, T0 + 12 * HOUR + 3 * DAY),))
     assert levels(order, T0 + 10 * HOUR + 4 * DAY, "in_transit") == []

@@ -78,7 +78,7 @@ def test_what_a_file_says(tmp_path: Path) -> None:
 def test_the_file_that_ballast_comes_with_is_good() -> None:
     assert {clock.name for clock in read_policy(OURS, NOW).clocks} == {
         "unpaid", "paid_not_locked", "locked_not_outbound", "outbound_not_scanned", "in_transit", "held_unacknowledged",
-        "return_unanswered",
+        "return_unanswered", "goods_not_back",
     }  # fmt: skip
 
 

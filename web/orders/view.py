@@ -105,8 +105,9 @@ class Page:
 
 
 def orders_near(seen: Timeline) -> list[str]:
-    """Orders that goods of this one were exchanged for, and the one that this was exchanged for."""
+    """Orders exchanged for this one, or it for them; the one that carries it, and those that it carries."""
     found = [one.exchange_order_no for one in seen.returns] + [order_of(seen.instead_of or "")]
+    found += [seen.merged_into, *seen.carries]
     return [order_no for order_no in found if order_no]
 
 

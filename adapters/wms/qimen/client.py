@@ -73,6 +73,12 @@ class Qimen:
             return Receipt(reference=number)
         return Receipt(reference=str(done.get("returnOrderId") or number))
 
+    async def ask_return(self, return_no: str) -> Sequence[News]:
+        order_no = returns.order_no_of(return_no)
+        document = await self._connection.find(returns.QUERY, returns.inquiry(return_no, self._settings), order_no)
+        told = returns.read_state(document, return_no, self._clock.now()) if document else None
+        return (told,) if told else ()
+
     async def _stopped_all_the_same(self, order_no: str, no: Refused, expected: bool) -> Receipt | None:
         """After a no to the cancellation. Where the warehouse cannot be asked, its no is all there is."""
         try:

@@ -38,10 +38,14 @@ class Connection:
 
     async def ask(self, order_no: str) -> dict[str, Any] | None:
         """deliveryorder.query; None when the warehouse never heard of the order."""
-        body = write(documents.inquiry(order_no, self._settings), System.QIMEN, order_no=order_no)
+        return await self.find(QUERY, documents.inquiry(order_no, self._settings), order_no)
+
+    async def find(self, method: str, tree: Mapping[str, Any], order_no: str) -> dict[str, Any] | None:
+        """A question about one thing; None when the warehouse never heard of it."""
+        body = write(tree, System.QIMEN, order_no=order_no)
         reply = await self._http.read(
-            "POST", self._settings.url, order_no=order_no, operation=QUERY, content=body, headers=HEADERS,
-            sign=partial(self._sign, QUERY),
+            "POST", self._settings.url, order_no=order_no, operation=method, content=body, headers=HEADERS,
+            sign=partial(self._sign, method),
         )  # fmt: skip
         try:
             return read_answer(reply, order_no=order_no, unclear=Unavailable)

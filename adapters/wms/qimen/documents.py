@@ -13,6 +13,7 @@ from ballast.ports import Line, Order
 from ballast.settings import QimenSettings
 
 ORDINARY: Final = "JYCK"  # 一般交易出库
+EXCHANGE: Final = "HHCK"  # 换货出库
 GENUINE: Final = "ZP"  # 正品
 NOTHING: Final = "0.00"
 
@@ -25,7 +26,7 @@ def delivery_order(order: Order, settings: QimenSettings, now: datetime) -> dict
     currency = order.total.currency
     head = {
         "deliveryOrderCode": order.code,
-        "orderType": ORDINARY,
+        "orderType": _order_type(order),
         "warehouseCode": warehouse_code(order, settings),
         "sourcePlatformCode": "OTHER",
         "createTime": to_local(now),
@@ -55,7 +56,7 @@ def cancellation(order: Order, why: str, settings: QimenSettings) -> dict[str, A
         "warehouseCode": warehouse_code(order, settings),
         "ownerCode": settings.owner_code,
         "orderCode": order.code,
-        "orderType": ORDINARY,
+        "orderType": _order_type(order),
         "cancelReason": why,
     }
     return {"request": body}
@@ -73,6 +74,11 @@ def warehouse_code(order: Order, settings: QimenSettings) -> str:
         what = f"no warehouse of theirs for {order.warehouse!r}; add it to BALLAST_QIMEN__WAREHOUSES, then rerun"
         raise Refused(System.QIMEN, what, order_no=order.order_no)
     return code
+
+
+def _order_type(order: Order) -> str:
+    """[M] that a cancellation names the same type."""
+    return EXCHANGE if order.is_exchange else ORDINARY
 
 
 def _line(line: Line, order: Order, settings: QimenSettings) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Changes of orders that somebody asked for."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
@@ -12,7 +13,7 @@ class OrderEdit(SQLModel, table=True):
     """One change of one order, whatever came of it. At most one waits for its answer.
 
     state: asked (a warehouse has to let go first), done, refused. change: {receiver: {part: text}, quantities:
-    {line number: pieces}}.
+    {line number: pieces}, merge: [order numbers]}.
     """
 
     __tablename__ = "order_edit"
@@ -25,9 +26,26 @@ class OrderEdit(SQLModel, table=True):
 
     id: int = identity()
     order_id: int = of_order()
-    change: dict[str, dict[str, str]] = document()
+    change: dict[str, Any] = document()
     asked_by: str
     asked_at: datetime = moment()
     state: str
     answer: str = Field(default="", sa_column_kwargs={"server_default": ""})
     ended_at: datetime | None = moment(null=True)
+
+
+class OrderMerge(SQLModel, table=True):
+    """An order whose lines and money another one carries. lines: {its line number: [the leader's, pieces]}.
+
+    `transaction_id`: what paid for it, by which its shop knows it.
+    """
+
+    __tablename__ = "order_merge"
+    __table_args__ = (Index("merge_of_leader", "leader"),)
+
+    order_id: int = of_order(key=True)
+    leader: str  # its order number: the leader may be in the archive, or the follower
+    lines: dict[str, list[int]] = document()
+    transaction_id: str | None = None
+    merged_by: str
+    merged_at: datetime = moment()

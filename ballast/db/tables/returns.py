@@ -57,6 +57,8 @@ class ReturnCase(SQLModel, table=True):
     note: str = _word()
     freight: bool = _yes_no(default=False)  # what was paid for freight goes back, too
     accepted: bool = _yes_no(default=False)  # a person pays for what the inspection found
+    summed: bool = _yes_no(default=False)  # its pieces are a sum that was asked for: no confirm is added to it
+    end_told: bool = _yes_no(default=False)  # a confirm was the last one, and something is missing: it may be lost
     approved_at: datetime | None = moment(null=True)
     awaited_at: datetime | None = moment(null=True)
     received_at: datetime | None = moment(null=True)

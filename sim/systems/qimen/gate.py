@@ -1,7 +1,7 @@
 """The warehouse's door: takes, answers for and cancels delivery orders, and says what is in stock."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -10,19 +10,20 @@ from sim.catalogue import STOCK_OF_WAREHOUSE, Article
 from sim.chance import digits
 from sim.clock import local_text, read_local
 from sim.faults import Call
-from sim.records import Delivery, DeliveryLine, sum_units
+from sim.records import Delivery, DeliveryLine, Order, sum_units
 from sim.replies import answer_xml
 from sim.systems.qimen.batches import Batches, read_code
 from sim.systems.qimen.documents import item_id, write_state
 from sim.systems.qimen.news import QimenNews
 from sim.systems.qimen.refusals import Refusal, answer_failure
-from sim.systems.qimen.returns import take_return
+from sim.systems.qimen.returns import take_return, tell_return
 from sim.systems.qimen.signature import sign
 from sim.world import World
 from sim.xml_text import BadXml, Node, parse_xml, write_xml
 
 WINDOW = 600.0  # real seconds
 PERSON = ("name", "mobile", "province", "city", "detailAddress")
+ORDER_TYPES = {"JYCK", "HHCK", "BFCK", "QTCK"}
 STOPPABLE = {"NEW", "ACCEPT", "PRINT", "EXCEPTION"}  # before the goods are picked
 BATCH = "deliveryorder.batchcreate"
 EFFECTS = {"deliveryorder.create", BATCH, "order.cancel", "returnorder.create"}
@@ -40,6 +41,7 @@ class QimenGate:
             "order.cancel": self._cancel,
             "inventory.query": self._stock,
             "returnorder.create": lambda document, real: take_return(world, document, real),
+            "returnorder.query": lambda document, _: tell_return(world, find_code(document)),
         }
 
     def mount(self, app: web.Application) -> None:
@@ -117,7 +119,7 @@ class QimenGate:
 
     def _take(self, delivery: Delivery) -> None:
         order = delivery.order
-        self._world.tally.effect("wms_delivery_order", duplicate=ships_twice(delivery))
+        self._world.tally.effect("wms_delivery_order", duplicate=ships_twice(delivery, self._world.placed))
         self._world.deliveries[delivery.code] = delivery
         order.deliveries.append(delivery)
         order.creates += 1
@@ -172,16 +174,38 @@ class QimenGate:
         }
 
 
-def ships_twice(delivery: Delivery) -> bool:
-    """Whether living deliveries and what left would be more than was ordered; strays have no lines."""
+def ships_twice(delivery: Delivery, placed: Sequence[Order]) -> bool:
+    """Whether living deliveries and what left would be more than was ordered; strays have no lines.
+
+    What is more than one order bought may be what its customer bought in others, to the same address, that are not on
+    their way: in one parcel then. From there on those others are not to be shipped themselves.
+    """
     order = delivery.order
-    others = [other for other in order.deliveries if other.alive]
     if not order.lines:
-        return bool(others)
-    planned = sum_units(unit for one in (*others, delivery) for unit in one.wanted.items())
-    planned_more = sum_units((sku, n) for d in order.deliveries if not d.alive for sku, n in d.shipped.items())
-    ordered = sum_units((line.sku, line.quantity) for line in order.lines)
-    return any(n + planned_more.get(sku, 0) > ordered.get(sku, 0) for sku, n in planned.items())
+        return any(other.alive for other in order.deliveries)
+    if any(order.no in one.carries for one in placed if _lives_with(one, order)):
+        return True
+    carried = [one for one in placed if one.no in order.carries]
+    if not _is_more([order, *carried], delivery):
+        return False
+    more = [one for one in placed if _lives_with(one, order) and not any(other.alive for other in one.deliveries)]
+    if not more or _is_more([order, *carried, *more], delivery):
+        return True
+    order.carries |= {one.no for one in more}
+    return False
+
+
+def _lives_with(one: Order, other: Order) -> bool:
+    return one is not other and (one.customer.no, one.receiver) == (other.customer.no, other.receiver)
+
+
+def _is_more(orders: Sequence[Order], delivery: Delivery) -> bool:
+    """Whether these orders, with this delivery, would get more than was bought with them."""
+    known = [one for order in orders for one in order.deliveries]
+    living = [one.wanted if one.alive else one.shipped for one in known]
+    planned = sum_units(unit for wanted in (*living, delivery.wanted) for unit in wanted.items())
+    bought = sum_units((line.sku, line.quantity) for order in orders for line in order.lines)
+    return any(pieces > bought.get(sku, 0) for sku, pieces in planned.items())
 
 
 def find_code(document: Node) -> str:
@@ -190,6 +214,7 @@ def find_code(document: Node) -> str:
         ("deliveryOrder", "deliveryOrderCode"),
         ("returnOrder", "returnOrderCode"),
         ("deliveryOrderCode",),
+        ("returnOrderCode",),
         ("orderCode",),
         ("order", "orderCode"),
     )
@@ -203,6 +228,8 @@ def check_order(document: Node) -> None:
     for name in ("deliveryOrderCode", "orderType", "warehouseCode", "createTime"):
         if not head.read(name):
             raise Refusal("S001", f"{name} 不能为空")
+    if head.read("orderType") not in ORDER_TYPES:
+        raise Refusal("S002", f"单据类型 {head.read('orderType')} 不正确")
     for person in ("senderInfo", "receiverInfo"):
         missing = [name for name in PERSON if not head.read(person, name)]
         if missing:

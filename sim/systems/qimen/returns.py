@@ -64,8 +64,37 @@ def write_return(
     back: ReturnedGoods, came: Sequence[Mapping[str, Any]], *, final: bool, number: int, at: float
 ) -> dict[str, Any]:
     """returnorder.confirm: what this message brought, good and damaged pieces on lines of their own."""
+    message = {"outBizCode": f"{back.wms_id}-{number}", "confirmType": 0 if final else 1}
+    head = describe_head(back) | message | {"orderConfirmTime": local_text(at)}
+    return {"returnOrder": head, "orderLines": {"orderLine": describe_lines(back, came)}}
+
+
+def tell_return(world: World, code: str) -> dict[str, Any]:
+    """returnorder.query: everything that is in by now."""
+    back = world.returns.get(code)
+    if back is None:
+        raise Refusal("S004", f"退货入库单 {code} 不存在")
+    status = "FULFILLED" if back.closed else "PARTFULFILLED" if back.confirms else "NEW"
+    came = [
+        {"sku": sku, "good": back.good[sku], "damaged": back.damaged[sku]} for sku in sorted(back.good + back.damaged)
+    ]
+    confirmed = {"orderConfirmTime": local_text(back.confirmed_at)} if back.confirmed_at else {}
+    head = describe_head(back) | {"status": status} | confirmed
+    return {"returnOrder": head, "orderLines": {"orderLine": describe_lines(back, came)}}
+
+
+def describe_head(back: ReturnedGoods) -> dict[str, Any]:
+    return {
+        "returnOrderCode": back.code,
+        "returnOrderId": back.wms_id,
+        "warehouseCode": back.warehouse,
+        "orderType": back.order_type,
+    }
+
+
+def describe_lines(back: ReturnedGoods, came: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     plan = {line.sku: line for line in back.lines}
-    rows = [
+    return [
         {
             "orderLineNo": plan[one["sku"]].line_no if one["sku"] in plan else "",
             "itemCode": one["sku"],
@@ -78,15 +107,3 @@ def write_return(
         for kind, pieces in (("ZP", int(one.get("good", 0))), ("CC", int(one.get("damaged", 0))))
         if pieces
     ]
-    return {
-        "returnOrder": {
-            "returnOrderCode": back.code,
-            "returnOrderId": back.wms_id,
-            "warehouseCode": back.warehouse,
-            "outBizCode": f"{back.wms_id}-{number}",
-            "orderType": back.order_type,
-            "confirmType": 0 if final else 1,
-            "orderConfirmTime": local_text(at),
-        },
-        "orderLines": {"orderLine": rows},
-    }

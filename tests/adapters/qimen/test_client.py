@@ -1,6 +1,7 @@
 """What is sent, and what each kind of answer means."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,7 +12,9 @@ from adapters.errors import NotUnderstood, OutcomeUnknown, OutsideError, Refused
 from adapters.wms.qimen.client import Qimen
 from adapters.wms.qimen.signing import sign
 from adapters.xml import parse
+from ballast.domain.money import Money
 from ballast.domain.words import Event, System
+from ballast.ports import GoodsBack, PiecesBack
 from ballast.settings import SettingsError
 from tests.adapters.wire import BUSINESS, StoppedClock, Wire, connect, make_order, sample
 from tests.contracts.outside import settings_for
@@ -238,3 +241,66 @@ async def test_what_the_warehouse_never_heard_of_is_stopped(start: Start) -> Non
 def test_a_missing_secret_refuses_to_start() -> None:
     with pytest.raises(SettingsError, match="BALLAST_QIMEN__SECRET"):
         Qimen(SETTINGS.model_copy(update={"secret": SecretStr("")}), StoppedClock())
+
+
+async def test_what_goes_out_in_exchange_is_handed_over_and_stopped_as_such(start: Start) -> None:
+    order = replace(ORDER, order_no="SO20260102001-HH1", total=Money(0))
+    client, wire = start(told("create_done"), told("create_done"), told("query_unknown"))
+    await client.create(order)
+    await client.cancel(order, "changed my mind")
+    made, stopped, _ = (parse(request.content, System.QIMEN)["request"] for request in wire.requests)
+    assert (made["deliveryOrder"]["orderType"], stopped["orderType"]) == ("HHCK", "HHCK")
+
+
+# -- what is in of a return ---------------------------------------------------------------------------------------
+
+RETURN = "RT-SO20260102001-1"
+
+
+def in_state(before: bytes, after: bytes) -> bytes:
+    assert before in told("return_state")
+    return told("return_state").replace(before, after)
+
+
+@pytest.mark.parametrize(
+    ("reply", "final"),
+    [
+        (told("return_state"), False),
+        (in_state(b"PARTFULFILLED", b"FULFILLED"), True),
+        (in_state(b"<status>PARTFULFILLED</status>", b""), False),  # no word of the end is no end
+        (in_state(b"PARTFULFILLED", b"CLOSED"), False),
+    ],
+)
+async def test_a_return_is_asked_about_by_its_number(start: Start, reply: bytes, final: bool) -> None:
+    client, wire = start(reply)
+    [news] = await client.ask_return(RETURN)
+    pieces = (PiecesBack(sku="SKU-001", line_no=1, good=2, damaged=0),)
+    assert news.goods_back == GoodsBack(return_no=RETURN, pieces=pieces, final=final, so_far=True)
+    assert news.order_no == "SO20260102001"
+    assert methods(wire) == ["returnorder.query"]
+    asked = parse(wire.requests[0].content, System.QIMEN)["request"]
+    assert asked == {"ownerCode": "OWNER1", "returnOrderCode": RETURN, "page": "1", "pageSize": "100"}
+
+
+@pytest.mark.parametrize("reply", [told("query_unknown"), told("create_done")], ids=["a no", "a yes without it"])
+async def test_a_return_that_the_warehouse_never_heard_of_is_nothing(start: Start, reply: bytes) -> None:
+    client, _ = start(reply)
+    assert list(await client.ask_return(RETURN)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        (b">RT-SO20260102001-1<", b">RT-SO20260102001-2<", "speaks of RT-SO20260102001-2"),
+        (b">ZP<", b">DJ<", "inventoryType 'DJ'"),
+        (
+            b"</orderLines>",
+            b"<orderLine><itemCode>SKU-003</itemCode><actualQty>1</actualQty></orderLine>" * 98 + b"</orderLines>",
+            "100 lines or more",
+        ),
+    ],
+)
+async def test_what_is_said_of_a_return_is_never_guessed(start: Start, before: bytes, after: bytes, what: str) -> None:
+    client, _ = start(in_state(before, after))
+    with pytest.raises(NotUnderstood, match=what):
+        await client.ask_return(RETURN)
