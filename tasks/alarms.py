@@ -177,6 +177,18 @@ def made_too_late_alert(case: Case, news: News) -> dict[str, Any]:
     }
 
 
+def asked_too_late_alert(news: News) -> dict[str, Any]:
+    """A shop asked for a return or a change of an order that is in the archive."""
+    return {
+        "key": f"asked-too-late:{news.order_no}:{news.said}",
+        "level": "info",
+        "order_id": None,
+        "title": f"{news.order_no} is in the archive, and the shop asks for something",
+        "text": f"{news.text}: it is too late for that; `ballast db recall {news.order_no}` brings the order back, and "
+        f"`ballast finance refund {news.order_no}` gives money back"[:500],
+    }
+
+
 def unknown_code_alert(problem: UnknownCode) -> dict[str, Any]:
     """One alert per code, however many messages or answers carry it."""
     return {

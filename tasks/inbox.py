@@ -30,7 +30,7 @@ from ballast.points import Point, reached
 from ballast.ports import Codes, Hook, News
 from ballast.ports.tickets import Ticket
 from ballast.wiring import House, hooks, house
-from tasks.alarms import made_too_late_alert, unknown_code_alert
+from tasks.alarms import asked_too_late_alert, made_too_late_alert, unknown_code_alert
 from tasks.chunks import Tally
 from tasks.listening import write_told
 from tasks.policy import CHUNK
@@ -174,7 +174,7 @@ async def _apply(here: House, tx: AsyncConnection, reads: Sequence[Read]) -> lis
     await open_books(here, tx, reads, books)
     reads, states = act(reads, books)
     await editing.follow(tx, list(books.cases.values()))
-    puzzles = _puzzles(reads) + await _made_too_late(tx, reads, books)
+    puzzles = _puzzles(reads) + _asked_too_late(reads, books) + await _made_too_late(tx, reads, books)
     await write_told(tx, list(books.cases.values()), puzzles, now)
     await inbox.settle(tx, states, now)
     return states
@@ -191,6 +191,12 @@ def _answered(read: Read, why: str) -> Read:
         return replace(read, early=True)
     order_no = read.letter.message.order_no
     return replace(read, problem=NotUnderstood(System(read.letter.source), why, order_no=order_no))
+
+
+def _asked_too_late(reads: Sequence[Read], books: Books) -> list[dict[str, Any]]:
+    """Alerts of what shops asked for of orders that are in the archive: nobody waits for the answer of a message."""
+    asked = [read.news for read in reads if read.news and (read.news.return_asked or read.news.edit_asked)]
+    return [asked_too_late_alert(one) for one in asked if one.order_no in books.archived]
 
 
 async def _made_too_late(tx: AsyncConnection, reads: Sequence[Read], books: Books) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ballast.db import inbox, reservations
+from ballast.db.archive import Place, archive_chunk
 from ballast.domain.promising import Basket, Piece
 from ballast.domain.words import HoldReason, State, Step
 from ballast.wiring import House
@@ -14,6 +15,7 @@ from tests.db import shop_door
 from tests.db.shop_door import open_door
 from tests.db.stage import bring, column, fill_shelf, hold_by_hand, opened_one, pay, place, read_case, table
 from tests.db.test_editing import order
+from tests.times import SettableClock
 
 FEWER = [{"line_no": 1, "quantity": 2}]
 
@@ -149,3 +151,21 @@ async def test_before_its_order_it_waits_for_it(a_house: House) -> None:
         await inbox.wake_waiting(tx)
     await read_messages.fn(100)
     assert (await letters(a_house), await pieces(a_house)) == (["done"], [2, 2])
+
+
+async def test_what_is_asked_of_an_order_in_the_archive_is_told(a_house: House, clock: SettableClock) -> None:
+    await bring(a_house, State.CLOSED, order=order())
+    clock.pass_by(days=500)
+    async with a_house.transaction() as tx:
+        await tx.exec_driver_sql("update outbox set done_at = now()")
+        await tx.exec_driver_sql("update sales_order set sla_due_at = null")
+        chunk = await archive_chunk(tx, before=clock.now(), after=Place(), now=clock.now())
+    assert chunk.archived == ("SO-1",)
+    await push(a_house, lines=FEWER)
+    wish = {"order_no": "SO-1", "customer_no": "C-SO-1", "reason": "quality"}
+    await shop_door.push(a_house, "order.return_requested", "R-1", **{"return": wish})
+    told = await alerts(a_house)
+    assert [(level, title) for level, title, _ in told] == [
+        ("info", "SO-1 is in the archive, and the shop asks for something")
+    ] * 2
+    assert all("`ballast db recall SO-1`" in text for _, _, text in told)
