@@ -1,5 +1,8 @@
 """Windows of categories in the books: what is refused when, whoever asks, and when an order closes."""
 
+import asyncio
+import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -97,3 +100,32 @@ async def test_a_rule_reads_the_categories_of_the_pieces(a_house: House) -> None
     await ask(a_house, (1, 1))
     await handle(a_house)
     assert await column(a_house, "select rule from return_case order by return_no") == ["", "no_fresh"]
+
+
+async def test_the_command_line_is_refused_too_and_check_says_the_windows(
+    a_house: House, database_url: str, rules: Path
+) -> None:
+    await signed(a_house, lines=(("CUSTOM-1", 1),))
+
+    async def command(*words: str) -> tuple[int | None, str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("BALLAST_")}
+        env = {**clean, "BALLAST_DATABASE_URL": database_url, "BALLAST_RETURN_RULES": str(rules)}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ballast.cli", "returns", *words, env=env,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+    code, _, err = await command("request", "SO-1", "--reason", "no_reason")
+    assert code == 2 and "CUSTOM-1 (made_to_order) comes back only by the seller's fault" in err
+    code, out, _ = await command("check")
+    assert (code, out.splitlines()[:4]) == (
+        0,
+        [
+            "window: 7 days (BALLAST_PATIENCE__RETURN_WINDOW)",
+            "category fresh: SKU-F*: 2 days",
+            "category made_to_order: CUSTOM-1: only by the seller's fault",
+            "category big: SKU-B*: 15 days",
+        ],
+    )
