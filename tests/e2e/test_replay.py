@@ -132,13 +132,14 @@ def _check_money(out: dict[str, Any], paid: int, currency: str) -> None:
     assert (money["currency"], out["differs"]) == (currency, [])
     assert money["recorded"] == money["captured"] == paid
     assert money["counted"] + money["surplus"] + money["unchecked"] == paid
+    assert money["kept"] + money["refunded"] + money["to_refund"] == money["captured"]
     pieces = out["pieces"]
-    assert (pieces["on_hand"] + pieces["left"], pieces["findings"]) == (pieces["granted"], [])
+    assert (pieces["on_hand"] + pieces["left"], pieces["findings"]) == (pieces["granted"] + pieces["back"], [])
 
 
 def _check_states(out: dict[str, Any]) -> None:
     assert out["states"] == {"CLOSED": 1, "IN_TRANSIT": 1, "PENDING_PAYMENT": 1, "SIGNED": 7, "STOCK_LOCKED": 1}
-    assert out["acts"] == {"place": 11, "charge": 12, "ship": 8, "scan": 7, "sign": 7, "cancel": 1}
+    assert out["acts"] == {"place": 11, "charge": 12, "ship": 8, "scan": 7, "sign": 7, "return": 0, "come_back": 0, "cancel": 1}
     assert out["never_happened"] == []
     assert out["holds"] == {
         "CANCEL_ASKED": {"orders": 1, "still": 0}, "PAYMENT_MISMATCH": {"orders": 1, "still": 0},
