@@ -63,7 +63,7 @@ class ImportReport:
     def counts(self) -> dict[str, Any]:
         """The figures, for people and for --json."""
         plain = ("rows", "orders", "imported", "known", "rejected", "rejected_rows", "payments", "multi_payment_orders")
-        kinds = ("out_of_order", "payments_differ", "beyond_status", "without_waybill", "returns")
+        kinds = ("out_of_order", "payments_differ", "beyond_status", "without_waybill", "returns_left_out")
         return {name: getattr(self, name) for name in plain} | {kind: self.found[kind] for kind in kinds} | {
             "states": {state.value: self.states[state] for state in State if self.states[state]}}  # fmt: skip
 
@@ -207,4 +207,4 @@ def _oddities(past: FileOrder, case: Case, *, charged: bool) -> Iterator[tuple[s
         yield "without_waybill", "on its way, but no courier can be asked: the file has no waybill"
     if past.returns or past.refused:
         count = len(past.returns) + len(past.refused)
-        yield "returns", f"{count} recorded: an import leaves returns out, `ballast replay` plays them"
+        yield "returns_left_out", f"{count} recorded: an import leaves returns out, `ballast replay` plays them"

@@ -153,7 +153,7 @@ class _Account:
 
 
 def _named(row: _Row) -> str:
-    return f"line {', '.join(map(str, row.lines))}"
+    return f"line{'s' if len(row.lines) > 1 else ''} {', '.join(map(str, row.lines))}"
 
 
 def _local(at: datetime, zone: str | None) -> str:

@@ -2,9 +2,9 @@
 
 from ballast.db.engine import rows
 from ballast.db.refund_requests import made_by_hand
+from ballast.db.return_requests import answer
 from ballast.domain.returns import ReturnReason
 from ballast.wiring import House
-from tasks.returns import Wish, answer_return
 
 PERSON = "replay"
 """Who acts where the record shows that a person did."""
@@ -21,9 +21,13 @@ async def agree(house: House, order_no: str, *, freight: bool) -> None:
             order_no=order_no,
             outrun=ReturnReason.CANCELLED_LATE.value,
         )
-    wish = Wish(approve=True, words="the record says that it came back", by=PERSON, freight=freight)
+    words = "the record says that it came back"
     for row in found:
-        await answer_return.fn(row.return_no, wish)
+        async with house.moving("answer") as tx:
+            await answer(
+                tx, row.return_no, approve=True, by=PERSON, words=words, now=house.clock.now(), waits=house.waits,
+                freight=freight,
+            )  # fmt: skip
 
 
 async def give_back_by_hand(house: House, order_no: str) -> None:
