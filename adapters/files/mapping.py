@@ -138,6 +138,14 @@ class PaymentsSection(RelatedSection):
         return self
 
 
+REASONS = {
+    reason.value: reason
+    for reason in ReturnReason
+    if reason not in (ReturnReason.CANCELLED_LATE, ReturnReason.NOT_DELIVERED)  # nobody asks for these
+}
+"""What a customer may give as the reason of a return."""
+
+
 class ReturnsSection(RelatedSection):
     """What came back after the signature: a row per order, line or article. Without a table of its own: in the main
     rows, of the line that stands there. `reasons`: their word -> ours; a word that is not here is `other`.
@@ -152,10 +160,9 @@ class ReturnsSection(RelatedSection):
         """Strict models take enum members only; YAML has their names."""
         if not isinstance(named, dict):
             return named
-        reasons = {reason.value: reason for reason in ReturnReason}
-        if wrong := [word for word in named.values() if word not in reasons]:
-            raise ValueError(f"{wrong[0]!r} is no reason; reasons are {', '.join(reasons)}")
-        return {word: reasons[reason] for word, reason in named.items()}
+        if wrong := [word for word in named.values() if word not in REASONS]:
+            raise ValueError(f"{wrong[0]!r} is no reason; reasons are {', '.join(REASONS)}")
+        return {word: REASONS[reason] for word, reason in named.items()}
 
     @model_validator(mode="after")
     def _has_time(self) -> Self:

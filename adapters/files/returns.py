@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from adapters.files.mapping import REASONS
 from adapters.files.past import FileOrder, RecordedReturn
 from adapters.files.records import Record, RowError
 from adapters.files.rows import Problem
@@ -67,9 +68,8 @@ def _read(number: int, record: Record, past: FileOrder) -> list[_Row]:
 
 def _reason(record: Record) -> tuple[ReturnReason, str]:
     said = record.text("reason")
-    known = {reason.value: reason for reason in ReturnReason}
-    known |= record.mapping.returns.reasons if record.mapping.returns is not None else {}
-    return known.get(said, ReturnReason.OTHER), said
+    mapped = record.mapping.returns.reasons if record.mapping.returns is not None else {}
+    return (REASONS | mapped).get(said, ReturnReason.OTHER), said
 
 
 def _lines(record: Record, past: FileOrder, own: int | None) -> tuple[int, ...]:

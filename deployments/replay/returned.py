@@ -51,7 +51,7 @@ class ReturnDiffers:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
     """delivered = kept + back, in pieces. `returns`: those that the file has and that can be, and those whose goods are
-    back; `open`: of the latter, those that are not closed; `refused`: rows of the file that are left out.
+    back; `open`: of the latter, those that are not closed; `refused`: rows of these orders that are left out.
     """
 
     returns: Sides

@@ -112,6 +112,7 @@ def test_a_row_that_is_not_clear_is_left_out_and_the_order_is_not(tmp_path: Path
         ({"columns": {"quantity": "count"}}, "returns: columns.returned_at: name the column"),
         ({"columns": {**COLUMNS, "line": "what", "sku": "sku"}}, "returns: columns: name line"),
         ({"reasons": {"broken": "annoyed"}}, "'annoyed' is no reason; reasons are no_reason, quality"),
+        ({"reasons": {"late": "cancelled_late"}}, "'cancelled_late' is no reason"),  # of our own, no customer's
     ],
 )
 def test_a_mapping_that_cannot_be_is_refused(tmp_path: Path, returns: dict[str, Any], said: str) -> None:
