@@ -7,7 +7,7 @@ from aiohttp import web
 
 from sim.autopilot import Autopilot
 from sim.catalogue import Article
-from sim.clock import read_instant, utc_text
+from sim.clock import read_instant, utc_text, zoned_text
 from sim.life import Impossible, Life, PackageSpec
 from sim.records import Delivery, Line, ShopCharge
 from sim.script import write_script
@@ -18,6 +18,7 @@ from sim.wire import answering
 from sim.world import UnknownOrder, World, make_order
 
 PICKED_UP, SIGNED = "1", "301"
+WECHAT_PAY = "wechatpay"
 SETTLE_SECONDS = 30.0
 FROM_COURIER = {theirs: ours for ours, theirs in SHIPPERS.items()}
 """The courier's code of a carrier -> the warehouse's."""
@@ -40,6 +41,9 @@ class RecordedRoom:
             "ship": self._ship,
             "scan": self._scan,
             "sign": self._sign,
+            "return": self._ask_return,
+            "come_back": self._come_back,
+            "refund": self._refund,
             "cancel": self._cancel,
         }
 
@@ -103,7 +107,10 @@ class RecordedRoom:
     def _charge(self, act: Mapping[str, Any], at: float) -> list[Webhook]:
         """`visible_at`: at once, for what was paid before it was recorded as paid, too."""
         order = self._world.find(str(act["order_no"]))
-        provider, number = str(act["provider"]), str(act["transaction_id"])
+        provider = str(act["provider"])
+        if provider == WECHAT_PAY:
+            return self._life.pay(order, at, int(act["amount"]))
+        number = str(act["transaction_id"])
         return self._life.charge(order, ShopCharge(provider, number, int(act["amount"]), at, at))
 
     def _ship(self, act: Mapping[str, Any], at: float) -> list[Webhook]:
@@ -138,6 +145,36 @@ class RecordedRoom:
             if parcel.outcome != "signed":
                 self._life.scan(parcel, SIGNED, at)
         return []
+
+    def _ask_return(self, act: Mapping[str, Any], at: float) -> list[Webhook]:
+        """The shop tells that the customer sends `lines` back, for `reason`, in the customer's words `text`."""
+        order = self._world.find(str(act["order_no"]))
+        if not order.parcels or any(parcel.outcome != "signed" for parcel in order.parcels):
+            raise Impossible(f"order {order.no} is not signed for yet")
+        asked = {
+            "order_no": order.no,
+            "customer_no": order.customer.no,
+            "lines": list(act["lines"]),
+            "reason": str(act["reason"]),
+            "text": str(act.get("text") or ""),
+            "requested_at": zoned_text(at),
+        }
+        return self._life.ask_return(order, asked)
+
+    def _come_back(self, act: Mapping[str, Any], at: float) -> list[Webhook]:
+        """Just the pieces of one return order that waits: that one is confirmed."""
+        order = self._world.find(str(act["order_no"]))
+        came: list[Mapping[str, Any]] = list(act["items"])
+        pieces = {str(one["sku"]): int(one["good"]) for one in came}
+        for back in self._world.returns.values():
+            if back.order is order and not back.closed and back.missing == pieces:
+                return self._life.take_back(back, came, at, final=True)
+        raise Impossible(f"the warehouse waits for no return of order {order.no} with these pieces")
+
+    def _refund(self, act: Mapping[str, Any], at: float) -> list[Webhook]:
+        """What WeChat Pay was asked to give back is with the customer."""
+        order = self._world.find(str(act["order_no"]))
+        return [hook for refund in order.refunds for hook in self._life.complete_refund(order, refund, at)]
 
     def _cancel(self, act: Mapping[str, Any], at: float) -> list[Webhook]:
         order = self._world.find(str(act["order_no"]))

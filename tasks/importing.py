@@ -63,7 +63,7 @@ class ImportReport:
     def counts(self) -> dict[str, Any]:
         """The figures, for people and for --json."""
         plain = ("rows", "orders", "imported", "known", "rejected", "rejected_rows", "payments", "multi_payment_orders")
-        kinds = ("out_of_order", "payments_differ", "beyond_status", "without_waybill")
+        kinds = ("out_of_order", "payments_differ", "beyond_status", "without_waybill", "returns_left_out")
         return {name: getattr(self, name) for name in plain} | {kind: self.found[kind] for kind in kinds} | {
             "states": {state.value: self.states[state] for state in State if self.states[state]}}  # fmt: skip
 
@@ -205,3 +205,6 @@ def _oddities(past: FileOrder, case: Case, *, charged: bool) -> Iterator[tuple[s
         yield "payments_differ", f"due {total}, paid {Money(past.paid, total.currency)}"
     if case.due is not None and case.place in (State.OUTBOUND, State.IN_TRANSIT) and not case.parcels:
         yield "without_waybill", "on its way, but no courier can be asked: the file has no waybill"
+    if past.returns or past.refused:
+        count = len(past.returns) + len(past.refused)
+        yield "returns_left_out", f"{count} recorded: an import leaves returns out, `ballast replay` plays them"

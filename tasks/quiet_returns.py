@@ -67,10 +67,21 @@ def _is_passing(answer: Answer | None) -> bool:
     return isinstance(answer, OutsideError) and not isinstance(answer, Refused | NotUnderstood)
 
 
+def ask_after_yes(here: House, case: Case, row: Return) -> None:
+    """The warehouse took the return order on, perhaps not for the first time: its yes may have been none."""
+    if row.state is ReturnState.WAITING_FOR_GOODS:
+        row.due_at = case.now + max(here.settings.patience.warehouse_quiet, _waited(case, row) / 2)
+
+
 def _ask_again_at(here: House, case: Case, row: Return, answer: Answer | None) -> datetime:
     """A question that was not answered is asked again sooner."""
-    began = max(at for name in ("approved_at", "awaited_at", "received_at") if (at := row.times[name]) is not None)
-    waited, quiet = case.now - began, here.settings.patience.warehouse_quiet
+    waited, quiet = _waited(case, row), here.settings.patience.warehouse_quiet
     if isinstance(answer, OutsideError):
         return case.now + max(min(LATER, quiet), waited / 2)
     return case.now + max(quiet, waited)
+
+
+def _waited(case: Case, row: Return) -> timedelta:
+    """Since its newest step."""
+    steps = (row.times[name] for name in ("approved_at", "awaited_at", "received_at"))
+    return case.now - max(at for at in steps if at is not None)

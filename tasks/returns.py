@@ -44,7 +44,7 @@ from tasks.chunks import Tally
 from tasks.deliveries import deliver
 from tasks.listening import Answer as Heard
 from tasks.policy import ALONE, CHUNK
-from tasks.quiet_returns import LATER, go_on_waiting, hear_of_quiet
+from tasks.quiet_returns import LATER, ask_after_yes, go_on_waiting, hear_of_quiet
 
 
 @task(name="handle returns", tags=["returns"], **CHUNK)
@@ -248,6 +248,7 @@ async def announce_returns(owner: str, batch: Sequence[Outgoing]) -> Tally:
         cases, fresh = {case.id: case for case in found}, await returns.load(tx, numbers=numbers)
         for row in fresh:
             awaited(cases[row.order_id], row)
+            ask_after_yes(here, cases[row.order_id], row)
             if is_over(row):
                 row.due_at = here.clock.now()
         await moves.write(tx, found)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from adapters.files.mapping import MILESTONES
 from adapters.files.past import FileOrder, RecordedCharge
 from adapters.files.records import Record, RowError
+from adapters.files.returns import read_returns
 from adapters.files.rows import Problem
 from ballast.ports import Order
 
@@ -41,6 +42,7 @@ class Group:
     customer: Record | None
     lines: Sequence[Record]
     payments: Sequence[Record]
+    returns: Sequence[Record] = ()
 
     @property
     def head(self) -> Record:
@@ -76,7 +78,9 @@ def build_order(group: Group, intake: Intake) -> FileOrder:
     if tries.problems or head is None or charges is None or past is None:
         raise OrderRejected(group.order_no, tries.problems)
     order = _placed(group, head, [line for line in lines if line is not None], intake)
-    return FileOrder(order=order, charges=charges, **past)
+    made = FileOrder(order=order, charges=charges, **past)
+    returns, refused = read_returns(group.returns, made)
+    return replace(made, returns=returns, refused=refused)
 
 
 def _check_heads(group: Group) -> None:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ballast.domain.money import MINOR_DIGITS
+from ballast.domain.returns import ReturnReason
 
 MOST_BYTES = 256 * 1024
 
@@ -137,6 +138,41 @@ class PaymentsSection(RelatedSection):
         return self
 
 
+REASONS = {
+    reason.value: reason
+    for reason in ReturnReason
+    if reason not in (ReturnReason.CANCELLED_LATE, ReturnReason.NOT_DELIVERED)  # nobody asks for these
+}
+"""What a customer may give as the reason of a return."""
+
+
+class ReturnsSection(RelatedSection):
+    """What came back after the signature: a row per order, line or article. Without a table of its own: in the main
+    rows, of the line that stands there. `reasons`: their word -> ours; a word that is not here is `other`.
+    """
+
+    fields = frozenset({"requested_at", "returned_at", "line", "sku", "quantity", "refunded", "reason"})
+    reasons: dict[str, ReturnReason] = Field(default_factory=dict)
+
+    @field_validator("reasons", mode="before")
+    @classmethod
+    def _read_reasons(cls, named: object) -> object:
+        """Strict models take enum members only; YAML has their names."""
+        if not isinstance(named, dict):
+            return named
+        if wrong := [word for word in named.values() if word not in REASONS]:
+            raise ValueError(f"{wrong[0]!r} is no reason; reasons are {', '.join(REASONS)}")
+        return {word: REASONS[reason] for word, reason in named.items()}
+
+    @model_validator(mode="after")
+    def _has_time(self) -> Self:
+        if "returned_at" not in self.columns:
+            raise ValueError("columns.returned_at: name the column that says when the goods were back")
+        if self.knows("line") and self.knows("sku"):
+            raise ValueError("columns: name line (its number in the order) or sku, not both")
+        return self
+
+
 class FormatRules(Part):
     """How CSV files are written. The delimiter is found by the header when it is not named."""
 
@@ -194,6 +230,7 @@ class FileMapping(Part):
     customers: CustomersSection | None = None
     lines: LinesSection
     payments: PaymentsSection | None = None
+    returns: ReturnsSection | None = None
     statuses: dict[str, RecordedState] = Field(min_length=1)
     money: MoneyRules
     times: TimeRules = TimeRules()

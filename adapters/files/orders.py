@@ -46,6 +46,7 @@ class OrderFile:
         self.main = open_table(path, mapping.orders.sheet, mapping.format, self._main_columns())
         self.lines = self._open(mapping.lines)
         self.payments = self._open(mapping.payments)
+        self.returns = self._open(mapping.returns)
         self.customers = self._open(mapping.customers)
         self.keys = Keys()
 
@@ -61,11 +62,10 @@ class OrderFile:
     def survey(self) -> Iterator[Problem]:
         """The first pass: count the orders, index what stands beside, say which rows belong to nobody. Once."""
         yield from count_keys(self.main, self._key, self.keys, per_row=self.lines is not None)
-        for each in (self.lines, self.payments):
-            if each is not None:
-                known = self.keys.counts.keys() | self.keys.spoilt.keys()
-                yield from index_rows(each.rows, each.table, each.column, each.keys, known=known)
-                yield from each.orphans(self.keys, self.main.name)
+        for each in self._parts():
+            known = self.keys.counts.keys() | self.keys.spoilt.keys()
+            yield from index_rows(each.rows, each.table, each.column, each.keys, known=known)
+            yield from each.orphans(self.keys, self.main.name)
         if self.customers is not None:
             beside = self.customers
             yield from index_rows(beside.rows, beside.table, beside.column, beside.keys, per_row=True)
@@ -99,7 +99,7 @@ class OrderFile:
             places = ", ".join(row.line for row in rows)
             reason = f"it stands {len(rows)} times (lines {places}): which one is right?"
             raise OrderRejected(key, [Problem(row=row, column=self._key, reason=reason) for row in rows])
-        for keys in (self.keys, *(each.keys for each in (self.lines, self.payments) if each is not None)):
+        for keys in (self.keys, *(each.keys for each in self._parts())):
             if place := keys.spoilt.get(key):
                 reason = f"{place} cannot be read and may belong to this order"
                 raise OrderRejected(key, [Problem(row=rows[0], column="", reason=reason)])
@@ -113,7 +113,9 @@ class OrderFile:
             raise OrderRejected(key, [Problem(row=rows[0], column=self._key, reason=reason)])
         paid = self.mapping.payments
         payments = [] if paid is None else self._beside_order(self.payments, key, paid, rows[:1])
-        return Group(key, heads, self._customer(heads[0]), lines, payments)
+        back = self.mapping.returns
+        returns = [] if back is None else self._beside_order(self.returns, key, back, rows)
+        return Group(key, heads, self._customer(heads[0]), lines, payments, returns)
 
     def _beside_order(self, related: Related | None, key: str, section: Section, inline: Sequence[Row]) -> list[Record]:
         if related is None:
@@ -147,7 +149,7 @@ class OrderFile:
 
     def _main_columns(self) -> list[str]:
         columns = dict.fromkeys(self.mapping.orders.columns.values())
-        for section in (self.mapping.lines, self.mapping.payments):
+        for section in (self.mapping.lines, self.mapping.payments, self.mapping.returns):
             if section is not None and not section.apart:
                 columns |= dict.fromkeys(section.columns.values())
         if self.mapping.customers is not None:
@@ -161,5 +163,9 @@ class OrderFile:
         needed = [section.key or "", *section.columns.values()]
         return Related(open_table(path, section.sheet, self.mapping.format, needed), section)
 
+    def _parts(self) -> list[Related]:
+        """Tables beside the main one that hold parts of its orders."""
+        return [each for each in (self.lines, self.payments, self.returns) if each is not None]
+
     def _beside(self) -> Iterable[Related]:
-        return [each for each in (self.lines, self.payments, self.customers) if each is not None]
+        return [*self._parts(), *([self.customers] if self.customers is not None else [])]

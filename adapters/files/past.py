@@ -6,6 +6,8 @@ from datetime import datetime
 from itertools import pairwise
 
 from adapters.files.mapping import MILESTONES, RecordedState
+from adapters.files.rows import Problem
+from ballast.domain.returns import ReturnReason
 from ballast.domain.words import Event
 from ballast.ports import Order
 
@@ -21,6 +23,21 @@ class RecordedCharge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedReturn:
+    """What came back at one time. `pieces`: line number -> how many. `refunded`: minor units, None: not recorded.
+
+    `said`: the reason in the file's own words.
+    """
+
+    returned_at: datetime
+    pieces: Mapping[int, int]
+    requested_at: datetime | None = None
+    refunded: int | None = None
+    reason: ReturnReason = ReturnReason.OTHER
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
     """One event of the way. `recorded` False: it must have happened, but the file has no time for it."""
 
@@ -32,7 +49,10 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOrder:
-    """One order of a file. `milestones` are its recorded times, `said` its own status word, `where` its place."""
+    """One order of a file. `milestones` are its recorded times, `said` its own status word, `where` its place.
+
+    `refused`: rows of returns that cannot be; the order is played without them.
+    """
 
     order: Order
     state: RecordedState
@@ -41,10 +61,17 @@ class FileOrder:
     milestones: Mapping[str, datetime]
     charges: tuple[RecordedCharge, ...] = ()
     parcels: tuple[tuple[str, str], ...] = ()  # (waybill, carrier)
+    returns: tuple[RecordedReturn, ...] = ()  # by their time
+    refused: tuple[Problem, ...] = ()
 
     @property
     def paid(self) -> int:
         return sum(charge.amount for charge in self.charges)
+
+    @property
+    def delivered(self) -> bool:
+        """Signed for by its status, and the file says when."""
+        return self.state in (RecordedState.SIGNED, RecordedState.CLOSED) and "signed_at" in self.milestones
 
     def passages(self) -> list[Passage]:
         """The way to the recorded state, in the order of the life cycle and not of the clock."""

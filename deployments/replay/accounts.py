@@ -7,17 +7,19 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.files.past import FileOrder
 from ballast.db.engine import rows
 from ballast.domain.stock_check import Finding
 from deployments.replay.acts import Act, Kind
 from deployments.replay.playing import Played
+from deployments.replay.returned import Returned, read_returned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
     """All orders of one currency, minor units. `recorded`: what the file's payments say; the rest is of the books.
 
-    captured = counted + surplus + unchecked. Of it, `refunded` went back and `to_refund` is to go back.
+    captured = counted + surplus + unchecked = kept + refunded + to_refund: what went back, and what is to go back.
     """
 
     currency: str
@@ -32,6 +34,7 @@ class Money:
     unchecked: int
     refunded: int
     to_refund: int
+    kept: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,15 @@ class Differs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pieces:
-    """All pieces of what was ordered: granted = on_hand + left. `findings`: what the detector of `check-stock` says."""
+    """All pieces of what was ordered: granted + back = on_hand + left, where `back` are those on the shelf again.
+
+    `findings`: what the detector of `check-stock` says.
+    """
 
     granted: int
     ordered: int
     left: int
+    back: int
     locked: int
     on_hand: int
     findings: tuple[str, ...]
@@ -57,11 +64,20 @@ class Pieces:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Money by currency, the orders whose money differs, and the stock."""
+    """Money by currency, the orders whose money differs, the stock, and what came back."""
 
     money: Sequence[Money]
     differs: Sequence[Differs]
     pieces: Pieces
+    returns: Returned
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the file says: its orders, and the acts that they became."""
+
+    orders: Sequence[FileOrder]
+    acts: Sequence[Act]
 
 
 def recorded_charges(acts: Iterable[Act], played: Played) -> Counter[str]:
@@ -75,9 +91,10 @@ def recorded_charges(acts: Iterable[Act], played: Played) -> Counter[str]:
 
 
 async def read_accounts(
-    tx: AsyncConnection, recorded: Mapping[str, int], granted: int, findings: Sequence[Finding]
+    tx: AsyncConnection, told: Recorded, played: Played, granted: int, findings: Sequence[Finding]
 ) -> Accounts:
-    """`recorded`: as `recorded_charges` has it; `granted`: pieces at the beginning; `findings`: of the stock check."""
+    """`granted`: pieces at the beginning; `findings`: of the stock check."""
+    recorded = recorded_charges(told.acts, played)
     found = await rows(tx, _ORDERS)
     differs = [
         Differs(row.order_no, recorded.get(row.order_no, 0), row.captured)
@@ -86,7 +103,8 @@ async def read_accounts(
     ]
     currencies = sorted({row.currency for row in found})
     money = [_money(name, [row for row in found if row.currency == name], recorded) for name in currencies]
-    return Accounts(money, differs, await _pieces(tx, granted, findings))
+    returned = await read_returned(tx, told.orders, played)
+    return Accounts(money, differs, await _pieces(tx, granted, findings), returned)
 
 
 def _money(currency: str, found: Sequence[Any], recorded: Mapping[str, int]) -> Money:
@@ -100,6 +118,7 @@ def _money(currency: str, found: Sequence[Any], recorded: Mapping[str, int]) -> 
         several_lines=sum(row.lines > 1 for row in found),
         several_charges=sum(row.charges > 1 for row in found),
         recorded=sum(recorded.get(row.order_no, 0) for row in found),
+        kept=sums["captured"] - sums["refunded"] - sums["to_refund"],
         **sums,
     )
 
@@ -120,6 +139,7 @@ async def _pieces(tx: AsyncConnection, granted: int, findings: Sequence[Finding]
         """
         select (select coalesce(sum(quantity), 0) from order_line) as ordered,
           (select coalesce(sum(shipped), 0) from order_line) as left,
+          (select coalesce(sum(good), 0) from return_line) as back,
           coalesce(sum(locked), 0) as locked, coalesce(sum(on_hand), 0) as on_hand
         from stock_level where sku in (select sku from order_line)""",
     )

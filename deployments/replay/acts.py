@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from adapters.files.past import FileOrder, Passage, RecordedCharge
 from ballast.domain.words import Event, System
+from ballast.ports import Order
+from deployments.replay.coming_back import ways_back
 
 NOT_SAID: Final = "-"
 """Where the record has no province and no city: a warehouse takes no address without."""
+
+
+WECHAT_PAY: Final = frozenset({"wechatpay", "wechat pay", "wechat", "微信支付", "微信"})
+"""Payment methods of a record that mean WeChat Pay; it pays in CNY only."""
 
 
 class Kind(StrEnum):
@@ -25,6 +31,8 @@ class Kind(StrEnum):
     SHIP = "ship"  # the warehouse hands everything over
     SCAN = "scan"  # the courier has it
     SIGN = "sign"  # the customer has it
+    RETURN = "return"  # the customer wants to send something back
+    COME_BACK = "come_back"  # the warehouse has it again
     CANCEL = "cancel"
 
 
@@ -34,8 +42,13 @@ DECIDES: Final = frozenset({Kind.CHARGE, Kind.CANCEL})
 LEAVING: Final = (Kind.SHIP, Kind.SCAN, Kind.SIGN)
 """Acts of goods, one after the other."""
 
+COMING_BACK: Final = (Kind.RETURN, Kind.COME_BACK)
+"""Acts of a return. Our side has to know everything before them, and answers each before the next."""
+
 _KINDS: Final = {Event.SHIPPED: Kind.SHIP, Event.SCANNED: Kind.SCAN, Event.SIGNED: Kind.SIGN}
 _GIVEN_UP: Final = (Event.CANCELLED, Event.REFUNDED)
+
+_Step: TypeAlias = tuple[Kind, datetime, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +76,13 @@ def acts_of(past: FileOrder) -> list[Act]:
     placed, a hand-over at the first time after it. A word without a time (delivered, nobody says when) is not played:
     the time would be an invention. Only a cancellation is: it takes the last time that there is.
     """
-    steps = [(Kind.PLACE, past.order.placed_at, {"order": _document(past)})]
+    steps: list[_Step] = [(Kind.PLACE, past.order.placed_at, {"order": _document(past)})]
     way = past.passages()
     last = max((number for number, each in enumerate(way) if each.recorded or each.event in _GIVEN_UP), default=-1)
     for number, passage in enumerate(way[: last + 1]):
         steps += _steps(past, passage, _time(way, number))
+    for one in ways_back(past):
+        steps += [(Kind.RETURN, one.asked_at, one.asked), (Kind.COME_BACK, one.back_at, one.back)]
     dues = _dues([(kind, at) for kind, at, _ in steps])
     return [
         Act(order_no=past.order.order_no, kind=kind, at=at, due=due, details=details)
@@ -76,15 +91,21 @@ def acts_of(past: FileOrder) -> list[Act]:
 
 
 def _dues(steps: Sequence[tuple[Kind, datetime]]) -> list[datetime]:
-    """Everything comes after the order was placed, a scan after the hand-over, a signature after both.
+    """Everything comes after the order was placed, a scan after the hand-over, a signature after both, a return after
+    the signature, its goods after it.
 
     Whether an order is paid when it is handed over is not settled here: our side decides that.
     """
-    placed_at, left_at, dues = steps[0][1], steps[0][1], []
+    left_at = asked_at = placed_at = steps[0][1]
+    dues = []
     for kind, at in steps:
         if kind in LEAVING:
-            left_at = max(left_at, at)
-        dues.append(left_at if kind in LEAVING else max(placed_at, at))
+            due = left_at = max(left_at, at)
+        elif kind is Kind.RETURN:
+            due = asked_at = max(left_at, at)
+        else:
+            due = max(asked_at if kind is Kind.COME_BACK else placed_at, at)
+        dues.append(due)
     return dues
 
 
@@ -106,10 +127,10 @@ def _time(way: list[Passage], number: int) -> datetime:
     return next((each.at for each in way[number + 1 :] if each.recorded), passage.at)
 
 
-def _steps(past: FileOrder, passage: Passage, at: datetime) -> Iterator[tuple[Kind, datetime, dict[str, Any]]]:
+def _steps(past: FileOrder, passage: Passage, at: datetime) -> Iterator[_Step]:
     if passage.event is Event.PAYMENT_CONFIRMED:
         for charge in past.charges or _whole(past):
-            yield Kind.CHARGE, charge.paid_at or at, _charge(past.order.order_no, charge)
+            yield Kind.CHARGE, charge.paid_at or at, _charge(past.order, charge)
     elif passage.event in _GIVEN_UP:
         yield Kind.CANCEL, at, {"reason": f"recorded as {past.said}"[:200]}
     elif passage.event in _KINDS:
@@ -122,10 +143,14 @@ def _whole(past: FileOrder) -> tuple[RecordedCharge, ...]:
     return (RecordedCharge(sequence=1, method="", amount=amount, paid_at=None),) if amount else ()
 
 
-def _charge(order_no: str, charge: RecordedCharge) -> dict[str, Any]:
-    name = re.sub(r"[^a-z0-9_-]+", "-", charge.method.lower())[:32].strip("-")
+def _charge(order: Order, charge: RecordedCharge) -> dict[str, Any]:
+    """Through WeChat Pay where the record says so: there it can be refunded. What else it names is the shop's own."""
+    method = charge.method.lower().strip()
+    if method in WECHAT_PAY and order.total.currency == "CNY":
+        return {"provider": System.WECHATPAY.value, "amount": charge.amount}
+    name = re.sub(r"[^a-z0-9_-]+", "-", method)[:32].strip("-")
     provider = name if name and name not in list(System) else "recorded"
-    return {"provider": provider, "transaction_id": f"{order_no}-{charge.sequence}", "amount": charge.amount}
+    return {"provider": provider, "transaction_id": f"{order.order_no}-{charge.sequence}", "amount": charge.amount}
 
 
 def _parcels(past: FileOrder, event: Event) -> dict[str, Any]:
@@ -135,16 +160,21 @@ def _parcels(past: FileOrder, event: Event) -> dict[str, Any]:
 
 
 def _document(past: FileOrder) -> dict[str, Any]:
-    """The order as a shop's backend would push it; who buys without a WeChat id gets one that nobody has."""
+    """The order as a shop's backend would push it; who buys without a WeChat id gets one that nobody has.
+
+    So does who has a mobile of one digit all over, which stands for none: risk rules would take all of them for one.
+    """
     order = past.order
     to = order.receiver
-    made_up = "replay-" + hashlib.sha256(order.customer_no.encode()).hexdigest()[:20]
+    hashed = hashlib.sha256(order.customer_no.encode())
+    made_up = "replay-" + hashed.hexdigest()[:20]
+    mobile = to.mobile if len(set(to.mobile)) > 1 else f"0{int(hashed.hexdigest(), 16) % 10**10:010}"
     return {
         "order_no": order.order_no, "channel": order.channel, "currency": order.total.currency,
         "freight": order.freight.amount, "discount": order.discount.amount,
         "customer": {"no": order.customer_no, "name": "", "openid": order.openid or made_up,
                      "tier": order.customer_tier},
-        "receiver": {"name": to.name, "mobile": to.mobile, "province": to.province or NOT_SAID,
+        "receiver": {"name": to.name, "mobile": mobile, "province": to.province or NOT_SAID,
                      "city": to.city or NOT_SAID, "district": to.district, "address": to.address},
         "lines": [{"line_no": line.line_no, "sku": line.sku, "name": line.name, "quantity": line.quantity,
                    "unit_price": line.unit_price, "amount": line.amount} for line in order.lines],
@@ -170,6 +200,10 @@ class Agenda:
     def next_at(self) -> datetime | None:
         return self._heap[0][0] if self._heap else None
 
+    @property
+    def next_kind(self) -> Kind | None:
+        return self._heap[0][3].kind if self._heap else None
+
     def put_back(self, acts: Iterable[Act]) -> None:
         """What was taken and not tried."""
         for act in acts:
@@ -177,15 +211,19 @@ class Agenda:
 
     def take(self, until: datetime, company: timedelta) -> list[Act]:
         """The next acts up to `until`. They end where our side has to answer: with the first act that `DECIDES` and
-        what follows it within `company`.
+        what follows it within `company`. An act of a return comes alone.
         """
         taken: list[Act] = []
         answering = False
         while self._heap and self._heap[0][0] <= until:
             if answering and self._heap[0][3].kind is Kind.CANCEL:
                 break  # who cancels at the moment of the payment cancels a paid order
+            if taken and self._heap[0][3].kind in COMING_BACK:
+                break
             act = heapq.heappop(self._heap)[3]
             taken.append(act)
+            if act.kind in COMING_BACK:
+                break
             if act.kind in DECIDES and not answering:
                 answering, until = True, min(until, act.due + company)
         return taken

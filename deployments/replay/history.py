@@ -56,6 +56,7 @@ def read_history(file: Path, mapping: FileMapping, rejects: Path) -> History:
         for one in source.orders():
             if isinstance(one, FileOrder):
                 orders.append(one)
+                reasons += [left_out.add(problem) for problem in one.refused]
                 continue
             rejected += 1
             reasons += [left_out.add(problem, one.order_no) for problem in one.problems]

@@ -15,7 +15,8 @@ from ballast.db.claims import due_now
 from ballast.db.engine import rows
 from ballast.domain.words import HoldReason
 from ballast.wiring import House
-from deployments.replay.acts import LEAVING, RANK, Act, Agenda, Kind
+from deployments.replay.acts import COMING_BACK, LEAVING, RANK, Act, Agenda, Kind
+from deployments.replay.people import PERSON, agree, give_back_by_hand
 from deployments.replay.stage import SILENCE, Outside, ReplayFailed
 from flows.ask_refunds import ask_refunds
 from flows.call_off import call_off
@@ -42,8 +43,6 @@ MOST_ROUNDS: Final = 40
 
 MOST_RELEASES: Final = 3
 """How often a person lets one order go on because its record does."""
-
-PERSON: Final = "replay"
 
 Duty = Callable[[], Awaitable[object]]
 
@@ -87,6 +86,8 @@ NOT_YET: Final = {
     Kind.SHIP: "not_with_the_warehouse_yet",
     Kind.SCAN: "not_shipped_yet",
     Kind.SIGN: "not_shipped_yet",
+    Kind.RETURN: "not_signed_yet",
+    Kind.COME_BACK: "not_awaited",
     Kind.CANCEL: "not_placed_yet",
 }
 """Why an act has to wait. A hold of ours is a reason of its own: `held: PAYMENT_MISMATCH`."""
@@ -149,6 +150,8 @@ class Player:
 
     async def _window(self, until: datetime) -> None:
         while (next_at := self.agenda.next_at) is not None and next_at <= until:
+            if self.agenda.next_kind in COMING_BACK:
+                await self._know_everything(next_at)
             acts = await self._happen(self._take(until))
             await self._answer(acts)
             await self._catch_up({act.order_no for act in acts})
@@ -156,6 +159,13 @@ class Player:
             self.progress(self.done, self.clock.now())
         await self._drain()
         if await self._catch_up({one.act.order_no for one in self.waiting}) or await self._let_arrive():
+            await self._drain()
+
+    async def _know_everything(self, at: datetime) -> None:
+        """Our side has read and passed on all news until then: only what it knows to be delivered can come back."""
+        self._go_to(at)
+        await self._drain()
+        if await self._let_arrive():
             await self._drain()
 
     def _take(self, until: datetime) -> list[Act]:
@@ -196,6 +206,25 @@ class Player:
             await self._do(AT_ONCE)
         if Kind.CANCEL in kinds:
             await self._do(CALLING_OFF)
+        for act in acts:
+            if act.kind in COMING_BACK:
+                await self._answer_return(act)
+
+    async def _answer_return(self, act: Act) -> None:
+        """A return is agreed to before the warehouse has its goods; goods that came are paid back at once.
+
+        By hand only where the record has an amount: else nobody says that the money went back.
+        """
+        if act.kind is Kind.RETURN:
+            await self._do(("inbox",))
+            await agree(self.house, act.order_no, freight=act.details["freight"])
+        await self._drain()
+        if act.kind is Kind.COME_BACK:
+            if act.details["refunded"]:
+                await give_back_by_hand(self.house, act.order_no)
+            refund = {"do": "refund", "at": self.clock.now().isoformat(), "order_no": act.order_no}
+            await self.outside.play([refund], stop=False)
+            await self._drain()
 
     async def _do(self, duties: Sequence[str]) -> None:
         for duty in duties:
@@ -214,13 +243,23 @@ class Player:
         return happened
 
     async def _try_again(self, orders: set[str]) -> int:
-        """How many of those that waited could happen."""
-        asked = sorted((one for one in self.waiting if one.act.order_no in orders), key=lambda one: RANK[one.act.kind])
+        """How many of those that waited could happen. Acts of returns once nothing else of their orders waits."""
+        leaving = {one.act.order_no for one in self.waiting if one.act.kind in LEAVING}
+        asked = [
+            one
+            for one in sorted(self.waiting, key=lambda one: RANK[one.act.kind])
+            if one.act.order_no in orders and not (one.act.kind in COMING_BACK and one.act.order_no in leaving)
+        ]
+        if any(one.act.kind in COMING_BACK for one in asked):
+            await self._know_everything(self.clock.now())
         _, refused = await self.outside.play([one.act.told() for one in asked], stop=False)
         happened = [one for number, one in enumerate(asked) if number not in refused]
         self.waiting = [one for one in self.waiting if one not in happened]
         self._count([one.act for one in happened])
         self.played.late += [one.late(self.clock.now()) for one in happened]
+        for one in happened:
+            if one.act.kind in COMING_BACK:
+                await self._answer_return(one.act)
         return len(happened)
 
     async def _release(self, orders: set[str]) -> int:
@@ -320,6 +359,6 @@ class Player:
 
 def _is_behind(act: Act, waiting: Act) -> bool:
     """Whether it is a later station of the same order, which has not left yet."""
-    if act.order_no != waiting.order_no or act.kind not in LEAVING or waiting.kind not in LEAVING:
+    if act.order_no != waiting.order_no or waiting.kind not in LEAVING:
         return False
-    return LEAVING.index(act.kind) > LEAVING.index(waiting.kind)
+    return act.kind in (*LEAVING, *COMING_BACK) and RANK[act.kind] > RANK[waiting.kind]

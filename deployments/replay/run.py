@@ -24,7 +24,7 @@ from ballast.rules.sla import read_policy
 from ballast.settings import Settings
 from ballast.wiring import House
 from deployments.replay import report as reading
-from deployments.replay.accounts import read_accounts, read_on_hand, recorded_charges
+from deployments.replay.accounts import Recorded, read_accounts, read_on_hand
 from deployments.replay.acts import Act, Agenda, acts_of
 from deployments.replay.history import History, read_history
 from deployments.replay.playing import Played, Player
@@ -153,7 +153,9 @@ class _Stage:
                 policy=self.judge.name,
                 breaches=await reading.read_breaches(tx, policy),
                 by_courier=await reading.read_breaches_by_courier(tx, policy),
-                accounts=await read_accounts(tx, recorded_charges(self.acts, played), granted, stock.findings),
+                accounts=await read_accounts(
+                    tx, Recorded(self.history.orders, self.acts), played, granted, stock.findings
+                ),
             )
             if self.other is None:
                 return report

@@ -1,6 +1,6 @@
 """A replay's report as people read it: what happened, what was late, where it took long, what was odd."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from ballast.domain.money import Money
 from ballast.domain.words import HOLD_LABELS, STATE_LABELS, HoldReason, Label, State
 from deployments.replay.playing import HELD
 from deployments.replay.report import Report
+from deployments.replay.returned import ReturnDiffers, Returned
 
 MOST_REASONS: Final = 10
 """Refused rows that are said on the screen."""
@@ -41,19 +42,29 @@ MONEY: Final = {
     "unchecked": Label("of these, not accepted yet", "其中待确认"),
     "refunded": Label("went back", "已退款"),
     "to_refund": Label("has to go back", "待退款"),
+    "kept": Label("kept", "留存"),
 }
 PIECES: Final = {
     "granted": Label("there were", "期初"),
     "ordered": Label("ordered", "下单"),
     "left": Label("left", "已出库"),
+    "back": Label("back on the shelf", "退回上架"),
     "on_hand": Label("on hand", "现存"),
     "locked": Label("locked", "锁定"),
+}
+RETURNED: Final = {
+    "returns": Label("returns", "退货"),
+    "delivered": Label("pieces delivered", "签收件数"),
+    "back": Label("pieces that came back", "退回件数"),
+    "kept": Label("pieces kept", "留存件数"),
 }
 REASONS: Final = {
     "placed_twice": Label("it was placed before", "订单已存在"),
     "not_placed_yet": Label("it was not placed yet", "尚未下单"),
     "not_with_the_warehouse_yet": Label("it was not with the warehouse yet", "仓库尚无出库单"),
     "not_shipped_yet": Label("no parcel had left yet", "包裹尚未出库"),
+    "not_signed_yet": Label("it was not signed for yet", "尚未签收"),
+    "not_awaited": Label("the warehouse waited for no return with these pieces", "仓库没有对应件数的退货入库单"),
 }
 STEP_LABELS: Final = {
     "placed_to_paid": Label("placed → paid", "下单 → 付款"),
@@ -105,6 +116,7 @@ def show_report(report: Report, language: str, console: Console) -> None:
     page = Page(console, language == "zh", ZoneInfo(report.zone))
     _totals(report, page)
     _accounts(report, page)
+    _returned(report.accounts.returns, page)
     _breaches(report, page)
     _lead_times(report, page)
     _holds(report, page)
@@ -144,6 +156,48 @@ def _accounts(report: Report, page: Page) -> None:
     page.table(Label("Stock, pieces", "库存 (件)"), (_WHAT, Label("pieces", "件")), pieces)
     for finding in report.accounts.pieces.findings:
         page.console.print(f"[red]{escape(finding)}[/red]")
+
+
+def _returned(returned: Returned, page: Page) -> None:
+    """What came back, by the record and in the books, and each order of which they differ."""
+    if not returned.returns.recorded and not returned.refused:
+        page.console.print(page.say(Label("no returns recorded", "无退货记录")))
+        return
+    rows: list[Sequence[object]] = [
+        (page.say(label), getattr(returned, name).recorded, getattr(returned, name).books)
+        for name, label in RETURNED.items()
+    ]
+    for one in returned.money:
+        label = f"{page.say(Label('refunds of returns', '退货退款'))}, {one.currency}"
+        rows.append((label, *(Money(side, one.currency).major() for side in (one.recorded, one.books))))
+    columns = (_WHAT, Label("by the record", "记录"), Label("in the books", "账上"))
+    page.table(Label("Returns", "退货"), columns, rows)
+    for said in _beside(returned, page):
+        page.console.print(said)
+    differs = [_differing(one) for one in returned.differs]
+    page.table(Label("Returns that differ from the file", "与文件不符的退货"), _DIFFERING, differs[:MOST_SHOWN])
+
+
+def _beside(returned: Returned, page: Page) -> Iterator[str]:
+    """What the two sides do not say."""
+    if returned.refused:
+        yield page.say(Label("{} row(s) of returns left out", "未回放的退货记录 {} 行")).format(returned.refused)
+    if returned.open:
+        words = Label("{} return(s) still open: their money waits for a person", "{} 笔退货未完结: 退款待人工处理")
+        yield page.say(words).format(returned.open)
+    for one in returned.money:
+        if one.unrecorded:
+            words = Label("{} goes back without a recorded amount", "{} 退款无记录金额")
+            yield page.say(words).format(Money(one.unrecorded, one.currency))
+
+
+def _differing(one: ReturnDiffers) -> tuple[object, ...]:
+    def major(amount: int | None) -> str:
+        return "–" if amount is None else Money(amount, one.currency).major()
+
+    difference = None if one.recorded is None else one.refunded - one.recorded
+    amounts = (major(one.recorded), major(one.refunded), major(difference))
+    return (one.order_no, one.recorded_pieces, one.pieces, *amounts)
 
 
 def _breaches(report: Report, page: Page) -> None:
@@ -245,4 +299,12 @@ _WHAT: Final = Label("", "")
 _AMOUNT: Final = Label("amount", "金额")
 _ORDERS: Final = Label("orders", "订单")
 _ORDER: Final = Label("order", "订单")
+_DIFFERING: Final = (
+    _ORDER,
+    Label("pieces recorded", "记录件数"),
+    Label("pieces back", "退回件数"),
+    Label("refund recorded", "记录退款"),
+    Label("refund in the books", "账上退款"),
+    Label("difference", "差额"),
+)
 _LEVELS: Final = (("yellow", "黄"), ("red", "红"))

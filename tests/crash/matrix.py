@@ -27,9 +27,9 @@ BOOKS: Final = (Point.BEFORE, Point.STORED, Point.MOVED)
 
 POINTS: Final = {
     **dict.fromkeys(KINDS, tuple(Point)),
-    **dict.fromkeys((Step.LOCK_STOCK, Step.SIGN_OFF, Step.CALL_OFF, "inbox", "orders", "sla", "returns"), BOOKS),
+    **dict.fromkeys((Step.LOCK_STOCK, Step.SIGN_OFF, Step.CALL_OFF, "inbox", "orders", "sla"), BOOKS),
     **dict.fromkeys(
-        (Step.CONFIRM_PAYMENT, Step.SHIP_OUT, Step.TRACK_TRANSIT, "refunds"),  # they ask
+        (Step.CONFIRM_PAYMENT, Step.SHIP_OUT, Step.TRACK_TRANSIT, "refunds", "returns"),  # they ask
         (Point.BEFORE, Point.CALLED, Point.STORED, Point.MOVED),
     ),
     **dict.fromkeys(STEP_EFFECTS, (Point.BEFORE, Point.WRITTEN, Point.CALLED)),
@@ -92,6 +92,7 @@ SAMPLE: Final = frozenset(
         "shop.shipped/stored",
         "payment.refund/called",
         "wms.return/called",
+        "returns/called",
         "returns/stored",
     }
 )

@@ -1,6 +1,7 @@
 """What every case plays: three orders, one on its way, one paid twice, one cancelled. Everybody is silent once.
 
-way    paid, handed over, shipped and scanned without a word to us, signed, one piece sent back and paid back
+way    paid, handed over, shipped and scanned without a word to us, signed, two pieces sent back, the second one without
+       a word to us, and paid back
 twice  paid twice, given back once without a word to us, handed over, shipped in two parcels, signed
 off    paid without a word to us, handed over, cancelled
 """
@@ -146,11 +147,19 @@ async def play(stage: Stage, workers: Workers) -> dict[str, Any]:
 
 
 async def _send_back(stage: Stage, workers: Workers, order_no: str) -> None:
-    """A piece comes back, is good, and is paid back."""
-    asked = {"lines": [{"line_no": 1, "quantity": 1}], "reason": "no_reason"}
+    """Two pieces come back, are good, and are paid back. The warehouse's last word is lost, and it is asked for."""
+    asked = {"lines": [{"line_no": 1, "quantity": 2}], "reason": "no_reason"}
     await stage.world.post(f"orders/{order_no}/ask-return", asked)
     await rest(stage, workers)
-    await stage.world.post(f"returns/RT-{order_no}-1/confirm", {"items": [{"sku": LINES[0][0], "good": 1}]})
+    came = {"items": [{"sku": LINES[0][0], "good": 1}]}
+    await stage.world.post(f"returns/RT-{order_no}-1/confirm", {**came, "final": False})
+    await rest(stage, workers)
+    await stage.world.faults(system="qimen", webhook_lost=1.0)
+    await stage.world.post(f"returns/RT-{order_no}-1/confirm", came)
+    await stage.world.calm()
+    async with stage.house.transaction() as tx:
+        assert await rows(tx, "update return_case set due_at = now() where state = 'received' returning return_no")
+        await ring(tx, "returns")
     await rest(stage, workers)
 
 

@@ -237,6 +237,18 @@ async def test_parcels_come_with_their_order(a_house: House, tmp_path: Path) -> 
     assert [(f.kind, f.order_no) for f in report.findings] == [("without_waybill", "A2")]
 
 
+async def test_returns_are_told_and_left_to_a_replay(a_house: House, tmp_path: Path) -> None:
+    path = tmp_path / "flat.csv"
+    path.write_text(f"no,state,at,got,sku,sum,back\nA1,done,{AT},{GOT},K1,5,{GOT}\n")
+    columns = {"order_no": "no", "status": "state", "placed_at": "at", "signed_at": "got"}
+    report = await bring_in(
+        a_house, path, orders={"columns": columns, "defaults": make_mapping().orders.defaults},
+        lines={"columns": {"sku": "sku", "amount": "sum"}}, payments=None, returns={"columns": {"returned_at": "back"}},
+    )  # fmt: skip
+    assert (report.imported, report.counts()["returns_left_out"]) == (1, 1)
+    assert "ballast replay" in report.findings[-1].text
+
+
 async def test_what_does_not_fit_is_imported_and_told(a_house: House, tmp_path: Path) -> None:
     path = write_shop(
         tmp_path,

@@ -102,6 +102,24 @@ async def test_a_lost_confirm_of_a_return_is_found_in_time(stage: Stage) -> None
     assert (await stage.world.get("effects"))["counts"]["erp_return"] == 1
 
 
+async def test_a_return_order_that_was_never_made_is_announced_until_it_is(stage: Stage) -> None:
+    """The second yes is none either: it is asked again after the quiet time, not after all that was waited for."""
+    order_no = await stage.signed()
+    await stage.command("returns", "request", order_no, "--line", "1:1", "--reason", "quality")
+    await run(handle_returns)
+    await stage.world.faults(system="qimen", success_without_effect=1.0)
+    await stage.send()
+    assert [row.state for row in await stage.rows("select state from return_case")] == ["waiting_for_goods"]
+    stage.later(8 * stage.house.settings.patience.warehouse_quiet)
+    assert (await run(handle_returns)).name == "handle-returns 1 announced once more"
+    await stage.send()
+    await stage.world.calm()
+    stage.later(4 * stage.house.settings.patience.warehouse_quiet + MINUTE)
+    assert (await run(handle_returns)).name == "handle-returns 1 announced once more"
+    await stage.send()
+    assert [one["return_no"] for one in (await stage.world.truth(order_no))["returns"]] == [f"RT-{order_no}-1"]
+
+
 # -- an order in two parcels
 
 PARCELS = [{"items": {sku: pieces}} for sku, pieces in LINES]

@@ -191,3 +191,58 @@ async def test_the_shop_takes_the_waybills_of_an_order_that_another_provider_was
 )
 async def test_what_nobody_understands_is_refused(stage: Stage, wrong: dict[str, Any]) -> None:
     assert "error" in await play(stage, wrong)
+
+
+WANTED = act(
+    "return", "2016-10-12T09:00:00+00:00", lines=[{"line_no": 1, "quantity": 1}], reason="quality", text="broken"
+)
+BACK = act("come_back", "2016-10-15T09:00:00+00:00", items=[{"sku": "a3c9 pan/28", "good": 1}])
+
+
+async def test_a_return_is_asked_for_once_it_was_signed_for(stage: Stage) -> None:
+    await stage.call.world("articles", {"articles": [{"sku": "a3c9 pan/28", "quantity": 7}]})
+    await play(stage, PLACE, CHARGE)
+    await hand_over(stage)
+    assert list((await play(stage, *WAY[:2], WANTED))["waits"]) == ["2"]  # on its way
+    assert stage.received.of("direct", "order.return_requested") == []
+    assert (await play(stage, WAY[2], WANTED))["waits"] == {}
+    [push] = stage.received.of("direct", "order.return_requested")
+    assert push.content["return"] == {
+        "order_no": "H-1", "customer_no": "C1", "lines": [{"line_no": 1, "quantity": 1}], "reason": "quality",
+        "text": "broken", "requested_at": "2016-10-12T17:00:00+08:00",
+    }  # fmt: skip
+
+
+def return_order(number: str, order_no: str, pieces: int) -> str:
+    sender = "".join(f"<{name}>x</{name}>" for name in ("name", "mobile", "province", "city", "detailAddress"))
+    head = {
+        "returnOrderCode": number, "warehouseCode": "WH01", "orderType": "THRK", "preDeliveryOrderCode": order_no,
+        "logisticsCode": "OTHER",
+    }  # fmt: skip
+    line = {"orderLineNo": "1", "ownerCode": "O", "itemCode": "a3c9 pan/28", "planQty": str(pieces)}
+    words = ["".join(f"<{name}>{text}</{name}>" for name, text in one.items()) for one in (head, line)]
+    return (
+        f"<request><returnOrder>{words[0]}<senderInfo>{sender}</senderInfo></returnOrder>"
+        f"<orderLines><orderLine>{words[1]}</orderLine></orderLines></request>"
+    )
+
+
+async def test_goods_come_back_to_the_return_order_that_waits_for_just_these(stage: Stage) -> None:
+    await stage.call.world("articles", {"articles": [{"sku": "a3c9 pan/28", "quantity": 7}]})
+    await play(stage, PLACE, CHARGE)
+    await hand_over(stage)
+    assert list((await play(stage, *WAY, BACK))["waits"]) == ["3"]  # nobody announced it
+    for number, pieces in (("RT-H-1-1", 2), ("RT-H-1-2", 1)):
+        assert "<flag>success" in await stage.call.qimen("returnorder.create", return_order(number, "H-1", pieces))
+    assert (await play(stage, BACK))["waits"] == {}
+    [confirm] = stage.received.of("qimen", "returnorder.confirm")
+    assert read(confirm.content, "returnOrder/returnOrderCode") == "RT-H-1-2"
+    assert list((await play(stage, BACK))["waits"]) == ["0"]  # the other one waits for two
+
+
+async def test_what_was_paid_through_wechat_pay_is_a_payment_there(stage: Stage) -> None:
+    two = [act("charge", CHARGE["at"], provider="wechatpay", amount=amount) for amount in (5000, 960)]
+    assert (await play(stage, PLACE, *two))["waits"] == {}
+    paid = [one.content["resource"]["plain"] for one in stage.received.of("wechatpay")]
+    assert [one["amount"]["total"] for one in paid] == [5000, 960]
+    assert stage.received.of("direct", "order.paid") == []
