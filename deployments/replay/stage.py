@@ -40,6 +40,9 @@ PATIENCE: Final = Patience(
     linger=timedelta(0),
 )
 
+NO_RULES: Final = "rules: []\n"
+"""The record answers returns, and says which came back: no rule does, and no window of today's refuses one."""
+
 AT_ONCE: Final = 0.001
 """Seconds: the world sends what it has and waits, so nobody else is coming."""
 
@@ -112,6 +115,7 @@ def ground(settings: Settings, policy: Path, begins_at: datetime) -> Iterator[Gr
         )
         own = settings.model_copy(update={"home": home, "database_url": None})
         books = stack.enter_context(database(own, fresh=True)).ours
+        (home / "returns.yaml").write_text(NO_RULES, encoding="utf-8")
         config = own_settings(own, credentials.ours(outside.url), books=books, port=port, policy=policy)
         yield Ground(outside, config)
 
@@ -130,6 +134,7 @@ def own_settings(settings: Settings, systems: Mapping[str, Any], *, books: str, 
         patience=PATIENCE,
         door=DoorSettings(intake="let_in"),  # these orders were taken, whatever was on the shelf
         sla_policy=policy.resolve(),
+        return_rules=settings.home / "returns.yaml",
     )
 
 

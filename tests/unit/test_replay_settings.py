@@ -36,5 +36,6 @@ def test_what_is_configured_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_pat
     for system in ("dingtalk", "wecom", "feishu", "apprise"):
         part = getattr(own, system, None)
         assert part is None or system in systems
+    assert own.return_rules == own.home / "returns.yaml", "no window of ours refuses what came back"
     assert own.console_key is None
     assert (own.language, own.chunk) == ("zh", 7)  # of the person who looks, and how much goes at once
