@@ -21,10 +21,15 @@ _COUNTRY = re.compile(r"^(?:00)?86(?=1[0-9]{10}$)")
 
 
 def plain_mobile(mobile: str) -> str:
-    """`+86 139-1234-5678` -> `13912345678`: digits only, the country code of a Chinese mobile number left out."""
+    """`+86 139-1234-5678` -> `13912345678`: digits only, the country code of a Chinese mobile number left out.
+
+    Empty for one digit all over, which stands where none is known: those who have it are not one person.
+    """
     if len(mobile) == 11 and mobile.isascii() and mobile.isdigit():  # as most are written
-        return mobile
-    return _COUNTRY.sub("", _NOT_DIGITS.sub("", mobile))
+        plain = mobile
+    else:
+        plain = _COUNTRY.sub("", _NOT_DIGITS.sub("", mobile))
+    return "" if plain == plain[:1] * len(plain) else plain
 
 
 def is_card_number(text: str) -> bool:

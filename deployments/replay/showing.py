@@ -93,7 +93,7 @@ class Page:
             return
         table = Table(title=self.say(title), title_justify="left", title_style="bold")
         for place, column in enumerate(columns):
-            figures = all(isinstance(row[place], int | float) for row in rows)
+            figures = all(isinstance(row[place], int | float | Money | None) for row in rows)
             table.add_column(
                 self.say(column), overflow="fold", justify="right" if figures else "left", no_wrap=figures or not place
             )
@@ -108,6 +108,9 @@ class Page:
 
 
 def _text(cell: object) -> str:
+    """A dash where there is no figure."""
+    if cell is None or isinstance(cell, Money):
+        return "–" if cell is None else cell.major()
     return f"{cell:,.1f}" if isinstance(cell, float) else f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
@@ -147,7 +150,7 @@ def _totals(report: Report, page: Page) -> None:
 
 def _accounts(report: Report, page: Page) -> None:
     for money in report.accounts.money:
-        rows = [(page.say(label), Money(getattr(money, name), money.currency).major()) for name, label in MONEY.items()]
+        rows = [(page.say(label), Money(getattr(money, name), money.currency)) for name, label in MONEY.items()]
         page.table(Label(f"Money, {money.currency}", f"资金, {money.currency}"), (_WHAT, _AMOUNT), rows)
     differs = [(one.order_no, one.recorded, one.captured) for one in report.accounts.differs]
     columns = (_ORDER, Label("recorded, minor units", "记录 (分)"), Label("captured, minor units", "收款 (分)"))
@@ -169,7 +172,7 @@ def _returned(returned: Returned, page: Page) -> None:
     ]
     for one in returned.money:
         label = f"{page.say(Label('refunds of returns', '退货退款'))}, {one.currency}"
-        rows.append((label, *(Money(side, one.currency).major() for side in (one.recorded, one.books))))
+        rows.append((label, *(Money(side, one.currency) for side in (one.recorded, one.books))))
     columns = (_WHAT, Label("by the record", "记录"), Label("in the books", "账上"))
     page.table(Label("Returns", "退货"), columns, rows)
     for said in _beside(returned, page):
@@ -192,12 +195,10 @@ def _beside(returned: Returned, page: Page) -> Iterator[str]:
 
 
 def _differing(one: ReturnDiffers) -> tuple[object, ...]:
-    def major(amount: int | None) -> str:
-        return "–" if amount is None else Money(amount, one.currency).major()
-
-    difference = None if one.recorded is None else one.refunded - one.recorded
-    amounts = (major(one.recorded), major(one.refunded), major(difference))
-    return (one.order_no, one.recorded_pieces, one.pieces, *amounts)
+    recorded = None if one.recorded is None else Money(one.recorded, one.currency)
+    refunded = Money(one.refunded, one.currency)
+    difference = None if recorded is None else refunded - recorded
+    return (one.order_no, one.recorded_pieces, one.pieces, recorded, refunded, difference)
 
 
 def _breaches(report: Report, page: Page) -> None:

@@ -206,8 +206,15 @@ def test_odd_histories_are_played_to_their_end(folder: Path) -> None:
     assert out["holds"]["CANCEL_ASKED"] == {"orders": 2, "still": 0}
     assert out["holds"]["REFUSED_BY_SYSTEM"]["still"] == 0  # a carrier that the shop does not know
     told = {one["order_no"]: one for one in out["disorder"]}
-    assert [act["act"] for act in told["O-2"]["waited"]] == ["charge"]  # paid before it was placed
-    assert sorted(act["act"] for act in told["O_4"]["waited"]) == ["scan", "ship", "sign"]
+    # paid before it was placed, and back before it was asked for
+    assert [(act["act"], act["why"]) for act in told["O-2"]["waited"]] == [
+        ("charge", "not_placed_yet"), ("come_back", "not_awaited"),
+    ]  # fmt: skip
+    back = out["returns"]
+    assert (back["returns"], back["back"]) == ({"recorded": 5, "books": 5}, {"recorded": 5, "books": 5})
+    # O-5: one for its money, the other for nothing by its record, which gives both amounts
+    assert [(one["order_no"], one["recorded"], one["refunded"]) for one in back["differs"]] == [("O-5", 500, 1000)]
+    assert [act["act"] for act in told["O_4"]["waited"]] == ["ship", "scan", "sign", "return", "come_back"]
     assert len(told["O_4"]["times"]) == 3
     assert "Traceback" not in said
     kinds = {(one["kind"], one["order_no"]) for one in out["notes"]}

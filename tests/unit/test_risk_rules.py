@@ -272,6 +272,7 @@ def test_card_numbers_are_known_by_their_check_digit(text: str, card: bool) -> N
 def test_one_mobile_has_one_form() -> None:
     assert {plain_mobile(text) for text in ("+86 139-1234-5678", "008613912345678", "13912345678")} == {"13912345678"}
     assert plain_mobile("+1 415 555 0100") == "14155550100"
+    assert {plain_mobile(text) for text in ("00000000000", "000-0000-0000", "1", "-", "")} == {""}
 
 
 def test_provinces_have_one_form() -> None:
