@@ -92,7 +92,7 @@ def test_every_system_with_codes_has_a_role_and_every_role_its_words() -> None:
 def test_what_our_own_steps_decide_is_in_nobodys_mouth() -> None:
     ours = {
         Event.PAYMENT_CONFIRMED, Event.STOCK_LOCKED, Event.RESTOCKED, Event.SIGNED, Event.RELEASED, Event.CANCELLED,
-        Event.RETURNED, Event.RETURN_WINDOW_ENDED,
+        Event.RETURNED, Event.RETURN_WINDOW_ENDED, Event.MERGED,
     }  # fmt: skip
     sayable = {
         event for system, fields in known().fields.items() for field in fields for event in may_say(system, field)
