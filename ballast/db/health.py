@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ballast.db.engine import rows, run
 from ballast.db.health_formula import EVERYBODY, SOME
+from ballast.db.timeline import CONCEALED
 from ballast.domain.health import (
     ALERT_BELOW,
     FRESHNESS,
@@ -68,6 +69,9 @@ _KEEP_ALL: Final = _keeping(EVERYBODY, "true")
 _KEEP_SOME: Final = _keeping(SOME, "c.customer_no = any(cast(:customers as text[]))")
 _ROW: Final = "customer_no, score, newer, older, orders, value, currency, parts"
 _NAMED: Final = "select f.*, c.name, c.owner from fresh f join customer c using (customer_no)"
+_NUMBER: Final = "[0-9][0-9 -]{9,}[0-9]"
+"""What may be a telephone or an account number in a customer's own words: eleven digits or more, grouped or not."""
+
 _HARDEST: Final = f"""{SOME}
 select w.order_no, w.placed_at, w.total, w.currency, {", ".join(f"w.{part}" for part in Part)},
   (select jsonb_agg(jsonb_build_array(part, said) order by part, said) from (
@@ -76,7 +80,8 @@ select w.order_no, w.placed_at, w.total, w.currency, {", ".join(f"w.{part}" for 
     union select case h.reason when '{HoldReason.COURIER_DAMAGED}' then '{Part.DAMAGED}'
       when '{HoldReason.COMPLAINT}' then '{Part.COMPLAINTS}' else '{Part.HELD}' end, h.reason
     from hold h where h.order_id = w.id
-    union select '{Part.RETURNS}', r.reason || ' ' || left(r.why, 80) from return_case r where r.order_id = w.id
+    union select '{Part.RETURNS}', r.reason || ' ' || regexp_replace(left(r.why, 80), '{_NUMBER}', '{CONCEALED}', 'g')
+    from return_case r where r.order_id = w.id
     union select '{Part.COMPLAINTS}', c.ticket from complained c where c.order_id = w.id) said) as evidence
 from weighed w
 where {" + ".join(f"w.{part}" for part in Part)} > 0

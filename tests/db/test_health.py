@@ -270,6 +270,14 @@ async def test_one_customer_with_what_is_behind_it(a_house: House) -> None:
     ]  # fmt: skip
 
 
+async def test_a_number_in_a_customers_words_is_shown_to_nobody(a_house: House) -> None:
+    back = {"reason": "quality", "why": "broken, call 139 1234 5678 or 13912345678, order 20260105, 2 of 3"}
+    await put(a_house, {"C1": [an_order(1, returns=[back])]})
+    async with a_house.transaction() as tx:
+        [one] = await hardest_orders(tx, Window(now=NOON, days=180, clocks=CLOCKS), "C1", most=3)
+    assert one.evidence == {Part.RETURNS: ("quality broken, call ＊＊＊ or ＊＊＊, order 20260105, 2 of 3",)}
+
+
 async def test_old_history_is_thinned_out_to_weeks(a_house: House, clock: SettableClock) -> None:
     await put(a_house, {"C1": WELL})
     async with a_house.transaction() as tx:
