@@ -4,9 +4,9 @@
 
 An embedded PostgreSQL, an ERP that answers ExecuteBillQuery over HTTP (`bench.stock_outside`, 50 ms a call), the web
 process and the process that pulls (`bench.stock_pulls`) run beside the one that asks. `GET /stock` is asked at a fixed
-rate for one SKU at a time, `POST /orders/check` for three lines, each once while nothing else happens and once while
-pulls and sweeps take turns without a pause. A request's time counts from when it was due, not from when it could be
-sent.
+rate for one SKU at a time, `POST /orders/check` for three lines, then so that they are reserved; each once while
+nothing else happens and once while pulls and sweeps take turns without a pause. A request's time counts from when it
+was due, not from when it could be sent.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -145,8 +146,23 @@ async def check_order(shop: aiohttp.ClientSession, skus: int) -> bytes:
     return said
 
 
-QUESTIONS = (get_stock, check_order)
-NAMES = {"get_stock": "GET /stock", "check_order": "POST /orders/check"}
+async def reserve_order(shop: aiohttp.ClientSession, skus: int) -> bytes:
+    """The same, and its pieces are kept for it."""
+    lines = [{"sku": sku(CHANCE.randrange(skus)), "quantity": 1} for _ in range(3)]
+    wish = {"lines": lines, "reserve": True, "order_no": f"B{next(NUMBERS)}"}
+    async with shop.post("/orders/check", json=wish) as answer:
+        said = await answer.read()
+    assert answer.status == 200, said[:200]
+    return said
+
+
+NUMBERS = count(1)
+QUESTIONS = (get_stock, check_order, reserve_order)
+NAMES = {
+    "get_stock": "GET /stock",
+    "check_order": "POST /orders/check",
+    "reserve_order": "POST /orders/check, reserved",
+}
 
 
 async def _ask(

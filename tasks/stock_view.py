@@ -18,8 +18,9 @@ from ballast.ports import RefusedFigure, StockReading
 from ballast.wiring import House, house
 from tasks.policy import ALONE
 
-AT_ONCE = 5000
-"""Levels that one transaction writes: orders wait for its row locks."""
+AT_ONCE, MOST_AT_ONCE = 1000, 5000
+"""Levels that one transaction writes: orders and reservations wait for its row locks, some tens of milliseconds. Of a
+list that is mostly new, such as the first, the more: a hundred transactions at most, where that is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,10 @@ async def _compare(here: House, reading: StockReading, asked_at: datetime) -> Di
 
 async def _take(here: House, one: Pull, reading: StockReading, difference: Difference) -> Pulled:
     changed, figures = 0, difference.figures
-    for at in range(0, len(figures), AT_ONCE):
+    size = min(MOST_AT_ONCE, max(AT_ONCE, len(figures) // 100))
+    for at in range(0, len(figures), size):
         async with here.moving("figures") as tx:
-            changed += len(await stock.take_figures(tx, figures[at : at + AT_ONCE], asked_at=one.asked_at))
+            changed += len(await stock.take_figures(tx, figures[at : at + size], asked_at=one.asked_at))
     done = replace(one, whole=True, changed=changed, refused=len(reading.refused))
     async with here.transaction() as tx:
         now = here.clock.now()
