@@ -221,7 +221,7 @@ class Run:
                 await client.update_flow_run(flow_run.id, name=f"{self.name} {words or 'nothing due'}"[:250])
         async with self.house.transaction() as tx:
             held = await recent_holds(tx, since=self.started_at, most=100) if self.tally["held"] else []
-        did = [{"did": word, "orders": str(count)} for word, count in self.tally.most_common() if count]
+        did = [{"did": word, "count": str(count)} for word, count in self.tally.most_common() if count]
         if self.silent:
             return
         if rows := self.table or [_held_row(self.house, row) for row in held] or did:

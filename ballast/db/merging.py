@@ -61,7 +61,7 @@ def ask(cases: Sequence[Case], change: Change, *, by: str) -> tuple[str, list[Me
             case.edits.asked = Asked(change, by, case.now, fresh=True)
         return join(cases, change)
     asked = [editing.recall(case, change, by) for case in (leader, *followers)]
-    return f"{leader.order_no}: {asked[0]}", []
+    return asked[0], []
 
 
 def members(cases: Sequence[Case], change: Change) -> list[Case]:
@@ -138,7 +138,7 @@ def join(cases: Sequence[Case], change: Change) -> tuple[str, list[Merged]]:
         note = f"merged by {asked.by}"
         leader.take(Event.RELEASED, cause=f"merge:released:v{leader.version}", actor="ballast", text=note, note=note)
     leader.reschedule()
-    return f"{leader.order_no} {text}", made
+    return text, made
 
 
 def _close(one: Merged) -> None:

@@ -80,6 +80,13 @@ async def tell(house: House, world: list[Sale]) -> None:
     ]  # fmt: skip
     for sale in world:
         sale.returns = sale.returns[:1]
+    for number, row in enumerate(goods):
+        row["instead"] = None if number % 4 else f"SO-{10_000 + row['id']}"
+    sales += [  # sent in exchange: nobody bought them
+        {"id": 10_000 + s.id, "channel": s.channel, "customer": s.customer, "total": 0,
+         "paid_at": s.paid_at + timedelta(days=s.returns[0][0], hours=1)}
+        for s in world if any(row["id"] == s.id and row["instead"] for row in goods)
+    ]  # fmt: skip
     async with house.transaction() as tx:
         await run(tx, """
             insert into sales_order (id, order_no, channel, state, version, attempts, progress, placed_at, paid_at,
@@ -101,9 +108,10 @@ async def tell(house: House, world: list[Sale]) -> None:
             from jsonb_to_recordset(cast(:rows as jsonb)) as r(no text, id bigint, charge text, amount bigint,
               done timestamptz)""", rows=dumps(backs))  # fmt: skip
         await run(tx, """
-            insert into return_case (order_id, return_no, why, asked_by, asked_at, state, counts)
-            select id, 'RT-' || row_number() over (), '', 'li', asked, state, state <> 'rejected'
-            from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, asked timestamptz, state text)""",
+            insert into return_case (order_id, return_no, why, asked_by, asked_at, state, counts, exchange_order_no)
+            select id, 'RT-' || row_number() over (), '', 'li', asked, state, state <> 'rejected', instead
+            from jsonb_to_recordset(cast(:rows as jsonb)) as r(id bigint, asked timestamptz, state text,
+              instead text)""",
             rows=dumps(goods))  # fmt: skip
 
 

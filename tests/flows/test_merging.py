@@ -55,7 +55,7 @@ async def test_two_orders_that_warehouses_have_leave_in_one_parcel_and_every_cen
     one, two = await orders(stage, ((A, 2),), ((A, 1), (B, 3)))
     before = [await stage.order(number) for number in (one, two)]
     said = await merge_orders(stage.house, [one, two], by="li")
-    assert said.startswith(f"{one}: change asked for: one order, {one}, of {one}, {two}; to be stopped first: {one} ")
+    assert said.startswith(f"change asked for: one order, {one}, of {one}, {two}; to be stopped first: {one} ")
     await merged(stage, [one, two])
     assert await deliveries(stage) == [
         ("1", "CK001", "taken_back"), ("2", "CK001", "with_warehouse"), ("1", "CK001", "taken_back"),

@@ -31,7 +31,7 @@ async def test_an_order_goes_from_payment_to_sign_off_with_one_effect_each(stage
 
     ran = await run(lock_stock)
     assert ran.name == "lock-stock 1 locked" and ran.green
-    assert await artifact(ran) == [{"did": "locked", "orders": "1"}]
+    assert await artifact(ran) == [{"did": "locked", "count": "1"}]
     assert len(await task_runs(ran)) == 1
     assert await stage.state(order_no) is State.STOCK_LOCKED
 
