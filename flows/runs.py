@@ -215,10 +215,10 @@ class Run:
         counts = [f"{count} {word}" for word, count in self.tally.most_common() if count]
         if self.failures and not self.tally["failed"]:  # forms count theirs by order
             counts.append(f"{len(self.failures)} failure{'s' if len(self.failures) > 1 else ''}")
-        words = self.headline or ", ".join(counts)
+        words = self.headline or ", ".join(counts) or "nothing due"
         if flow_run.id is not None:
             async with get_client() as client:
-                await client.update_flow_run(flow_run.id, name=f"{self.name} {words or 'nothing due'}"[:250])
+                await client.update_flow_run(flow_run.id, name=f"{self.name} {words}"[:250])
         async with self.house.transaction() as tx:
             held = await recent_holds(tx, since=self.started_at, most=100) if self.tally["held"] else []
         did = [{"did": word, "count": str(count)} for word, count in self.tally.most_common() if count]
