@@ -10,8 +10,8 @@ from pydantic import Field
 
 from ballast.wiring import House
 from flows.runs import start
-from tasks.ledger import collect_ledger, day_file, read_day, write_day
-from tasks.ledger_words import DayWords, as_texts
+from tasks.ledger import collect_ledger, day_file, read_day
+from tasks.ledger_words import DayWords, as_texts, write_day
 from tasks.statements import fetch_day
 
 MOST = 500

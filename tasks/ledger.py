@@ -9,7 +9,6 @@ from typing import Any, Final
 from prefect import task
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.files.xlsx_table import write_book
 from ballast.clock import SHANGHAI
 from ballast.db import ledger, statements
 from ballast.db.alerts import raise_alerts
@@ -21,7 +20,6 @@ from ballast.domain.money import Money
 from ballast.domain.report import Window
 from ballast.domain.statements import OPEN, Verdict
 from ballast.wiring import House, house
-from tasks.ledger_words import DayWords
 from tasks.policy import ALONE
 
 MOST: Final = 200_000
@@ -147,14 +145,6 @@ def finding_alerts(seen: Sequence[OrderMoney]) -> list[dict[str, Any]]:
         for found in one.findings
         if found in RINGS and one.order_id is not None
     ]
-
-
-def write_day(path: Path, found: DayLedger, language: str) -> None:
-    """The day's workbook; who opens it never sees half of one. Raises `FileError`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.part.xlsx")
-    write_book(half, DayWords(language).sheets(found))
-    half.replace(path)
 
 
 def day_file(here: House, day: date) -> Path:

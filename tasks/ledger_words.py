@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
-from adapters.files.xlsx_table import Sheet, Value
+from adapters.files.xlsx_table import Sheet, Value, write_book
 from ballast.clock import to_local
 from ballast.db.ledger import Movement, OrderMoney, Sums, total_of
 from ballast.db.statements import Item, StatementHead
@@ -13,9 +14,7 @@ from ballast.domain.ledger import FINDING_LABELS, WEIGHTS, Finding, Weight
 from ballast.domain.money import Money
 from ballast.domain.statements import VERDICT_LABELS, LineKind, Verdict
 from ballast.domain.words import STATE_LABELS, Label, State
-
-if TYPE_CHECKING:
-    from tasks.ledger import DayLedger
+from tasks.ledger import DayLedger
 
 WORDS: Final[dict[str, str]] = {
     "summary": "汇总", "orders": "订单", "charges": "收款", "refunds": "退款", "findings": "异常",
@@ -60,7 +59,7 @@ class DayWords:
 
     # -- a day ---------------------------------------------------------------------------------------------------
 
-    def sheets(self, found: "DayLedger") -> list[Sheet]:
+    def sheets(self, found: DayLedger) -> list[Sheet]:
         """The workbook: summary, how it stands, orders, charges, refunds, findings, statements, their lines."""
         return [
             self.summary(found),
@@ -73,7 +72,7 @@ class DayWords:
             self.items(found.items),
         ]
 
-    def summary(self, found: "DayLedger") -> Sheet:
+    def summary(self, found: DayLedger) -> Sheet:
         """What moved that day, by currency, channel and provider; then each currency's sum, and whether it adds up."""
         columns = self.heads(
             "currency", "channel", "provider", "orders", "due", "captured", "charges", "refunded", "refunds", "net"
@@ -94,7 +93,7 @@ class DayWords:
             money(one.refunded), one.refunds, money(one.net),
         ]  # fmt: skip
 
-    def standing(self, found: "DayLedger") -> Sheet:
+    def standing(self, found: DayLedger) -> Sheet:
         """How the day's orders stand now: both equations, a row for each currency."""
         columns = self.heads(
             "currency", "due", "earned", "credited", "open", "captured", "not booked", "too much", "on its way back",
@@ -208,7 +207,7 @@ class DayWords:
 
     # -- one line ------------------------------------------------------------------------------------------------
 
-    def outcome(self, found: "DayLedger") -> str:
+    def outcome(self, found: DayLedger) -> str:
         """The day in one line: the name of its run."""
         totals = [_added(found.sums, currency, 0) for currency in dict.fromkeys(one.currency for one in found.sums)]
         money = ", ".join(
@@ -254,3 +253,11 @@ def text_of(value: Value) -> str:
     if isinstance(value, Money):
         return str(value) if value.amount else ""
     return "" if value is None else str(value)
+
+
+def write_day(path: Path, found: DayLedger, language: str) -> None:
+    """The day's workbook; who opens it never sees half of one. Raises `FileError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.part.xlsx")
+    write_book(half, DayWords(language).sheets(found))
+    half.replace(path)

@@ -31,7 +31,7 @@ def show_day(
     Exit 1 when something has to be done, or the sums do not add up. Exit 2 when it is no day.
     """
     from ballast.cli.showing_ledger import show_day_in_words
-    from tasks.ledger import write_day
+    from tasks.ledger_words import write_day
 
     found, language = _read_day(day)
     if xlsx is not None:
