@@ -26,6 +26,6 @@ def read_reply(model: type[M], data: object, system: System, *, order_no: str = 
             f"{'.'.join(str(part) for part in error['loc']) or 'document'}: {error['msg']}"
             for error in wrong.errors(include_url=False, include_context=False, include_input=False)[:10]
         )
-        raise NotUnderstood(
-            system, f"not a {model.__name__} as its sheet describes ({fields})", order_no=order_no
-        ) from None
+        name = model.__name__
+        what = f"not {'an' if name[0] in 'AEIOU' else 'a'} {name} as its sheet describes ({fields})"
+        raise NotUnderstood(system, what, order_no=order_no) from None
