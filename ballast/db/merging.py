@@ -72,7 +72,7 @@ def members(cases: Sequence[Case], change: Change) -> list[Case]:
 
 def _check(case: Case, leader: Case) -> None:
     """Raises `NotChanged` with what of this order is in the way."""
-    no, money = case.order_no, {refund.state for refund in case.refunds.values()}
+    no = case.order_no
     editing.may_change(case, "it is not merged any more")
     if case.milestones["paid_at"] is None or any(charge.state == "captured" for charge in case.charges):
         raise NotChanged(Refusal.NOT_THERE, f"{no} is not paid, or its payment is not checked yet")
@@ -83,13 +83,18 @@ def _check(case: Case, leader: Case) -> None:
         raise NotChanged(Refusal.HELD, f"{no} is on hold ({case.standing.reason}): release it first")
     if case.place is State.PENDING_PAYMENT and "erp.reserve" in case.begun and case is not leader:
         raise NotChanged(Refusal.UNDER_WAY, f"{no} is in the ERP and its stock is not locked: wait until it is")
-    if money - {"done", "overtaken"}:
+    if _money_moves(case):
         raise NotChanged(Refusal.STOPPED, f"money of {no} is going back: wait until it has, `ballast finance list`")
     if not case.head["total"]:
         raise NotChanged(Refusal.NOT_ALIKE, f"{no} costs nothing: it goes by itself")
     for what, mine, theirs in zip(_ALIKE, _likeness(case), _likeness(leader), strict=True):
         if mine != theirs or not mine:
             raise NotChanged(Refusal.NOT_ALIKE, f"{no} and {leader.order_no} are not of one {what}")
+
+
+def _money_moves(case: Case) -> bool:
+    """Whether a refund of it is under way, or waits for a person: its message names the order that asked for it."""
+    return any(refund.state not in ("done", "overtaken") for refund in case.refunds.values())
 
 
 def _lacks_stock(case: Case) -> bool:
@@ -109,8 +114,8 @@ def _likeness(case: Case) -> tuple[object, ...]:
 
 
 def is_ready(case: Case) -> bool:
-    """Whether no warehouse has anything of it."""
-    return case.standing.state is State.STOCK_LOCKED and next_need(case) is Need.CHANGE
+    """Whether no warehouse has anything of it, and none of its money moves."""
+    return case.standing.state is State.STOCK_LOCKED and next_need(case) is Need.CHANGE and not _money_moves(case)
 
 
 def join(cases: Sequence[Case], change: Change) -> tuple[str, list[Merged]]:

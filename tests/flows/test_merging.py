@@ -134,6 +134,20 @@ async def test_a_warehouse_that_does_not_let_go_of_one_ends_it_for_both(stage: S
     assert await stage.world.duplicates() == {}
 
 
+async def test_money_that_goes_back_meanwhile_has_to_arrive_first(stage: Stage) -> None:
+    one, two = await orders(stage, ((A, 1),), ((B, 2),))
+    await merge_orders(stage.house, [one, two], by="li")
+    refund = """insert into refund (refund_no, order_id, provider, transaction_id, amount, currency, why, state,
+      requested_at) select 'R-1', p.order_id, p.provider, p.transaction_id, 1, 'CNY', '', 'requested', p.paid_at
+      from payment p join sales_order o on o.id = p.order_id where o.order_no = :no returning 1"""
+    await stage.rows(refund, no=two)
+    await ship_out(stage)
+    assert await stage.state(two) is State.STOCK_LOCKED
+    await stage.rows("update refund set state = 'done', done_at = requested_at returning 1")
+    stage.later(stage.house.settings.patience.lease)
+    await merged(stage, [one, two])
+
+
 async def test_before_a_warehouse_knows_of_them_none_is_asked(stage: Stage) -> None:
     one, two, three = await orders(stage, ((A, 1),), ((B, 2),), ((A, 2),), until=Step.LOCK_STOCK)
     found = await stage.command("order", "mergeable")
